@@ -1,0 +1,60 @@
+/**
+ * Time and chance, passed in so that tests can move the one and fix the other.
+ *
+ * @module
+ */
+
+/** Both clocks of a machine, and timers. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970. It may leap. */
+  now(): number;
+  /** Milliseconds that only grow; not comparable between processes (invariant 9). */
+  monotonic(): number;
+  /**
+   * Calls `run` once after `delay` milliseconds.
+   *
+   * @returns a function that calls it off
+   */
+  after(delay: number, run: () => void): () => void;
+}
+
+/** Longest delay of `setTimeout`; longer waits are cut in pieces. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+/** The machine's own clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delay, run) {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const arm = (left: number) => {
+      const step = Math.min(Math.max(left, 0), LONGEST_TIMEOUT);
+      timer = setTimeout(() => left > step ? arm(left - step) : run(), step);
+    };
+    arm(delay);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Random numbers in [0, 1). */
+export type Random = () => number;
+
+/**
+ * Resolves after `milliseconds`, or rejects with the signal's reason as soon as it aborts.
+ *
+ * @param milliseconds how long; 0 or less resolves in the next turn of the loop
+ */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const cancel = clock.after(milliseconds, () => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+    function abort(): void {
+      cancel();
+      reject(signal?.reason);
+    }
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}

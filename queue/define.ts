@@ -1,0 +1,117 @@
+/**
+ * Task definitions: name, argument schema, defaults and handler in one value. {@link defineTask} returns its input
+ * with types inferred; nothing is registered globally.
+ *
+ * @module
+ */
+import type { z } from "zod";
+import type { RetryError } from "./errors.ts";
+import type { RetryPolicy } from "./retry.ts";
+import type { Json } from "./task.ts";
+
+/** The arguments' schema: one zod type per position. */
+export type ArgsSchema = z.ZodType<readonly unknown[], readonly unknown[]>;
+
+/** Writes a line about a task to the log, with its id, name and channel. */
+export interface TaskLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/**
+ * Database writes that land in the same commit as the task's result, so exactly once, and not at all when the handler
+ * throws. At most 100 mutations and 8 checks, in the same database, outside of Sluice's own namespace.
+ */
+export interface TaskCommit {
+  set(key: readonly (Uint8Array | string | number | bigint | boolean)[], value: unknown): TaskCommit;
+  delete(key: readonly (Uint8Array | string | number | bigint | boolean)[]): TaskCommit;
+  /** Demands that the key was last written by this versionstamp (`null`: is absent), else the run fails. */
+  check(
+    key: readonly (Uint8Array | string | number | bigint | boolean)[],
+    versionstamp: string | null,
+  ): TaskCommit;
+}
+
+/** What a handler is given beside its arguments. */
+export interface TaskContext {
+  readonly id: string;
+  readonly name: string;
+  /** Retries before this run; 0 in the first. */
+  readonly retries: number;
+  readonly maxRetries: number;
+  /** The same for every run of the task: pass it on to outside services, whose effects happen at least once. */
+  readonly idempotencyKey: string;
+  /** Aborts at the soft time limit, on revoke and when the process stops; the reason says which. */
+  readonly signal: AbortSignal;
+  readonly log: TaskLog;
+  readonly commit: TaskCommit;
+  /** Reports how far the run is; readers see the latest report, at most four are stored a second. */
+  progress(report: Json): void;
+  /** Resolves after so many seconds; rejects with the signal's reason when it aborts. */
+  sleep(seconds: number): Promise<void>;
+  /**
+   * Makes the error that ends this run and has the task run again: `throw ctx.retry({ in: 30 })`.
+   *
+   * @param options.in seconds, or a `Retry-After` header's text; without it the definition's policy decides
+   * @param options.error stored when no retry is left
+   */
+  retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
+}
+
+/** The part of a definition that is data. */
+export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
+  /** Full name, unique among the definitions: `app.tasks.add`. */
+  readonly name: string;
+  /** `z.tuple([...])`: one type per argument. */
+  readonly args: Schema;
+  /** One sentence for people who look at the definition. */
+  readonly description?: string;
+  /** @default {"default"} */
+  readonly channel?: string;
+  /** 0 to 9, 9 first. @default {5} */
+  readonly priority?: number;
+  /** How often a failed run is repeated. @default {0} */
+  readonly maxRetries?: number;
+  /** When, and after which errors. @default {exponential from 1 s to 1 h with full jitter, any error} */
+  readonly retry?: RetryPolicy;
+  /** Seconds until `ctx.signal` aborts. @default {none} */
+  readonly softTimeLimit?: number;
+  /** Seconds until the run is ended. @default {3600} */
+  readonly timeLimit?: number;
+  /** Keep the outcome, not the return value. @default {false} */
+  readonly ignoreResult?: boolean;
+}
+
+/** A task definition: options and handler. */
+export interface TaskDefinition<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
+  extends TaskOptions<Schema> {
+  readonly handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>;
+}
+
+/** Any definition, whatever its arguments and result. */
+// deno-lint-ignore no-explicit-any -- handlers are contravariant in their arguments
+export type AnyTaskDefinition = TaskDefinition<any, any>;
+
+/**
+ * Defines a task.
+ *
+ * @param options its name, arguments and defaults
+ * @param handler what a run does; its return value (JSON) is the task's result, what it throws is its failure
+ * @returns the definition, to be given to `createQueue` and to `queue.submit`
+ *
+ * @example
+ * ```ts
+ * import { defineTask } from "@sluice/sluice";
+ * import { z } from "zod";
+ *
+ * const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, (_ctx, x, y) => x + y);
+ * ```
+ */
+export function defineTask<const Schema extends ArgsSchema, Result>(
+  options: TaskOptions<Schema>,
+  handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>,
+): TaskDefinition<Schema, Result> {
+  return { ...options, handler };
+}

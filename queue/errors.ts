@@ -1,0 +1,183 @@
+/**
+ * Every error the engine throws or stores. `code` is for programs (routes map it to a status), `message` for people:
+ * what was asked, what was expected, what was found.
+ *
+ * ```text
+ * SluiceError
+ *   to the caller      UnknownTaskError  InvalidTaskError  TaskNotFoundError  TaskFinalError  TaskFailedError
+ *                      IdempotencyConflictError  TooLargeError  OverloadedError  StoppedError
+ *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
+ *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
+ *                      TaskRevokedError  ShutdownError  CommitConflictError
+ *   only in a result   WorkerLostError  ResultTooLarge  ResultNotSerializable  Expired
+ * ```
+ *
+ * @module
+ */
+
+/** What is wrong with one place of a request. */
+export interface Fault {
+  /** JSON pointer (RFC 6901) to the place, from the request's root: `/args/0`. */
+  readonly pointer: string;
+  /** What was expected there and what was found. */
+  readonly detail: string;
+}
+
+/** The base of all errors here. */
+export abstract class SluiceError extends Error {
+  /** Stable name for programs. */
+  abstract readonly code: string;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** No definition has this name. */
+export class UnknownTaskError extends SluiceError {
+  readonly code = "unknown-task";
+  /** @param suggestion the nearest known name, if one is near */
+  constructor(readonly taskName: string, readonly suggestion: string | null, readonly pointer = "/name") {
+    super(
+      `No task is named '${taskName}'${suggestion === null ? "" : `; did you mean '${suggestion}'?`}`,
+    );
+  }
+}
+
+/** A submission that its definition, or the engine, does not accept. */
+export class InvalidTaskError extends SluiceError {
+  readonly code = "invalid-task";
+  /** @param faults every fault found, not only the first */
+  constructor(readonly faults: readonly Fault[]) {
+    super(`Task is not valid: ${faults.map((f) => `${f.pointer}: ${f.detail}`).join("; ")}`);
+  }
+}
+
+/** The id names no task: it is malformed, was never given out, or its record's retention is over. */
+export class TaskNotFoundError extends SluiceError {
+  readonly code: "malformed-id" | "task-unknown" | "task-expired";
+  constructor(readonly taskId: string, reason: "malformed" | "unknown" | "expired") {
+    super(
+      reason === "malformed"
+        ? `Task id must be a UUID: '${taskId.slice(0, 64)}'`
+        : reason === "expired"
+        ? `Task '${taskId}' is no longer kept: its retention is over`
+        : `No task has the id '${taskId}'`,
+    );
+    this.code = reason === "malformed" ? "malformed-id" : `task-${reason}`;
+  }
+}
+
+/** The task has ended; final is final. */
+export class TaskFinalError extends SluiceError {
+  readonly code = "task-final";
+  constructor(readonly taskId: string, readonly state: string) {
+    super(`Task '${taskId}' has already ended as ${state}`);
+  }
+}
+
+/** The awaited task ended without a result. */
+export class TaskFailedError extends SluiceError {
+  readonly code = "task-failed";
+  constructor(readonly taskId: string, readonly state: string, readonly type: string, detail: string) {
+    super(`Task '${taskId}' ended as ${state}: ${type}: ${detail}`);
+  }
+}
+
+/** The same idempotency key came with another request. */
+export class IdempotencyConflictError extends SluiceError {
+  readonly code = "idempotency-key-reused";
+  constructor(readonly key: string) {
+    super(`Idempotency key '${key}' was used before with another request`);
+  }
+}
+
+/** Arguments, a batch or a commit beyond a limit. */
+export class TooLargeError extends SluiceError {
+  readonly code = "too-large";
+}
+
+/** More waits in memory than the engine takes on; try again in a moment. */
+export class OverloadedError extends SluiceError {
+  readonly code = "overloaded";
+}
+
+/** The queue is stopping or has stopped. */
+export class StoppedError extends SluiceError {
+  readonly code = "stopped";
+}
+
+/** The store did not answer in time. */
+export class StoreUnavailableError extends SluiceError {
+  readonly code = "store-unavailable";
+}
+
+/** The store can serve no more: the process must end and a person must look. `hint` says what to do. */
+export class StoreBrokenError extends SluiceError {
+  readonly code = "store-broken";
+  constructor(message: string, readonly hint: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A commit that can never be accepted. */
+export class RefusedCommitError extends SluiceError {
+  readonly code = "commit-refused";
+}
+
+/** Others judged this process lost: its lanes are gone and this commit did not land (invariant 3). */
+export class FencedError extends SluiceError {
+  readonly code = "fenced";
+}
+
+/** Thrown by a handler (`throw ctx.retry()`): run again later. */
+export class RetryError extends SluiceError {
+  readonly code = "retry";
+  /**
+   * @param delay seconds until the next run; `null` lets the definition's policy decide
+   * @param reason the error that ends the task when no retry is left
+   */
+  constructor(readonly delay: number | null, readonly reason: unknown) {
+    super("Task asked to be run again");
+  }
+}
+
+/** Thrown by a handler: fail at once, whatever retries are left. */
+export class NonRetryableError extends SluiceError {
+  readonly code = "non-retryable";
+}
+
+/** `ctx.signal`'s reason when the soft time limit is over. */
+export class SoftTimeLimitExceeded extends SluiceError {
+  readonly code = "soft-time-limit";
+}
+
+/** The run was ended at its hard time limit. */
+export class TimeLimitExceeded extends SluiceError {
+  readonly code = "time-limit";
+}
+
+/** `ctx.signal`'s reason when the task was revoked. */
+export class TaskRevokedError extends SluiceError {
+  readonly code = "revoked";
+}
+
+/** `ctx.signal`'s reason when the process stops or was fenced; the task runs again elsewhere. */
+export class ShutdownError extends SluiceError {
+  readonly code = "shutdown";
+}
+
+/** A check of `ctx.commit` did not hold when the result was to be stored. */
+export class CommitConflictError extends SluiceError {
+  readonly code = "commit-conflict";
+}
+
+/** The result is not JSON; the message names the place. */
+export class ResultNotSerializable extends SluiceError {
+  readonly code = "result-not-serializable";
+}
+
+/** The result is larger than a record may hold. */
+export class ResultTooLarge extends SluiceError {
+  readonly code = "result-too-large";
+}

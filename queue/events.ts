@@ -1,0 +1,60 @@
+/**
+ * What the engine tells about itself, as it happens: the log, the metrics and the tests listen.
+ *
+ * @module
+ */
+import type { FinalState } from "./task.ts";
+
+/** The task an event is about. */
+export interface TaskRef {
+  readonly id: string;
+  readonly name: string;
+  readonly channel: string;
+}
+
+/** One event. Durations in seconds. Never carries arguments or results. */
+export type QueueEvent =
+  | { readonly type: "submitted"; readonly task: TaskRef; readonly delay: number }
+  | {
+    readonly type: "started";
+    readonly task: TaskRef;
+    readonly retries: number;
+    /** From the moment it could run to the handler's start. */
+    readonly waited: number;
+  }
+  | {
+    readonly type: "retried";
+    readonly task: TaskRef;
+    readonly retries: number;
+    readonly delay: number;
+    readonly duration: number;
+    readonly error: string;
+  }
+  | {
+    readonly type: "finished";
+    readonly task: TaskRef;
+    readonly state: FinalState;
+    readonly duration: number | null;
+    /** `Type: message` of a task that did not succeed. */
+    readonly error: string | null;
+  }
+  /** A run's worker was lost, the task waits again. */
+  | { readonly type: "lost"; readonly task: TaskRef; readonly deliveries: number }
+  /** All tasks of a lost worker were given back. */
+  | { readonly type: "rescued"; readonly worker: string; readonly tasks: number }
+  /** A run was given back unfinished, uncounted. */
+  | { readonly type: "returned"; readonly task: TaskRef }
+  | { readonly type: "registered"; readonly worker: string }
+  /** Others judged this process lost; it registers anew. */
+  | { readonly type: "fenced"; readonly worker: string }
+  | { readonly type: "stopping"; readonly running: number }
+  | { readonly type: "stopped" }
+  | { readonly type: "log"; readonly task: TaskRef; readonly level: LogLevel; readonly message: string }
+  /** Something that should not happen did; the engine goes on. */
+  | { readonly type: "fault"; readonly message: string; readonly error: unknown };
+
+/** Levels of log lines. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Receives events; must not throw and must not wait. */
+export type OnEvent = (event: QueueEvent) => void;

@@ -1,0 +1,42 @@
+/**
+ * Sluice's engine: durable background tasks in Deno KV.
+ *
+ * @module
+ */
+export * from "./errors.ts";
+export { type Clock, type Random, sleep, systemClock } from "./clock.ts";
+export {
+  type AnyTaskDefinition,
+  type ArgsSchema,
+  defineTask,
+  type TaskCommit,
+  type TaskContext,
+  type TaskDefinition,
+  type TaskLog,
+  type TaskOptions,
+} from "./define.ts";
+export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
+export {
+  type CodeSchedule,
+  createQueue,
+  type DefinitionView,
+  type Queue,
+  type QueueOptions,
+  type TaskFilter,
+} from "./queue.ts";
+export type { RetryPolicy } from "./retry.ts";
+export {
+  type Channel,
+  type FinalState,
+  type Health,
+  type Idempotency,
+  isFinal,
+  type Json,
+  STATES,
+  type SubmitOptions,
+  type Task,
+  type TaskError,
+  type TaskRequest,
+  type TaskState,
+  type Worker,
+} from "./task.ts";

@@ -1,0 +1,89 @@
+/**
+ * The storage port: all that the engine asks of a database. Two adapters implement it (`kv_store.ts`,
+ * `memory_store.ts`) and one conformance suite (`tests/queue/store/`) holds both to it.
+ *
+ * @module
+ */
+
+/** One part of a key, as Deno KV orders them: bytes, strings, bigints, numbers, booleans. */
+export type KeyPart = Uint8Array | string | number | bigint | boolean;
+
+/** A key: its parts, most significant first. */
+export type Key = readonly KeyPart[];
+
+/** A stored value with the commit that wrote it. */
+export interface Entry {
+  readonly key: Key;
+  readonly value: unknown;
+  /** 20 hex digits, growing with every commit of the database. */
+  readonly versionstamp: string;
+}
+
+/** What a commit demands: the key was last written by this commit, or is absent (`null`). */
+export interface Check {
+  readonly key: Key;
+  readonly versionstamp: string | null;
+}
+
+/** What a commit changes. */
+export type Mutation =
+  | { readonly type: "set"; readonly key: Key; readonly value: unknown }
+  | { readonly type: "delete"; readonly key: Key };
+
+/** A part of the key space: everything under `prefix`, from `start` (inclusive) to `end` (exclusive). */
+export interface KeyRange {
+  readonly prefix: Key;
+  readonly start?: Key;
+  readonly end?: Key;
+}
+
+/** What one commit, and one read, of the adapter may hold. */
+export interface StoreLimits {
+  /** Checks in a commit. */
+  readonly checks: number;
+  /** Mutations in a commit. */
+  readonly mutations: number;
+  /** Bytes of a commit, as {@link mutationBytes} and `checkBytes` measure them. */
+  readonly bytes: number;
+  /** Sum of the bytes of a commit's mutation keys. */
+  readonly keyBytes: number;
+  /** Entries that one `list` returns at most. */
+  readonly listBatch: number;
+  /** Commits that one process keeps in flight. */
+  readonly lanes: number;
+}
+
+/** Wake-ups through the store, where it has queues: `Deno.Kv`'s `enqueue` and `listenQueue`. */
+export interface Doorbell {
+  /** Sends a hint that names a channel. */
+  ring(channel: string): Promise<void>;
+  /** Calls `heard` for each hint, whoever sent it, until the store is closed. */
+  listen(heard: (channel: string) => void): void;
+}
+
+/** A transactional, ordered key-value store. */
+export interface Store {
+  readonly limits: StoreLimits;
+  /**
+   * Names this opening of a store that no other process can have open; `null` when others may share it.
+   * Workers registered under another incarnation are known to be dead.
+   */
+  readonly incarnation: string | null;
+  /** `null` where the store cannot carry hints. */
+  readonly doorbell: Doorbell | null;
+  /** Reads keys, ten at a time in one snapshot each; `null` for each absent one. */
+  getMany(keys: readonly Key[]): Promise<(Entry | null)[]>;
+  /** Reads up to `limit` (at most `limits.listBatch`) entries of a range in key order, in one snapshot. */
+  list(range: KeyRange, options: { limit: number; reverse?: boolean }): Promise<Entry[]>;
+  /**
+   * Applies the mutations if every check holds.
+   *
+   * @returns the commit's versionstamp, or `null` when a check did not hold
+   * @throws {StoreBrokenError} when the store can serve no more (disk full, file damaged, read-only, closed)
+   * @throws {RefusedCommitError} when this commit can never be accepted (too large, invalid)
+   * @throws any other error: the outcome is unknown
+   */
+  commit(checks: readonly Check[], mutations: readonly Mutation[]): Promise<string | null>;
+  /** Closes the store and gives its lock back. */
+  close(): void;
+}
