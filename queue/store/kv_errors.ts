@@ -1,0 +1,71 @@
+/**
+ * What Deno KV's errors mean. They are told apart by their text, because the class is `TypeError` for nearly all of
+ * them: a commit that is too large, a locked database, a full disk. The texts are those of Deno 2.9.6, and
+ * `tests/queue/store/kv_errors_test.ts` provokes what can be provoked.
+ *
+ * @module
+ */
+import { RefusedCommitError, StoreBrokenError } from "../errors.ts";
+
+const LOCKED = /database is locked/;
+
+/** The store can serve no more, and what to do about it. */
+const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
+  [/database or disk is full/, "Make room on the disk that holds the database, then start again"],
+  [
+    /disk I\/O error/,
+    "Look at the disk that holds the database (full, failing, detached?), then start again",
+  ],
+  [
+    /malformed|file is not a database|no such table/,
+    "The database file is damaged: put back a backup, or move the file away to start empty",
+  ],
+  [
+    /readonly database/,
+    "Give this user write permission on the database file and its folder, then start again",
+  ],
+  [/unable to open database file/, "Look whether the folder of the database exists and may be written to"],
+  [
+    /Database is closed|Bad resource ID/,
+    "The database was closed, or its thread has ended after an error that it printed: start again",
+  ],
+];
+
+/** What Deno's client answers before it sends a commit that can never be accepted. */
+const REFUSED = new RegExp(
+  [
+    /^Too many (checks|mutations) /,
+    /^Key too large for write /,
+    /^key cannot be empty$/,
+    /^Value too large /,
+    /^Total (mutation|key) size too large /,
+    /^Invalid (check|mutation)/,
+    /could not be cloned\.?$/,
+    /^expected string, number, bigint, ArrayBufferView, boolean$/,
+  ].map((text) => text.source).join("|"),
+);
+
+/** Whether another connection held the database: nothing of the commit was applied, it may be sent again. */
+export function isLocked(error: unknown): boolean {
+  return LOCKED.test(textOf(error));
+}
+
+/** The error that a failed commit throws; one that tells nothing certain stays as it is. */
+export function commitError(error: unknown): unknown {
+  const text = textOf(error);
+  if (REFUSED.test(text)) return new RefusedCommitError(`Commit was refused: ${text}`, { cause: error });
+  return readError(error);
+}
+
+/** The error that a failed read throws; one that tells nothing certain stays as it is. */
+export function readError(error: unknown): unknown {
+  const text = textOf(error);
+  const found = BROKEN.find(([broken]) => broken.test(text));
+  return found
+    ? new StoreBrokenError(`Database can serve no more: ${text}`, found[1], { cause: error })
+    : error;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

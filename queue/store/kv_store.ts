@@ -1,0 +1,103 @@
+/**
+ * The storage port over a `Deno.Kv`.
+ *
+ * @module
+ */
+import { StoreBrokenError } from "../errors.ts";
+import { commitError, isLocked, readError } from "./kv_errors.ts";
+import { LOCAL_LIMITS } from "./limits.ts";
+import type { Check, Doorbell, Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "./port.ts";
+import { assertListLimit, idsOf } from "./range.ts";
+
+/** Keys that Deno KV reads in one snapshot. */
+const READ_KEYS = 10;
+
+/** A locked database is asked this often; the pauses between grow, their mean is 95 ms in all. */
+const LOCKED_ATTEMPTS = 20;
+
+/** Milliseconds that the pause after a locked database grows by at most. */
+const LOCKED_PAUSE = 1;
+
+/** What {@link kvStore} cannot find out from a `Deno.Kv`. */
+export interface KvStoreOptions {
+  /** Limits that differ from a local database's. */
+  readonly limits?: Partial<StoreLimits>;
+  /** See {@link Store.incarnation}. @default {null} */
+  readonly incarnation?: string | null;
+  /** Wake-ups through the database, see `kvDoorbell`. @default {null} */
+  readonly doorbell?: Doorbell | null;
+  /** Returns a number from 0 to 1, for the pause before a locked database is asked again. @default {Math.random} */
+  readonly random?: () => number;
+  /** Called once, after the database is closed. */
+  readonly onClose?: () => void;
+}
+
+/** Makes a store of a database. Closing the store closes the database. */
+export function kvStore(kv: Deno.Kv, options: KvStoreOptions = {}): Store {
+  const limits = { ...LOCAL_LIMITS, ...options.limits };
+  const { incarnation = null, doorbell = null, random = Math.random, onClose } = options;
+  let closed = false;
+
+  return {
+    limits,
+    incarnation,
+    doorbell,
+
+    async getMany(keys: readonly Key[]) {
+      assertOpen();
+      const reads: Promise<Deno.KvEntryMaybe<unknown>[]>[] = [];
+      for (let at = 0; at < keys.length; at += READ_KEYS) {
+        reads.push(kv.getMany<unknown[]>(keys.slice(at, at + READ_KEYS)));
+      }
+      const batches = await Promise.all(reads).catch(failRead);
+      return batches.flat().map((entry) => entry.versionstamp === null ? null : entry as Entry);
+    },
+
+    async list(range: KeyRange, { limit, reverse = false }) {
+      assertOpen();
+      assertListLimit(limit, limits);
+      const { from, to } = idsOf(range);
+      if (from >= to) return [];
+      const { prefix, start, end } = range;
+      const selector = start && end
+        ? { start, end }
+        : start
+        ? { prefix, start }
+        : end
+        ? { prefix, end }
+        : { prefix };
+      // A batch as large as the limit: one read, so one snapshot.
+      return await Array.fromAsync(kv.list(selector, { limit, batchSize: limit, reverse })).catch(
+        failRead,
+      ) as Entry[];
+    },
+
+    async commit(checks: readonly Check[], mutations: readonly Mutation[]) {
+      assertOpen();
+      for (let attempt = 1;; attempt++) {
+        try {
+          const result = await kv.atomic().check(...checks).mutate(...mutations).commit();
+          return result.ok ? result.versionstamp : null;
+        } catch (error) {
+          if (!isLocked(error) || attempt === LOCKED_ATTEMPTS) throw commitError(error);
+        }
+        await new Promise((resume) => setTimeout(resume, LOCKED_PAUSE * attempt * random()));
+      }
+    },
+
+    close() {
+      if (closed) return;
+      closed = true;
+      kv.close();
+      onClose?.();
+    },
+  };
+
+  function failRead(error: unknown): never {
+    throw readError(error);
+  }
+
+  function assertOpen(): void {
+    if (closed) throw new StoreBrokenError("Store is closed", "Do not use a store after close()");
+  }
+}

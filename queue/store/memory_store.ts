@@ -1,0 +1,114 @@
+/**
+ * A store in this process's memory, for tests: it orders, limits and refuses as Deno KV does, and with other limits it
+ * plays a KV server. `:memory:` (see `open.ts`) is Deno KV itself; this one is faster to make and can be looked into.
+ *
+ * @module
+ */
+import { StoreBrokenError } from "../errors.ts";
+import { keyId } from "./key_id.ts";
+import { assertCommit, LOCAL_LIMITS } from "./limits.ts";
+import type { Check, Doorbell, Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "./port.ts";
+import { assertListLimit, idsOf } from "./range.ts";
+import { SortedIds } from "./sorted_ids.ts";
+
+/** How a {@link memoryStore} differs from a local database. */
+export interface MemoryStoreOptions {
+  /** Limits that differ from a local database's: `{ checks: 10 }` plays a KV server. */
+  readonly limits?: Partial<StoreLimits>;
+  /** See {@link Store.incarnation}. @default {null} */
+  readonly incarnation?: string | null;
+  /** Whether the store carries hints. @default {false} */
+  readonly doorbell?: boolean;
+}
+
+/**
+ * Makes an empty store. Operations take effect in the order of their calls, as they do in a local database, and answer
+ * a microtask later. Values are copied on their way in and out, so nobody shares one.
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const limits = { ...LOCAL_LIMITS, ...options.limits };
+  const entries = new Map<string, Entry>();
+  const ids = new SortedIds();
+  let commits = 0;
+  let closed = false;
+
+  return {
+    limits,
+    incarnation: options.incarnation ?? null,
+    doorbell: options.doorbell ? memoryDoorbell(() => closed) : null,
+
+    // deno-lint-ignore require-await -- a wrong key rejects
+    async getMany(keys: readonly Key[]) {
+      assertOpen();
+      return keys.map((key) => handOut(entries.get(keyId(key))));
+    },
+
+    // deno-lint-ignore require-await -- a wrong range rejects
+    async list(range: KeyRange, { limit, reverse = false }) {
+      assertOpen();
+      assertListLimit(limit, limits);
+      const { from, to } = idsOf(range);
+      return ids.range(from, to, limit, reverse).map((id) => handOut(entries.get(id))!);
+    },
+
+    // deno-lint-ignore require-await -- a refused commit rejects
+    async commit(checks: readonly Check[], mutations: readonly Mutation[]) {
+      assertOpen();
+      assertCommit(checks, mutations, limits);
+      for (const { key, versionstamp } of checks) {
+        if ((entries.get(keyId(key))?.versionstamp ?? null) !== versionstamp) return null;
+      }
+      const versionstamp = (++commits).toString(16).padStart(16, "0") + "0000";
+      for (const mutation of mutations) apply(mutation, versionstamp);
+      return versionstamp;
+    },
+
+    close() {
+      closed = true;
+    },
+  };
+
+  function apply(mutation: Mutation, versionstamp: string): void {
+    const id = keyId(mutation.key);
+    if (mutation.type === "delete") {
+      if (entries.delete(id)) ids.remove(id);
+      return;
+    }
+    if (!entries.has(id)) ids.add(id);
+    entries.set(id, { key: storedKey(mutation.key), value: copy(mutation.value), versionstamp });
+  }
+
+  function assertOpen(): void {
+    if (closed) throw new StoreBrokenError("Store is closed", "Do not use a store after close()");
+  }
+}
+
+function handOut(entry: Entry | undefined): Entry | null {
+  return entry ? { ...entry, value: copy(entry.value) } : null;
+}
+
+function storedKey(key: Key): Key {
+  return key.map((part) =>
+    typeof part === "string" ? part.toWellFormed() : part instanceof Uint8Array ? part.slice() : part
+  );
+}
+
+/** Bytes by `slice`, a tenth of the price of `structuredClone`, which is left to what is not a primitive. */
+function copy(value: unknown): unknown {
+  if (value instanceof Uint8Array) return value.slice();
+  return typeof value === "object" && !(value instanceof Deno.KvU64) ? structuredClone(value) : value;
+}
+
+/** Delivers to every listener, a microtask after the ring. */
+function memoryDoorbell(isClosed: () => boolean): Doorbell {
+  const listeners: ((channel: string) => void)[] = [];
+  return {
+    async ring(channel) {
+      await Promise.resolve();
+      if (!isClosed()) { for (const heard of listeners) heard(channel); }
+    },
+    listen(heard) {
+      listeners.push(heard);
+    },
+  };
+}
