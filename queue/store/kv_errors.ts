@@ -17,11 +17,11 @@ const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
     "Look at the disk that holds the database (full, failing, detached?), then start again",
   ],
   [
-    /malformed|file is not a database|no such table/,
-    "The database file is damaged: put back a backup, or move the file away to start empty",
+    /malformed|file is not a database|no such table|table kv already exists|cannot commit/,
+    "The file is damaged or of another program: put back a backup, or move it away to start empty",
   ],
   [
-    /readonly database/,
+    /readonly database|read-only database/,
     "Give this user write permission on the database file and its folder, then start again",
   ],
   [/unable to open database file/, "Look whether the folder of the database exists and may be written to"],
@@ -32,18 +32,16 @@ const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
 ];
 
 /** What Deno's client answers before it sends a commit that can never be accepted. */
-const REFUSED = new RegExp(
-  [
-    /^Too many (checks|mutations) /,
-    /^Key too large for write /,
-    /^key cannot be empty$/,
-    /^Value too large /,
-    /^Total (mutation|key) size too large /,
-    /^Invalid (check|mutation)/,
-    /could not be cloned\.?$/,
-    /^expected string, number, bigint, ArrayBufferView, boolean$/,
-  ].map((text) => text.source).join("|"),
-);
+const REFUSED: readonly RegExp[] = [
+  /^Too many (checks|mutations) /,
+  /^Key too large for write /,
+  /^key cannot be empty$/,
+  /^Value too large /,
+  /^Total (mutation|key) size too large /,
+  /^Invalid (check|mutation)/,
+  /could not be cloned\.?$/,
+  /^expected string, number, bigint, ArrayBufferView, boolean$/,
+];
 
 /** Whether another connection held the database: nothing of the commit was applied, it may be sent again. */
 export function isLocked(error: unknown): boolean {
@@ -53,17 +51,23 @@ export function isLocked(error: unknown): boolean {
 /** The error that a failed commit throws; one that tells nothing certain stays as it is. */
 export function commitError(error: unknown): unknown {
   const text = textOf(error);
-  if (REFUSED.test(text)) return new RefusedCommitError(`Commit was refused: ${text}`, { cause: error });
-  return readError(error);
+  return REFUSED.some((refused) => refused.test(text))
+    ? new RefusedCommitError(`Commit was refused: ${text}`, { cause: error })
+    : readError(error);
 }
 
 /** The error that a failed read throws; one that tells nothing certain stays as it is. */
 export function readError(error: unknown): unknown {
-  const text = textOf(error);
-  const found = BROKEN.find(([broken]) => broken.test(text));
-  return found
-    ? new StoreBrokenError(`Database can serve no more: ${text}`, found[1], { cause: error })
+  const hint = brokenHint(error);
+  return hint
+    ? new StoreBrokenError(`Database can serve no more: ${textOf(error)}`, hint, { cause: error })
     : error;
+}
+
+/** What to do about an error that ends a database's service; `null` for any other. */
+export function brokenHint(error: unknown): string | null {
+  const text = textOf(error);
+  return BROKEN.find(([broken]) => broken.test(text))?.[1] ?? null;
 }
 
 function textOf(error: unknown): string {

@@ -1,0 +1,99 @@
+/**
+ * Opens the store that a path names: Deno KV in memory or in a file. A file is opened by one process at a time: two
+ * would lose each other's wake-ups for up to a minute and fail on each other's locks (docs/performance.md).
+ *
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { StoreBrokenError } from "../errors.ts";
+import { kvDoorbell } from "./doorbell.ts";
+import { brokenHint } from "./kv_errors.ts";
+import { kvStore } from "./kv_store.ts";
+import { type FileLock, lockFile } from "./lock.ts";
+import type { Store } from "./port.ts";
+
+/** What {@link openStore} may be told besides the path. */
+export interface OpenStoreOptions {
+  /** Wake-ups of another namespace in the same database are ignored. @default {"sluice"} */
+  readonly namespace?: string;
+  /** See `KvStoreOptions.random`. @default {Math.random} */
+  readonly random?: () => number;
+}
+
+/**
+ * Opens a store.
+ *
+ * @param path `:memory:` or the path of a file; the file and its folder are made when they do not exist
+ * @throws {StoreBrokenError} when it cannot be opened; the message names the path, the hint says what to do
+ */
+export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
+  const { namespace = "sluice", random = Math.random } = options;
+  if (path === ":memory:") return await storeOf(await Deno.openKv(path), () => {});
+  assertFilePath(path);
+  let lock: FileLock | null = null;
+  try {
+    const realPath = makeFile(path);
+    lock = lockFile(`${realPath}.lock`, path);
+    // SQLite would open a file that it cannot write to, and fail at the first commit.
+    Deno.openSync(realPath, { write: true }).close();
+    const kv = await Deno.openKv(realPath);
+    return await storeOf(kv, lock.release);
+  } catch (error) {
+    lock?.release();
+    throw openError(path, error);
+  }
+
+  async function storeOf(kv: Deno.Kv, onClose: () => void): Promise<Store> {
+    const doorbell = await kvDoorbell(kv, namespace);
+    return kvStore(kv, { incarnation: crypto.randomUUID(), doorbell, random, onClose });
+  }
+}
+
+function assertFilePath(path: string): void {
+  const hint = "Name a file, such as './data/sluice.kv', or ':memory:'";
+  if (/^https?:\/\//i.test(path)) {
+    throw new StoreBrokenError(`KV servers are not yet in this version: '${path}'`, hint);
+  }
+  if (path === "" || path.startsWith(":")) {
+    throw new StoreBrokenError(`Database must be a file or ':memory:': '${path}'`, hint);
+  }
+}
+
+/** Makes the file and its folder where they are missing, and returns the one real path behind any links. */
+function makeFile(path: string): string {
+  try {
+    const realPath = Deno.realPathSync(path);
+    if (Deno.statSync(realPath).isDirectory) throw new Deno.errors.IsADirectory("It is a folder");
+    return realPath;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  Deno.openSync(path, { write: true, create: true }).close();
+  return Deno.realPathSync(path);
+}
+
+function openError(path: string, error: unknown): StoreBrokenError {
+  if (error instanceof StoreBrokenError) return error;
+  const { message } = error as Error;
+  return new StoreBrokenError(`Database '${path}' cannot be opened: ${message}`, hintFor(path, error), {
+    cause: error,
+  });
+}
+
+function hintFor(path: string, error: unknown): string {
+  const folder = dirname(path);
+  if (error instanceof Deno.errors.NotCapable) {
+    return `Run Deno with --allow-read=${folder} --allow-write=${folder}`;
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `Give this user write permission on '${path}' and on its folder`;
+  }
+  if (error instanceof Deno.errors.IsADirectory) {
+    return `'${path}' is a folder: name a file in it, such as '${join(path, "sluice.kv")}'`;
+  }
+  if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.AlreadyExists) {
+    return `A part of '${folder}' is a file: name a folder for '${basename(path)}'`;
+  }
+  return brokenHint(error) ?? `Look whether '${path}' is a database file, and whether its disk is well`;
+}
