@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { brokenHint } from "./kv_errors.ts";
 import type { Doorbell } from "./port.ts";
 
 /**
@@ -13,11 +14,13 @@ import type { Doorbell } from "./port.ts";
  * Two listeners of one database share its messages: who uses `listenQueue` on the same database must not ask for this.
  *
  * @param namespace messages of another are ignored
+ * @throws the database's own error when it can serve no more
  */
 export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbell | null> {
   try {
     await kv.atomic().check({ key: ["__probe"], versionstamp: "f".repeat(20) }).enqueue(0).commit();
-  } catch {
+  } catch (error) {
+    if (brokenHint(error)) throw error;
     return null;
   }
   /** A ring on its way serves those who ring the same channel meanwhile. */

@@ -6,6 +6,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { StoreBrokenError } from "../errors.ts";
+import { assertReadable } from "./damage.ts";
 import { kvDoorbell } from "./doorbell.ts";
 import { brokenHint } from "./kv_errors.ts";
 import { kvStore } from "./kv_store.ts";
@@ -36,16 +37,21 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
     lock = lockFile(`${realPath}.lock`, path);
     // SQLite would open a file that it cannot write to, and fail at the first commit.
     Deno.openSync(realPath, { write: true }).close();
-    const kv = await Deno.openKv(realPath);
-    return await storeOf(kv, lock.release);
+    assertReadable(realPath);
+    return await storeOf(await Deno.openKv(realPath), lock.release);
   } catch (error) {
     lock?.release();
     throw openError(path, error);
   }
 
   async function storeOf(kv: Deno.Kv, onClose: () => void): Promise<Store> {
-    const doorbell = await kvDoorbell(kv, namespace);
-    return kvStore(kv, { incarnation: crypto.randomUUID(), doorbell, random, onClose });
+    try {
+      const doorbell = await kvDoorbell(kv, namespace);
+      return kvStore(kv, { incarnation: crypto.randomUUID(), doorbell, random, onClose });
+    } catch (error) {
+      kv.close();
+      throw error;
+    }
   }
 }
 
