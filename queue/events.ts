@@ -40,6 +40,8 @@ export type QueueEvent =
   }
   /** A run's worker was lost, the task waits again. */
   | { readonly type: "lost"; readonly task: TaskRef; readonly deliveries: number }
+  /** A worker was judged lost and can store nothing any more; its tasks are being given back. */
+  | { readonly type: "lost-worker"; readonly worker: string }
   /** All tasks of a lost worker were given back. */
   | { readonly type: "rescued"; readonly worker: string; readonly tasks: number }
   /** A run was given back unfinished, uncounted. */
@@ -47,6 +49,8 @@ export type QueueEvent =
   | { readonly type: "registered"; readonly worker: string }
   /** Others judged this process lost; it registers anew. */
   | { readonly type: "fenced"; readonly worker: string }
+  /** So many handlers ignore that their runs have ended that a channel has no slot left in this process. */
+  | { readonly type: "exhausted"; readonly channel: string }
   | { readonly type: "stopping"; readonly running: number }
   | { readonly type: "stopped" }
   | { readonly type: "log"; readonly task: TaskRef; readonly level: LogLevel; readonly message: string }

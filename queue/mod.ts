@@ -16,15 +16,15 @@ export {
   type TaskOptions,
 } from "./define.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
-export {
-  type CodeSchedule,
-  createQueue,
-  type DefinitionView,
-  type Queue,
-  type QueueOptions,
-  type TaskFilter,
-} from "./queue.ts";
+export type { DefinitionView } from "./inspect.ts";
+export { createQueue, type Queue, type QueueOptions } from "./queue.ts";
+export type { TaskFilter } from "./read.ts";
 export type { RetryPolicy } from "./retry.ts";
+export type { CodeSchedule } from "./schedule.ts";
+export { kvStore } from "./store/kv_store.ts";
+export { memoryStore } from "./store/memory_store.ts";
+export { openStore } from "./store/open.ts";
+export type { Store } from "./store/port.ts";
 export {
   type Channel,
   type FinalState,

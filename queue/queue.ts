@@ -4,31 +4,41 @@
  * @module
  */
 import type { z } from "zod";
-import type { Clock, Random } from "./clock.ts";
+import { type Clock, type Random, sleep, systemClock } from "./clock.ts";
+import { Committer } from "./committer.ts";
+import { Consumer } from "./consumer.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
+import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
+import { StoppedError, TaskFailedError } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
+import { oneLine } from "./failure.ts";
+import { idSource } from "./ids.ts";
+import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
+import { Membership } from "./membership.ts";
+import { Promoter } from "./promoter.ts";
+import { getTask, listTasks, type TaskFilter } from "./read.ts";
+import { RecordCache } from "./record_cache.ts";
+import type { TaskRecord } from "./record.ts";
+import { obeyRevokes, revoke } from "./revoke.ts";
+import type { Run } from "./run.ts";
+import { type CodeSchedule, tickSchedule } from "./schedule.ts";
+import { keysOf } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
+import { submitAll } from "./submit.ts";
+import { Sweeper } from "./sweeper.ts";
 import type {
   Channel,
   FinalState,
   Health,
   Idempotency,
-  Json,
   SubmitOptions,
   Task,
   TaskRequest,
-  TaskState,
   Worker,
 } from "./task.ts";
-
-/** A task that is submitted whenever its minute comes; see DESIGN: schedules. */
-export interface CodeSchedule {
-  readonly id: string;
-  readonly task: AnyTaskDefinition;
-  readonly args: readonly unknown[];
-  /** Seconds between occurrences, counted from 1970: 60 is every full minute. */
-  readonly every: number;
-}
+import { Waits } from "./waits.ts";
+import { Wakeups } from "./wakeups.ts";
 
 /** What a queue is made of. */
 export interface QueueOptions {
@@ -45,6 +55,9 @@ export interface QueueOptions {
   readonly idempotencyTtl?: number;
   /** Seconds without a heartbeat after which a worker is lost. @default {15} */
   readonly workerLostAfter?: number;
+  /** Shown in the list of workers. */
+  readonly host?: string;
+  readonly pid?: number;
   readonly onEvent?: OnEvent;
   /** Called once when the store can serve no more; the program should end. */
   readonly onBroken?: (error: Error) => void;
@@ -52,39 +65,16 @@ export interface QueueOptions {
   readonly random?: Random;
 }
 
-/** One definition as `GET /v1/definitions` shows it. */
-export interface DefinitionView {
-  readonly name: string;
-  readonly description: string | null;
-  readonly channel: string;
-  readonly priority: number;
-  readonly maxRetries: number;
-  readonly softTimeLimit: number | null;
-  readonly timeLimit: number;
-  /** JSON Schema of the argument array. */
-  readonly args: Json;
-}
-
-/** What `queue.list` narrows down. */
-export interface TaskFilter {
-  readonly state?: TaskState;
-  readonly name?: string;
-  readonly channel?: string;
-  /** 1 to 500. @default {50} */
-  readonly limit?: number;
-  /** Opaque; from the page before. */
-  readonly cursor?: string;
-}
-
-const notYet = (): never => {
-  throw new Error("not yet");
-};
-
 /** A queue over a store. Made by {@link createQueue}. */
 export interface Queue {
-  /** Starts to execute, to promote, to sweep and to heartbeat. Resolves when the process is registered. */
+  /** Starts to execute, to promote and to sweep. Resolves when the process is registered. */
   start(): Promise<void>;
-  /** Stops claiming, waits up to `grace` seconds for running handlers, gives unfinished runs back uncounted. Idempotent. */
+  /**
+   * Stops claiming, waits for running handlers, gives unfinished runs back uncounted and leaves the store, which it
+   * does not close. Idempotent.
+   *
+   * @param grace seconds to wait. @default {30}
+   */
   stop(grace?: number): Promise<void>;
   /** Submits one task by its definition; resolves when it is durable (invariant 1). */
   submit<Schema extends ArgsSchema, Result>(
@@ -93,9 +83,10 @@ export interface Queue {
     options?: SubmitOptions,
   ): Promise<Task<Awaited<Result>>>;
   /**
-   * Submits several tasks by name in one commit: all or none.
+   * Submits up to 250 tasks by name in one commit: all or none.
    *
-   * @throws {UnknownTaskError} / {InvalidTaskError}: pointers start with `/<index>` when `requests` has several, else with the field
+   * @throws {UnknownTaskError} / {InvalidTaskError}: their pointers start with `/<index>` when there are several requests
+   * @throws {TooLargeError} / {OverloadedError} / {IdempotencyConflictError}
    */
   submitAll(
     requests: readonly TaskRequest[],
@@ -103,7 +94,7 @@ export interface Queue {
   ): Promise<{ tasks: Task[]; replayed: boolean }>;
   /** @throws {TaskNotFoundError} */
   get(id: string): Promise<Task>;
-  /** Newest first. @throws {InvalidTaskError} for a cursor that is not one */
+  /** Newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
   list(filter?: TaskFilter): Promise<{ tasks: Task[]; cursor: string | null }>;
   /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
   wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
@@ -112,7 +103,7 @@ export interface Queue {
   /**
    * Ends a waiting task as REVOKED, or has a running one aborted.
    *
-   * @returns the task; not final yet when its run is being aborted
+   * @returns the task; not final yet when another process is aborting its run
    * @throws {TaskNotFoundError} / {TaskFinalError}
    */
   revoke(id: string): Promise<Task>;
@@ -124,9 +115,249 @@ export interface Queue {
   tick(): Promise<void>;
 }
 
-/** Makes a queue. It accepts tasks at once, and executes them after `start()`. */
-export function createQueue(_options: QueueOptions): Queue {
-  return notYet();
+/**
+ * Makes a queue. It accepts tasks at once, and executes them after `start()`.
+ *
+ * @throws {TypeError} when two definitions have one name, or a schedule's task is not among the definitions
+ *
+ * @example
+ * ```ts
+ * import { createQueue, defineTask, openStore } from "@sluice/sluice";
+ * import { z } from "zod";
+ *
+ * const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, (_ctx, x, y) => x + y);
+ * const store = await openStore(":memory:");
+ * const queue = createQueue({ store, definitions: [add] });
+ * await queue.start();
+ * const sum = await queue.result(await queue.submit(add, [1, 2])); // 3
+ * await queue.stop();
+ * store.close();
+ * if (sum !== 3) throw new Error("the example is wrong");
+ * ```
+ */
+export function createQueue(options: QueueOptions): Queue {
+  return new EngineQueue(options);
 }
 
-export type { FinalState };
+class EngineQueue implements Queue {
+  readonly #engine: Engine;
+  readonly #membership: Membership;
+  readonly #consumers: ReadonlyMap<string, Consumer>;
+  readonly #promoter: Promoter;
+  readonly #sweeper: Sweeper;
+  readonly #waits = new Waits();
+  readonly #schedules: readonly CodeSchedule[];
+  #broken: Error | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: QueueOptions) {
+    const { store, clock = systemClock, onEvent = () => {} } = options;
+    const definitions = indexed(options.definitions);
+    this.#schedules = options.schedules ?? [];
+    for (const { id, task } of this.#schedules) {
+      if (definitions.get(task.name) !== task) {
+        throw new TypeError(
+          `Cannot run schedule '${id}' as its task '${task.name}' is not among the definitions`,
+        );
+      }
+    }
+    const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
+    const onBroken = (error: Error) => {
+      if (this.#broken) return;
+      this.#broken = error;
+      this.#engine.committer.end(error);
+      this.#membership.abandon();
+      options.onBroken?.(error);
+    };
+    const committer = new Committer(store, clock, (worker) => this.#membership.fenced(worker), onBroken);
+    this.#engine = {
+      store,
+      keys: keysOf(options.namespace ?? "sluice"),
+      clock,
+      random: options.random ?? Math.random,
+      settings: {
+        namespace: options.namespace ?? "sluice",
+        resultTtl: options.resultTtl ?? 86_400,
+        idempotencyTtl: options.idempotencyTtl ?? 3600,
+        workerLostAfter: options.workerLostAfter ?? 15,
+      },
+      definitions,
+      slots,
+      committer,
+      deadlines: new Deadlines(clock),
+      records: new RecordCache(),
+      suspects: { count: 0 },
+      nextId: idSource(clock),
+      emit: onEvent,
+      wake: (channel) => wakeups.wake(channel),
+      hasRoom: (channel) => (this.#consumers.get(channel)?.free ?? 0) > 0,
+      dueAt: (time) => this.#promoter.dueAt(time),
+      ended: (record) => this.#ended(record),
+    };
+    const startedAt = clock.now();
+    this.#membership = new Membership(
+      this.#engine,
+      () => ({
+        host: options.host ?? "",
+        pid: options.pid ?? 0,
+        channels: Object.fromEntries(slots),
+        startedAt,
+        beat: 0,
+        incarnation: store.incarnation,
+      }),
+      (worker) => this.#consumers.forEach((consumer) => consumer.drop(worker)),
+      () => obeyRevokes(this.#engine, this.#runHere),
+      onBroken,
+    );
+    this.#consumers = new Map(
+      [...slots].map(([channel, n]) => [
+        channel,
+        new Consumer(this.#engine, channel, n, () => this.#membership.worker),
+      ]),
+    );
+    this.#promoter = new Promoter(this.#engine);
+    this.#sweeper = new Sweeper(this.#engine);
+    const wakeups = new Wakeups(store.doorbell, clock, (channel) => this.#consumers.get(channel)?.ring());
+  }
+
+  async start(): Promise<void> {
+    await this.#ready();
+    await this.#membership.rescue();
+    this.#promoter.start();
+    this.#sweeper.start();
+    for (const consumer of this.#consumers.values()) consumer.start();
+  }
+
+  stop(grace = 30): Promise<void> {
+    return this.#stopping ??= this.#stop(grace);
+  }
+
+  async submit<Schema extends ArgsSchema, Result>(
+    definition: TaskDefinition<Schema, Result>,
+    args: z.input<Schema>,
+    options: SubmitOptions = {},
+  ): Promise<Task<Awaited<Result>>> {
+    const { tasks } = await this.submitAll([{ ...options, name: definition.name, args }]);
+    return tasks[0]! as Task<Awaited<Result>>;
+  }
+
+  async submitAll(
+    requests: readonly TaskRequest[],
+    idempotency?: Idempotency,
+  ): Promise<{ tasks: Task[]; replayed: boolean }> {
+    const pending = this.#ready();
+    if (pending) await pending;
+    return submitAll(this.#engine, requests, idempotency);
+  }
+
+  get(id: string): Promise<Task> {
+    return getTask(this.#engine, id);
+  }
+
+  list(filter: TaskFilter = {}): Promise<{ tasks: Task[]; cursor: string | null }> {
+    return listTasks(this.#engine, filter);
+  }
+
+  wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
+    return this.#waits.wait(this.#engine, id, options.timeout ?? Infinity, options.signal);
+  }
+
+  async result<Result>(task: Task<Result>, options: { signal?: AbortSignal } = {}): Promise<Result> {
+    const { id, state, result, error } = await this.wait(task.id, options);
+    if (state === "SUCCESS") return result as Result;
+    throw new TaskFailedError(id, state, error?.type ?? "Error", error?.message ?? "");
+  }
+
+  async revoke(id: string): Promise<Task> {
+    await this.#ready();
+    await revoke(this.#engine, id, this.#runHere);
+    return this.get(id);
+  }
+
+  definitions(): readonly DefinitionView[] {
+    return viewDefinitions(this.#engine);
+  }
+
+  channels(): Promise<Channel[]> {
+    return viewChannels(this.#engine);
+  }
+
+  workers(): Promise<Worker[]> {
+    return viewWorkers(this.#engine, this.#membership);
+  }
+
+  health(): Promise<Health> {
+    if (this.#stopping) return Promise.resolve({ ready: false, problems: ["The process is stopping."] });
+    if (this.#broken) return Promise.resolve({ ready: false, problems: [this.#broken.message] });
+    return viewHealth(this.#engine, this.#membership, this.#consumers.values());
+  }
+
+  async tick(): Promise<void> {
+    if (this.#stopping) return;
+    await this.#ready();
+    for (const schedule of this.#schedules) await tickSchedule(this.#engine, schedule);
+  }
+
+  /** A promise while there is something to wait for before a commit. */
+  #ready(): Promise<void> | undefined {
+    if (this.#broken) throw this.#broken;
+    if (this.#stopping) throw new StoppedError("The queue is stopping");
+    return this.#membership.ensure();
+  }
+
+  #runHere = (id: string): Run | undefined => {
+    for (const consumer of this.#consumers.values()) {
+      const run = consumer.runs.get(id);
+      if (run) return run;
+    }
+    return undefined;
+  };
+
+  #ended(record: TaskRecord): void {
+    const { id, name, channel, state, startedAt, doneAt, error } = record;
+    this.#engine.emit({
+      type: "finished",
+      task: { id, name, channel },
+      state: state as FinalState,
+      duration: startedAt === undefined ? null : (doneAt! - startedAt) / 1000,
+      error: error ? oneLine(error) : null,
+    });
+    this.#waits.ended(id);
+  }
+
+  async #stop(grace: number): Promise<void> {
+    const { committer, emit, clock, deadlines } = this.#engine;
+    const consumers = [...this.#consumers.values()];
+    const open = () => consumers.flatMap((consumer) => [...consumer.runs.values()]);
+    emit({ type: "stopping", running: open().length });
+    await Promise.all([this.#promoter.stop(), this.#sweeper.stop(), ...consumers.map((c) => c.stop())]);
+    const end = clock.monotonic() + grace * 1000;
+    while (open().length > 0 && clock.monotonic() < end && !this.#broken) {
+      await sleep(clock, Math.min(20, end - clock.monotonic()));
+    }
+    await Promise.all(open().map((run) => run.giveBack()));
+    await committer.drained();
+    deadlines.stop();
+    if (!this.#broken) await this.#membership.retire();
+    committer.end();
+    emit({ type: "stopped" });
+  }
+}
+
+function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTaskDefinition> {
+  const byName = new Map<string, AnyTaskDefinition>();
+  for (const definition of definitions) {
+    if (byName.has(definition.name)) {
+      throw new TypeError(`Cannot define task '${definition.name}' twice: names must be unique`);
+    }
+    byName.set(definition.name, definition);
+  }
+  return byName;
+}
+
+/** Slots of a channel that no setting names. */
+const DEFAULT_SLOTS = 4;
+
+function defaultChannels(definitions: readonly AnyTaskDefinition[]): Record<string, number> {
+  return Object.fromEntries(definitions.map(({ channel = DEFAULT_CHANNEL }) => [channel, DEFAULT_SLOTS]));
+}

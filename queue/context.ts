@@ -1,0 +1,115 @@
+/**
+ * What a handler is given: the context of one run.
+ *
+ * @module
+ */
+import { sleep } from "./clock.ts";
+import type { TaskCommit, TaskContext, TaskLog } from "./define.ts";
+import { NonRetryableError, RetryError } from "./errors.ts";
+import type { LogLevel } from "./events.ts";
+import { parseRetryAfter } from "./retry.ts";
+import type { Run } from "./run.ts";
+import type { Check, Key, Mutation } from "./store/port.ts";
+import { del, putRaw } from "./store/unit.ts";
+import type { Json } from "./task.ts";
+
+/** Mutations and checks that `ctx.commit` takes. */
+const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;
+
+/** The context of one run; its parts are made when they are used. */
+export class RunContext implements TaskContext {
+  #commit: RunCommit | null = null;
+
+  constructor(readonly run: Run) {}
+
+  get id(): string {
+    return this.run.record.id;
+  }
+  get name(): string {
+    return this.run.record.name;
+  }
+  get retries(): number {
+    return this.run.record.retries;
+  }
+  get maxRetries(): number {
+    return this.run.record.maxRetries;
+  }
+  get idempotencyKey(): string {
+    return this.run.record.id;
+  }
+  get signal(): AbortSignal {
+    return this.run.signal;
+  }
+
+  get log(): TaskLog {
+    const write = (level: LogLevel) => (message: string) =>
+      this.run.engine.emit({ type: "log", task: this.run.record, level, message: String(message) });
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  }
+
+  get commit(): RunCommit {
+    return this.#commit ??= new RunCommit(this.run.engine.settings.namespace);
+  }
+
+  /** What the handler wants to be stored with its result. */
+  get writes(): RunCommit | null {
+    return this.#commit;
+  }
+
+  progress(report: Json): void {
+    this.run.report(report);
+  }
+
+  sleep(seconds: number): Promise<void> {
+    return sleep(this.run.engine.clock, seconds * 1000, this.signal);
+  }
+
+  retry(options: { in?: number | string | null; error?: unknown } = {}): RetryError {
+    const wish = options.in ?? null;
+    const seconds = typeof wish === "string" ? parseRetryAfter(wish, this.run.engine.clock.now()) : wish;
+    if (seconds !== null && !(seconds >= 0 && seconds <= 10 * 365 * 86400)) {
+      throw new RangeError(
+        `Cannot retry as 'in' must be seconds from 0 to ten years: current value is ${seconds}`,
+      );
+    }
+    return new RetryError(seconds, options.error ?? new NonRetryableError("Task gave up: no retry is left"));
+  }
+}
+
+/** Collects the writes that land with the result. */
+export class RunCommit implements TaskCommit {
+  readonly checks: Check[] = [];
+  readonly mutations: Mutation[] = [];
+
+  constructor(readonly namespace: string) {}
+
+  set(key: Key, value: unknown): this {
+    this.#add(this.mutations, COMMIT_LIMITS.mutations, "mutations", putRaw(this.#own(key), value));
+    return this;
+  }
+
+  delete(key: Key): this {
+    this.#add(this.mutations, COMMIT_LIMITS.mutations, "mutations", del(this.#own(key)));
+    return this;
+  }
+
+  check(key: Key, versionstamp: string | null): this {
+    this.#add(this.checks, COMMIT_LIMITS.checks, "checks", { key: this.#own(key), versionstamp });
+    return this;
+  }
+
+  #own(key: Key): Key {
+    if (key.length === 0) throw new TypeError("Cannot write to an empty key");
+    if (key[0] === this.namespace) {
+      throw new TypeError(
+        `Cannot write under '${this.namespace}': that is Sluice's own part of the database`,
+      );
+    }
+    return key;
+  }
+
+  #add<T>(list: T[], limit: number, what: string, item: T): void {
+    if (list.length === limit) throw new RangeError(`A task's commit takes at most ${limit} ${what}`);
+    list.push(item);
+  }
+}

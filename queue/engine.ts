@@ -1,0 +1,58 @@
+/**
+ * What the parts of the engine share: one value made by `createQueue`, passed to each of them.
+ *
+ * @module
+ */
+import type { Clock, Random } from "./clock.ts";
+import type { Committer } from "./committer.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { AnyTaskDefinition } from "./define.ts";
+import type { OnEvent } from "./events.ts";
+import type { RecordCache } from "./record_cache.ts";
+import type { TaskRecord } from "./record.ts";
+import type { Keys } from "./store/keys.ts";
+import type { Store } from "./store/port.ts";
+
+/** Settings of a queue with their defaults filled in. Times in seconds. */
+export interface EngineSettings {
+  readonly namespace: string;
+  readonly resultTtl: number;
+  readonly idempotencyTtl: number;
+  readonly workerLostAfter: number;
+}
+
+/** See the module's text. */
+export interface Engine {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: EngineSettings;
+  readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
+  /** Slots per channel that this process executes. */
+  readonly slots: ReadonlyMap<string, number>;
+  readonly committer: Committer;
+  readonly deadlines: Deadlines;
+  readonly records: RecordCache;
+  /** Suspects that run in this process: at most one at a time. */
+  readonly suspects: { count: number };
+  readonly nextId: () => string;
+  readonly emit: OnEvent;
+  /** Tells whoever executes a channel that it has work. */
+  wake(channel: string): void;
+  /** Whether this process could claim a task of this channel now. */
+  hasRoom(channel: string): boolean;
+  /** Tells the promoter that something is due at this time. */
+  dueAt(time: number): void;
+  /** Tells those who wait for a task that it has ended. */
+  ended(record: TaskRecord): void;
+}
+
+/** Channel of tasks whose definition names none. */
+export const DEFAULT_CHANNEL = "default";
+/** Hard time limit, seconds, of tasks whose definition sets none. */
+export const DEFAULT_TIME_LIMIT = 3600;
+/** Priority of tasks whose definition sets none. */
+export const DEFAULT_PRIORITY = 5;
+/** Hand-overs to workers that were lost after which a task fails as WorkerLostError. */
+export const MAX_DELIVERIES = 3;

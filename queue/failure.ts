@@ -1,0 +1,53 @@
+/**
+ * What a handler threw, as a record can hold it. Handlers may throw anything.
+ *
+ * @module
+ */
+import type { TaskError } from "./task.ts";
+
+/** Longest message and traceback that are kept, in characters. */
+const LONGEST = 4000;
+
+/** The engine's own frames are not the handler author's business. */
+const ENGINE = new URL(".", import.meta.url).href;
+
+/** Describes whatever was thrown; never throws itself. */
+export function describe(thrown: unknown): TaskError {
+  try {
+    if (!(thrown instanceof Error)) {
+      const type = thrown === null ? "null" : typeof thrown;
+      return {
+        type,
+        message: cut(type === "object" ? shape(thrown as object) : String(thrown)),
+        traceback: null,
+      };
+    }
+    const type = String(thrown.name || "Error");
+    return { type: cut(type), message: cut(String(thrown.message)), traceback: traceback(thrown) };
+  } catch {
+    return { type: "Error", message: "The handler threw a value that cannot be described", traceback: null };
+  }
+}
+
+/** `Type: message` on one line. */
+export function oneLine(error: TaskError): string {
+  return error.message === "" ? error.type : `${error.type}: ${error.message}`;
+}
+
+function shape(thrown: object): string {
+  try {
+    return JSON.stringify(thrown) ?? "object";
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}
+
+function traceback(error: Error): string | null {
+  if (typeof error.stack !== "string") return null;
+  const lines = error.stack.split("\n").filter((line) => !line.includes(ENGINE));
+  return lines.some((line) => line.trimStart().startsWith("at ")) ? cut(lines.join("\n")) : null;
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text;
+}

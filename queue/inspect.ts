@@ -1,0 +1,164 @@
+/**
+ * Looking at the engine: definitions, channels, workers, health.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { Consumer } from "./consumer.ts";
+import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
+import { timeOfId } from "./ids.ts";
+import { withDeadline } from "./lane.ts";
+import type { Membership } from "./membership.ts";
+import { readRecords } from "./read.ts";
+import type { ParkedPointer, RunRow, WorkerRow } from "./record.ts";
+import { decode } from "./store/codec.ts";
+import { idOf } from "./store/keys.ts";
+import type { Entry, KeyRange } from "./store/port.ts";
+import { knownChannels } from "./submit.ts";
+import type { Channel, Health, Json, Worker } from "./task.ts";
+
+/** Entries counted at most for one depth. */
+const DEPTH_CAP = 10_000;
+/** Milliseconds without progress, with work due and slots free, after which the process is not ready. */
+const STALLED_AFTER = 10_000;
+/** Milliseconds that a health check waits for the store. */
+const HEALTH_DEADLINE = 2_000;
+
+/** One definition as `GET /v1/definitions` shows it. */
+export interface DefinitionView {
+  readonly name: string;
+  readonly description: string | null;
+  readonly channel: string;
+  readonly priority: number;
+  readonly maxRetries: number;
+  readonly softTimeLimit: number | null;
+  readonly timeLimit: number;
+  /** JSON Schema of the argument array. */
+  readonly args: Json;
+}
+
+/** The definitions with their defaults filled in, by name. */
+export function viewDefinitions(engine: Engine): DefinitionView[] {
+  return [...engine.definitions.values()].map((definition) => ({
+    name: definition.name,
+    description: definition.description ?? null,
+    channel: definition.channel ?? DEFAULT_CHANNEL,
+    priority: definition.priority ?? DEFAULT_PRIORITY,
+    maxRetries: definition.maxRetries ?? 0,
+    softTimeLimit: definition.softTimeLimit ?? null,
+    timeLimit: definition.timeLimit ?? DEFAULT_TIME_LIMIT,
+    args: z.toJSONSchema(definition.args, { io: "input", unrepresentable: "any" }) as Json,
+  })).sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** Up to {@link DEPTH_CAP} entries of a range. */
+async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entry[]> {
+  const found: Entry[] = [];
+  let start = {};
+  for (;;) {
+    const limit = Math.min(engine.store.limits.listBatch, DEPTH_CAP - found.length);
+    const entries = await engine.store.list({ ...range, ...start }, { limit });
+    found.push(...entries);
+    if (entries.length < limit || found.length >= DEPTH_CAP) return found;
+    const last = entries.at(-1)!.key;
+    start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
+  }
+}
+
+/** Every known channel with its depths. */
+export async function viewChannels(engine: Engine): Promise<Channel[]> {
+  const parked = (entries: Entry[]) =>
+    countBy(entries, (entry) => decode<ParkedPointer>(entry.value).channel);
+  const delayed = parked(await listUpToCap(engine, engine.keys.delayedAll()));
+  const blocked = parked(await listUpToCap(engine, engine.keys.blockedAll()));
+  const runs = await listUpToCap(engine, engine.keys.runs());
+  const records = await readRecords(engine, runs.map((entry) => idOf(entry.key)));
+  const running = countBy(records.filter((record) => record !== null), (record) => record.channel);
+  const now = engine.clock.now();
+  return await Promise.all(
+    [...knownChannels(engine)].sort().map(async (name) => {
+      const ready = await listUpToCap(engine, engine.keys.readyOf(name));
+      const oldest = ready.reduce((least, entry) => Math.min(least, timeOfId(idOf(entry.key))), Infinity);
+      return {
+        name,
+        paused: false,
+        slots: engine.slots.get(name) ?? 0,
+        rateLimit: null,
+        maxDepth: null,
+        ready: ready.length,
+        delayed: delayed.get(name) ?? 0,
+        blocked: blocked.get(name) ?? 0,
+        running: running.get(name) ?? 0,
+        oldestAge: ready.length === 0 ? null : Math.max(0, now - oldest) / 1000,
+      };
+    }),
+  );
+}
+
+function countBy<T>(items: readonly T[], of: (item: T) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(of(item), (counts.get(of(item)) ?? 0) + 1);
+  return counts;
+}
+
+/** Every registered process and what it runs. */
+export async function viewWorkers(engine: Engine, membership: Membership): Promise<Worker[]> {
+  const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
+  const running = new Map<string, string[]>();
+  for (const entry of await listUpToCap(engine, engine.keys.runs())) {
+    const { worker } = decode<RunRow>(entry.value);
+    running.set(worker, [...running.get(worker) ?? [], idOf(entry.key)]);
+  }
+  return entries.map((entry) => {
+    const row = decode<WorkerRow>(entry.value);
+    const id = idOf(entry.key);
+    return {
+      id,
+      host: row.host,
+      pid: row.pid,
+      channels: row.channels,
+      startedAt: row.startedAt,
+      heartbeatAge: id === membership.worker ? 0 : membership.rescuer.ageOf(id),
+      lost: row.lost === true,
+      running: running.get(id) ?? [],
+    };
+  });
+}
+
+/** Whether the store answers and due work makes progress. */
+export async function viewHealth(
+  engine: Engine,
+  membership: Membership,
+  consumers: Iterable<Consumer>,
+): Promise<Health> {
+  const problems: string[] = [];
+  try {
+    const late = await withDeadline(engine.clock, HEALTH_DEADLINE, latePromotion(engine));
+    if (late) problems.push(late);
+  } catch {
+    return { ready: false, problems: ["The store does not answer."] };
+  }
+  const now = engine.clock.monotonic();
+  if (membership.worker !== "" && now - membership.lastBeat > engine.settings.workerLostAfter * 1000) {
+    problems.push("No heartbeat of this process has been stored in time.");
+  }
+  for (const consumer of consumers) {
+    if (consumer.exhausted) {
+      problems.push(
+        `Channel ${consumer.channel}: every slot is held by a handler that ignores its abort signal.`,
+      );
+    } else if (consumer.free > 0 && now - consumer.progressAt > STALLED_AFTER) {
+      problems.push(
+        `Channel ${consumer.channel}: tasks are due and slots are free, but nothing has been claimed.`,
+      );
+    }
+  }
+  return { ready: problems.length === 0, problems };
+}
+
+async function latePromotion(engine: Engine): Promise<string | null> {
+  const [first] = await engine.store.list(engine.keys.delayedAll(), { limit: 1 });
+  if (!first || engine.slots.size === 0) return null;
+  const late = engine.clock.now() - Number(first.key.at(-2));
+  return late > STALLED_AFTER ? `A delayed task has been due for ${Math.round(late / 1000)} s.` : null;
+}

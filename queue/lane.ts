@@ -1,0 +1,143 @@
+/**
+ * A lane: one of a process's numbered commit slots. Every commit checks its lane and rewrites it with its own number,
+ * so a commit that the store's client repeats, or that lands after it was given up, fails (invariant 3); and deleting
+ * a process's lanes fences it. The lane also tells what became of a commit whose answer was lost (invariant 10).
+ *
+ * @module
+ */
+import { type Clock, sleep } from "./clock.ts";
+import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "./errors.ts";
+import type { Check, Entry, Key, Mutation, Store } from "./store/port.ts";
+
+/** Milliseconds after which a commit's answer counts as lost. A stall of the disk of 2.7 s has been measured. */
+const COMMIT_DEADLINE = 10_000;
+/** Milliseconds between two looks at a store that does not answer. */
+const READ_PAUSE = 250;
+
+/** What `send` sends; the lane adds its own check and mutation. */
+export interface Commit {
+  readonly checks: readonly Check[];
+  readonly mutations: readonly Mutation[];
+}
+
+/** What became of the commits that one `send` tried through the lane. */
+export interface Landed<C> {
+  /** The commit that landed, the last one given to `send` or one before it. */
+  readonly commit: C;
+  readonly versionstamp: string;
+}
+
+/** The lane is gone: this process was judged lost. One of its commits may have landed before that, none can any more. */
+export class LaneGone extends Error {
+  constructor() {
+    super("Lane is gone");
+  }
+}
+
+/** One commit slot. At most one commit is outstanding in it. */
+export class Lane {
+  #number = 0;
+  /** Number and commit of the lane's row, as far as they are known. */
+  #landed = 0;
+  #versionstamp: string;
+
+  constructor(readonly store: Store, readonly key: Key, versionstamp: string, readonly clock: Clock) {
+    this.#versionstamp = versionstamp;
+  }
+
+  /** Versionstamp of the lane's row. */
+  get versionstamp(): string {
+    return this.#versionstamp;
+  }
+
+  /**
+   * Commits, and does not return before the outcome is known and nothing earlier can land any more.
+   *
+   * @param first what to commit
+   * @param next given a commit of which a check did not hold, what to commit instead (possibly nothing: an empty
+   *   commit, which closes the lane to the one before)
+   * @returns which commit landed
+   * @throws {LaneGone} when the process was fenced
+   * @throws {StoreBrokenError} when the store can serve no more
+   * @throws {RefusedCommitError} when the store will never accept this commit
+   */
+  async send<C extends Commit>(first: C, next: (failed: C) => Promise<C>): Promise<Landed<C>> {
+    const tried = new Map<number, C>();
+    let commit = first;
+    for (;;) {
+      const number = ++this.#number;
+      tried.set(number, commit);
+      const answer = await this.#try(number, commit);
+      if (answer.versionstamp !== null) return this.#settled(number, answer.versionstamp, commit);
+      const [row] = await readUntilAnswered(this.store, this.clock, [this.key]);
+      if (!row) throw new LaneGone();
+      const landed = row.value as number;
+      if (landed !== this.#landed) return this.#settled(landed, row.versionstamp, tried.get(landed)!);
+      // Nothing has landed yet. Whatever goes through the lane next closes it to all of `tried`.
+      if (answer.refused && tried.size === 1) throw answer.refused;
+      if (!answer.lost) commit = await next(commit);
+    }
+  }
+
+  #settled<C>(number: number, versionstamp: string, commit: C): Landed<C> {
+    this.#landed = number;
+    this.#versionstamp = versionstamp;
+    return { commit, versionstamp };
+  }
+
+  async #try(number: number, commit: Commit): Promise<Answer> {
+    const checks = [{ key: this.key, versionstamp: this.#versionstamp }, ...commit.checks];
+    const mutations: Mutation[] = [{ type: "set", key: this.key, value: number }, ...commit.mutations];
+    try {
+      const versionstamp = await withDeadline(
+        this.clock,
+        COMMIT_DEADLINE,
+        this.store.commit(checks, mutations),
+      );
+      return { versionstamp, lost: false };
+    } catch (error) {
+      if (error instanceof StoreBrokenError) throw error;
+      if (error instanceof RefusedCommitError) return { versionstamp: null, lost: false, refused: error };
+      return { versionstamp: null, lost: true };
+    }
+  }
+}
+
+interface Answer {
+  /** `null`: not landed, as far as the answer tells. */
+  readonly versionstamp: string | null;
+  /** There was no answer, or an error that leaves the outcome open. */
+  readonly lost: boolean;
+  readonly refused?: RefusedCommitError;
+}
+
+/** Rejects with {@link StoreUnavailableError} when `work` takes longer than `milliseconds`. */
+export function withDeadline<T>(clock: Clock, milliseconds: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(
+      milliseconds,
+      () => reject(new StoreUnavailableError(`Store did not answer within ${milliseconds / 1000} s`)),
+    );
+    work.then(resolve, reject).finally(cancel);
+  });
+}
+
+/**
+ * Reads keys, and keeps asking while the store does not answer.
+ *
+ * @throws {StoreBrokenError}
+ */
+export async function readUntilAnswered(
+  store: Store,
+  clock: Clock,
+  keys: readonly Key[],
+): Promise<(Entry | null)[]> {
+  for (;;) {
+    try {
+      return await withDeadline(clock, COMMIT_DEADLINE, store.getMany(keys));
+    } catch (error) {
+      if (error instanceof StoreBrokenError) throw error;
+      await sleep(clock, READ_PAUSE);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Keeps this process registered: registers it before its first commit, shows every few seconds that it lives, looks
+ * after the other workers, and registers anew when others judged it lost.
+ *
+ * @module
+ */
+import type { Engine } from "./engine.ts";
+import { StoreBrokenError } from "./errors.ts";
+import { LaneGone } from "./lane.ts";
+import type { WorkerRow } from "./record.ts";
+import { register, type Registration } from "./registration.ts";
+import { Rescuer } from "./rescuer.ts";
+
+/** The process's standing in the store. */
+export class Membership {
+  readonly rescuer: Rescuer;
+  #registration: Registration | null = null;
+  #registering: Promise<void> | null = null;
+  #cancel: (() => void) | null = null;
+  #beating: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #lastBeat = -Infinity;
+
+  /**
+   * @param row what the worker entry says
+   * @param onLost the registration of this worker is gone: end its runs
+   * @param onBeat called after each heartbeat
+   * @param onBroken called when the store can serve no more
+   */
+  constructor(
+    readonly engine: Engine,
+    readonly row: () => WorkerRow,
+    readonly onLost: (worker: string) => void,
+    readonly onBeat: () => Promise<void>,
+    readonly onBroken: (error: Error) => void,
+  ) {
+    this.rescuer = new Rescuer(engine);
+  }
+
+  /** The worker id; empty before the first registration. */
+  get worker(): string {
+    return this.#registration?.worker ?? "";
+  }
+
+  /** Milliseconds between two heartbeats. */
+  get interval(): number {
+    return this.engine.settings.workerLostAfter * 1000 / 5;
+  }
+
+  /** Monotonic time of the last heartbeat that landed. */
+  get lastBeat(): number {
+    return this.#lastBeat;
+  }
+
+  /** Registers unless that is done. */
+  ensure(): Promise<void> | undefined {
+    if (this.#registration) return;
+    return this.#registering ??= this.#register();
+  }
+
+  /** Gives back what lost workers left behind, now. */
+  rescue(): Promise<void> {
+    return this.rescuer.runOnce(this.worker, this.interval);
+  }
+
+  /** Judged lost: the former worker is dropped and a new one registered. */
+  fenced(worker: string): void {
+    if (this.#registration?.worker !== worker || this.#stopped) return;
+    this.#registration = null;
+    this.engine.emit({ type: "fenced", worker });
+    this.onLost(worker);
+    this.#registering = this.#register();
+    this.#registering.catch(this.onBroken);
+  }
+
+  /** Leaves the store. Nothing may be in flight. */
+  async retire(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#registering;
+    await this.#beating;
+    await this.#registration?.retire();
+  }
+
+  /** Stops the heartbeat without a word to the store, as a crash would. */
+  abandon(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  async #register(): Promise<void> {
+    const { engine } = this;
+    const { store, keys, clock } = engine;
+    const registration = await register(store, keys, clock, `w-${engine.nextId()}`, this.row());
+    this.#registration = registration;
+    this.#lastBeat = clock.monotonic();
+    engine.committer.admit(registration);
+    engine.emit({ type: "registered", worker: registration.worker });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#cancel?.();
+    if (this.#stopped) return;
+    this.#cancel = this.engine.clock.after(this.interval, () => {
+      this.#beating = this.#beat().finally(() => this.#schedule());
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const registration = this.#registration;
+    if (!registration) return;
+    try {
+      await registration.beat();
+      this.#lastBeat = this.engine.clock.monotonic();
+      await this.rescue();
+      await this.onBeat();
+    } catch (error) {
+      if (error instanceof LaneGone) this.engine.committer.fenced(registration.worker);
+      else if (error instanceof StoreBrokenError) this.onBroken(error);
+      else this.engine.emit({ type: "fault", message: "Heartbeat could not look after the others", error });
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Arguments and results: JSON, inline in the record up to {@link INLINE_BYTES}, above that in `blob` rows written by
+ * the same commit, up to {@link PAYLOAD_BYTES}.
+ *
+ * @module
+ */
+import { ResultNotSerializable } from "./errors.ts";
+import type { TaskRecord } from "./record.ts";
+import { encode } from "./store/codec.ts";
+import type { BlobPart, Keys } from "./store/keys.ts";
+import type { Mutation, Store } from "./store/port.ts";
+import { del, putRaw } from "./store/unit.ts";
+import type { Json } from "./task.ts";
+
+/**
+ * Largest part kept in the record. Two of them and an error fit in a value of 64 KiB, and what is larger is not
+ * written anew with every change of the record.
+ */
+export const INLINE_BYTES = 16 * 1024;
+
+/** Largest arguments, and largest result, of a task. */
+export const PAYLOAD_BYTES = 512 * 1024;
+
+/** Size of a `blob` row, below the store's 64 KiB. */
+const CHUNK_BYTES = 60 * 1024;
+
+/** A record ready to be written, with the chunks that belong to it. */
+export interface Packed {
+  readonly value: Uint8Array;
+  readonly chunks: readonly Mutation[];
+}
+
+/** Size of the larger part when it is over the limit, else `null`. */
+export function oversize(value: unknown): number | null {
+  const bytes = encode(value).length;
+  return bytes > PAYLOAD_BYTES ? bytes : null;
+}
+
+/** Encodes a record, and moves parts that are too large for it into chunks. */
+export function pack(keys: Keys, record: TaskRecord): Packed {
+  const { id, ...row } = record;
+  const value = encode(row);
+  if (value.length <= INLINE_BYTES) return { value, chunks: [] };
+  const chunks: Mutation[] = [];
+  const { args, result, ...rest } = row;
+  return {
+    value: encode({
+      ...rest,
+      ...part(keys, id, "args", args, record.argsChunks, chunks),
+      ...part(keys, id, "result", result, record.resultChunks, chunks),
+    }),
+    chunks,
+  };
+}
+
+function part(
+  keys: Keys,
+  id: string,
+  name: BlobPart,
+  value: unknown,
+  stored: number | undefined,
+  out: Mutation[],
+) {
+  if (stored !== undefined) return { [`${name}Chunks`]: stored };
+  if (value === undefined) return {};
+  const bytes = encode(value);
+  if (bytes.length <= INLINE_BYTES) return { [name]: value };
+  let n = 0;
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    out.push(putRaw(keys.blob(id, name, n++), bytes.slice(at, at + CHUNK_BYTES)));
+  }
+  return { [`${name}Chunks`]: n };
+}
+
+/** Reads the chunks of a record's parts, so that `args` and `result` are there. */
+export async function unpack(store: Store, keys: Keys, record: TaskRecord): Promise<TaskRecord> {
+  if (record.argsChunks === undefined && record.resultChunks === undefined) return record;
+  return {
+    ...record,
+    ...(record.argsChunks !== undefined && {
+      args: await readChunks(store, keys, record.id, "args", record.argsChunks) as Json[],
+    }),
+    ...(record.resultChunks !== undefined && {
+      result: await readChunks(store, keys, record.id, "result", record.resultChunks),
+    }),
+  };
+}
+
+async function readChunks(
+  store: Store,
+  keys: Keys,
+  id: string,
+  part: BlobPart,
+  count: number,
+): Promise<Json> {
+  const entries = await store.getMany(Array.from({ length: count }, (_, n) => keys.blob(id, part, n)));
+  const decoder = new TextDecoder();
+  let text = "";
+  for (const entry of entries) {
+    // Deleted by retention between the two reads.
+    if (!entry) return null;
+    text += decoder.decode(entry.value as Uint8Array, { stream: true });
+  }
+  return JSON.parse(text + decoder.decode());
+}
+
+/** The mutations that delete a record's chunks. */
+export function dropChunks(keys: Keys, record: TaskRecord): Mutation[] {
+  const drop = (name: BlobPart, count = 0) =>
+    Array.from({ length: count }, (_, n) => del(keys.blob(record.id, name, n)));
+  return [...drop("args", record.argsChunks), ...drop("result", record.resultChunks)];
+}
+
+/**
+ * Turns a handler's return value into what its record will hold.
+ *
+ * @throws {ResultNotSerializable} naming the first place that JSON cannot carry
+ */
+export function toJson(value: unknown): Json {
+  switch (typeof value) {
+    case "undefined":
+      return null;
+    case "boolean":
+    case "string":
+      return value;
+    case "number":
+      if (Number.isFinite(value)) return value;
+  }
+  const fault = unserializable(value, "result", new Set());
+  if (fault) throw new ResultNotSerializable(fault);
+  return value as Json;
+}
+
+/** Says where and why a value is not JSON; `null` when it is. */
+export function unserializable(value: unknown, path: string, above: Set<object>): string | null {
+  switch (typeof value) {
+    case "bigint":
+    case "function":
+    case "symbol":
+      return `${path} is a ${typeof value}, which JSON cannot carry`;
+    case "number":
+      return Number.isFinite(value) ? null : `${path} is ${value}, which JSON cannot carry`;
+    case "object":
+      break;
+    default:
+      return null;
+  }
+  if (value === null) return null;
+  if (above.has(value)) return `${path} contains itself, which JSON cannot carry`;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return null;
+  above.add(value);
+  for (const [key, item] of Object.entries(value)) {
+    const fault = unserializable(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`, above);
+    if (fault) return fault;
+  }
+  above.delete(value);
+  return null;
+}

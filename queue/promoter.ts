@@ -1,0 +1,140 @@
+/**
+ * The promoter: makes delayed tasks ready when they are due, ends tasks that expired before they were started, and
+ * releases tasks that waited for a process that knows their name.
+ *
+ * @module
+ */
+import { Bell, POLL } from "./bell.ts";
+import type { Engine } from "./engine.ts";
+import { endWaitingUnit, releaseUnit, waitingKeys } from "./places.ts";
+import { recordOf } from "./read.ts";
+import type { ParkedPointer } from "./record.ts";
+import { ended, EXPIRED } from "./state.ts";
+import { decode } from "./store/codec.ts";
+import { idOf, unknownName } from "./store/keys.ts";
+import type { Entry, KeyRange } from "./store/port.ts";
+import { del, together } from "./store/unit.ts";
+
+/** Entries handled in one look. */
+const BATCH = 200;
+
+/** Watches what becomes due. */
+export class Promoter {
+  #bell: Bell;
+  #next = Infinity;
+  #stopping = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(readonly engine: Engine) {
+    this.#bell = new Bell(engine.clock);
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+  }
+
+  /** Something is due at this wall-clock time; look then at the latest. */
+  dueAt(time: number): void {
+    if (time < this.#next) this.#bell.ring();
+  }
+
+  async #run(): Promise<void> {
+    let poll: number = POLL.first;
+    while (!this.#stopping) {
+      let found = 0;
+      try {
+        found = await this.runOnce();
+      } catch (error) {
+        this.engine.emit({ type: "fault", message: "Due tasks could not be promoted", error });
+      }
+      if (found > 0) {
+        poll = POLL.first;
+        continue;
+      }
+      const rang = await this.#bell.wait(Math.max(1, Math.min(poll, this.#next - this.engine.clock.now())));
+      poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
+    }
+  }
+
+  /** One look at everything due. Returns how many tasks were moved or ended. */
+  async runOnce(): Promise<number> {
+    const { engine } = this;
+    const now = engine.clock.now();
+    const delayed = await this.#due(engine.keys.delayedAll(), now);
+    const later = await this.#due(engine.keys.laterAll(), now);
+    this.#next = Math.min(delayed.next, later.next);
+    const moved = await Promise.all([
+      ...delayed.entries.map((entry) => this.#promote(entry)),
+      ...later.entries.map((entry) => this.#lookAgain(entry, now)),
+    ]);
+    return moved.filter(Boolean).length + await this.#releaseKnown();
+  }
+
+  /** The entries of a range in order of time whose time has come, and the time of the first that has not. */
+  async #due(range: KeyRange, now: number): Promise<{ entries: Entry[]; next: number }> {
+    const entries = await this.engine.store.list(range, { limit: BATCH });
+    const timeOf = (entry: Entry) => Number(entry.key.at(-2));
+    const pending = entries.findIndex((entry) => timeOf(entry) > now);
+    return pending < 0
+      ? { entries, next: Infinity }
+      : { entries: entries.slice(0, pending), next: timeOf(entries[pending]!) };
+  }
+
+  async #promote(entry: Entry): Promise<boolean> {
+    const { engine } = this;
+    const pointer = decode<ParkedPointer>(entry.value);
+    const landed = await engine.committer.commit(releaseUnit(engine.keys, entry, idOf(entry.key), pointer));
+    if (landed !== null) engine.wake(pointer.channel);
+    return landed !== null;
+  }
+
+  /** Ends a task that expired while it waited; one that has started or ended is left alone. */
+  async #lookAgain(reminder: Entry, now: number): Promise<boolean> {
+    const { engine } = this;
+    const { keys } = engine;
+    const id = idOf(reminder.key);
+    const done = { checks: [], mutations: [del(reminder.key)] };
+    const [entry] = await engine.store.getMany([keys.task(id)]);
+    const record = entry && recordOf(entry);
+    if (!record || record.doneAt !== undefined || record.retries > 0) {
+      await engine.committer.commit(done);
+      return true;
+    }
+    const places = await engine.store.getMany(waitingKeys(keys, record));
+    const place = places.find((found) => found !== null);
+    if (!place) {
+      await engine.committer.commit(done);
+      return true;
+    }
+    const final = ended(record, null, { state: "REVOKED", error: EXPIRED }, now);
+    const unit = together(done, endWaitingUnit(keys, final, place));
+    // Not landed: it was claimed or promoted at this moment; the next look tells.
+    if (await engine.committer.commit(unit) !== null) engine.ended(final);
+    return true;
+  }
+
+  /** Tasks parked for want of a process that knows their name, and we do. */
+  async #releaseKnown(): Promise<number> {
+    const { engine } = this;
+    const [any] = await engine.store.list(engine.keys.blockedAll(), { limit: 1 });
+    if (!any) return 0;
+    let released = 0;
+    for (const name of engine.definitions.keys()) {
+      for (
+        const entry of await engine.store.list(engine.keys.blockedBy(unknownName(name)), { limit: BATCH })
+      ) {
+        const pointer = decode<ParkedPointer>(entry.value);
+        // Without room here, a process that does not know the name would only park it again.
+        if (!engine.hasRoom(pointer.channel)) break;
+        if (await this.#promote(entry)) released++;
+      }
+    }
+    return released;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The rows the engine stores, one type per key family (see `store/keys.ts`).
+ *
+ * @module
+ */
+import type { Json, TaskError } from "./task.ts";
+
+/** States of a record: what is running is told by its `run` row. */
+export type StoredState = "PENDING" | "RETRY" | "SUCCESS" | "FAILURE" | "REVOKED";
+
+/** `task`: written at submit, retry and end only. Times in milliseconds since 1970, limits in seconds. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly state: StoredState;
+  readonly channel: string;
+  readonly priority: number;
+  readonly retries: number;
+  readonly maxRetries: number;
+  readonly createdAt: number;
+  /** When it may run; equals the time in its `delayed` key while it has one. */
+  readonly runAt: number;
+  /** Inline, unless `argsChunks` says that they are in that many `blob` rows. */
+  readonly args?: readonly Json[];
+  readonly argsChunks?: number;
+  readonly result?: Json;
+  readonly resultChunks?: number;
+  readonly error?: TaskError;
+  readonly startedAt?: number;
+  readonly doneAt?: number;
+  readonly worker?: string;
+  readonly expiresAt?: number;
+  readonly softTimeLimit?: number;
+  readonly timeLimit?: number;
+  readonly ignoreResult?: boolean;
+  readonly tags?: readonly string[];
+  readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
+  readonly scheduleId?: string;
+}
+
+/** `ready`, `delayed`, `blocked`: where a waiting task stands. */
+export interface Pointer {
+  readonly name: string;
+  /** Times it was handed to a worker that was lost. */
+  readonly deliveries: number;
+}
+
+/** `delayed` and `blocked` also say where the task goes. */
+export interface ParkedPointer extends Pointer {
+  readonly channel: string;
+  readonly priority: number;
+}
+
+/** `run`: who runs a task. */
+export interface RunRow {
+  readonly worker: string;
+  /** This hand-over included. */
+  readonly deliveries: number;
+  readonly startedAt: number;
+  readonly progress?: Json;
+}
+
+/** `worker`: a process's registration. */
+export interface WorkerRow {
+  readonly host: string;
+  readonly pid: number;
+  readonly channels: Readonly<Record<string, number>>;
+  readonly startedAt: number;
+  readonly beat: number;
+  /** The opening of an unshared store it registered in; see `Store.incarnation`. */
+  readonly incarnation: string | null;
+  /** Judged lost: its lanes are deleted, its runs are being given back. */
+  readonly lost?: boolean;
+}
+
+/** `idem`: what an idempotency key stands for. */
+export interface IdempotencyRow {
+  readonly ids: readonly string[];
+  readonly fingerprint: string;
+  readonly expiresAt: number;
+}
+
+/** `schedule`: the next occurrence that has not been submitted. */
+export interface ScheduleRow {
+  readonly every: number;
+  readonly nextRunAt: number;
+}
+
+/** `meta`. */
+export interface MetaRow {
+  readonly version: number;
+}
+
+/** `sweep`: the last task id that retention has looked at. */
+export interface SweepRow {
+  readonly after: string;
+  /** When this round began; a new one begins a day later. */
+  readonly startedAt: number;
+}

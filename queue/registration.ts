@@ -1,0 +1,110 @@
+/**
+ * A process's registration: a worker entry and its lanes, written in one commit before anything else, and a heartbeat
+ * that shows it lives. Registering always makes a new worker id.
+ *
+ * @module
+ */
+import { type Clock, sleep } from "./clock.ts";
+import { StoreBrokenError } from "./errors.ts";
+import { Lane, readUntilAnswered } from "./lane.ts";
+import type { MetaRow, WorkerRow } from "./record.ts";
+import { decodeEntry } from "./store/codec.ts";
+import type { Keys } from "./store/keys.ts";
+import type { Entry, Mutation, Store } from "./store/port.ts";
+import { del, put } from "./store/unit.ts";
+
+/** Version of the stored data. */
+export const DATA_VERSION = 1;
+
+/** A registration in good standing, as far as this process knows. */
+export class Registration {
+  #beat = 0;
+  #versionstamp: string;
+
+  constructor(
+    readonly worker: string,
+    readonly row: WorkerRow,
+    versionstamp: string,
+    readonly lanes: readonly Lane[],
+    /** The heartbeat's own lane, so that it waits behind nothing. */
+    readonly own: Lane,
+    readonly keys: Keys,
+  ) {
+    this.#versionstamp = versionstamp;
+  }
+
+  /** Versionstamp of the worker entry. */
+  get versionstamp(): string {
+    return this.#versionstamp;
+  }
+
+  /** Shows that the process lives. @throws {LaneGone} when it was judged lost */
+  async beat(): Promise<void> {
+    const row = { ...this.row, beat: ++this.#beat };
+    const commit = { checks: [], mutations: [put(this.keys.worker(this.worker), row)] };
+    this.#versionstamp = (await this.own.send(commit, (same) => Promise.resolve(same))).versionstamp;
+  }
+
+  /** Leaves: worker entry and lanes are deleted. Nothing may be in flight. */
+  async retire(): Promise<void> {
+    const mutations = [
+      del(this.keys.worker(this.worker)),
+      ...[...this.lanes, this.own].map((lane) => del(lane.key)),
+    ];
+    const entry = { key: this.own.key, versionstamp: this.own.versionstamp };
+    await this.own.store.commit([entry], mutations);
+  }
+}
+
+/**
+ * Registers this process.
+ *
+ * @param worker a new id
+ * @throws {StoreBrokenError} when the stored data is of a newer version, or the store can serve no more
+ */
+export async function register(
+  store: Store,
+  keys: Keys,
+  clock: Clock,
+  worker: string,
+  row: WorkerRow,
+): Promise<Registration> {
+  const laneKeys = Array.from({ length: store.limits.lanes + 1 }, (_, n) => keys.lane(worker, n));
+  for (;;) {
+    const meta = await readMeta(store, keys, clock);
+    const mutations: Mutation[] = [
+      put(keys.worker(worker), row),
+      ...laneKeys.map((key): Mutation => ({ type: "set", key, value: 0 })),
+    ];
+    if (!meta) mutations.push(put(keys.meta(), { version: DATA_VERSION } satisfies MetaRow));
+    const checks = [
+      { key: keys.worker(worker), versionstamp: null },
+      { key: keys.meta(), versionstamp: meta?.versionstamp ?? null },
+    ];
+    let versionstamp: string | null = null;
+    try {
+      versionstamp = await store.commit(checks, mutations);
+    } catch (error) {
+      if (error instanceof StoreBrokenError) throw error;
+      await sleep(clock, 100);
+    }
+    // No answer, or a repeat of the client's found the first try's rows: the worker entry tells.
+    versionstamp ??= (await readUntilAnswered(store, clock, [keys.worker(worker)]))[0]?.versionstamp ?? null;
+    if (versionstamp !== null) {
+      const [own, ...lanes] = laneKeys.map((key) => new Lane(store, key, versionstamp, clock));
+      return new Registration(worker, row, versionstamp, lanes, own!, keys);
+    }
+  }
+}
+
+async function readMeta(store: Store, keys: Keys, clock: Clock): Promise<Entry | null> {
+  const [entry] = await readUntilAnswered(store, clock, [keys.meta()]);
+  const version = decodeEntry<MetaRow>(entry)?.version ?? DATA_VERSION;
+  if (version > DATA_VERSION) {
+    throw new StoreBrokenError(
+      `The stored data has version ${version}, this program knows ${DATA_VERSION}`,
+      "Start a newer version of Sluice, or use another KV_PATH.",
+    );
+  }
+  return entry ?? null;
+}

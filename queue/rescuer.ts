@@ -1,0 +1,173 @@
+/**
+ * The rescuer: finds workers that are lost, and gives their tasks to others.
+ *
+ * A worker is lost when its entry's versionstamp stayed the same for so long by the observer's own monotonic clock,
+ * without a gap in the observer's own heartbeats (invariant 9). Or, on a store that nobody else can have open, when
+ * it registered in an earlier opening: then it is dead for certain, and need not be waited for.
+ *
+ * Rescue is two steps. First one commit deletes the worker's lanes and marks it lost, under check of the entry as
+ * judged: from then on nothing of its can land (invariant 3). Then its runs are given back in batches that each check
+ * and rewrite the entry, so that two rescuers never give back the same run; the last batch deletes the entry. Whoever
+ * finds an entry marked lost goes on with it at once.
+ *
+ * @module
+ */
+import { type Engine, MAX_DELIVERIES } from "./engine.ts";
+import { endRunUnit, requeueUnit } from "./places.ts";
+import { readRecords } from "./read.ts";
+import type { RunRow, TaskRecord, WorkerRow } from "./record.ts";
+import { ended, type Outcome } from "./state.ts";
+import { decode } from "./store/codec.ts";
+import { idOf } from "./store/keys.ts";
+import type { Entry } from "./store/port.ts";
+import { del, put, together, type Unit } from "./store/unit.ts";
+
+/** When an observer saw a worker entry change, by its own monotonic clock. */
+interface Sighting {
+  readonly versionstamp: string;
+  readonly at: number;
+}
+
+/** Watches the other workers of the store. */
+export class Rescuer {
+  #seen = new Map<string, Sighting>();
+  #lastLook = -Infinity;
+
+  constructor(readonly engine: Engine) {}
+
+  /** Seconds since a worker's entry was seen to change. */
+  ageOf(worker: string): number {
+    const seen = this.#seen.get(worker);
+    return seen ? (this.engine.clock.monotonic() - seen.at) / 1000 : 0;
+  }
+
+  /**
+   * Looks at every other worker once, and rescues the lost ones.
+   *
+   * @param own this process's worker id
+   * @param interval milliseconds between two looks; a longer gap means that this process itself was stopped
+   */
+  async runOnce(own: string, interval: number): Promise<void> {
+    const { engine } = this;
+    const now = engine.clock.monotonic();
+    if (now - this.#lastLook > 2 * interval) this.#seen.clear();
+    this.#lastLook = now;
+    const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
+    const lost: Entry[] = [];
+    const seen = new Map<string, Sighting>();
+    for (const entry of entries) {
+      const worker = idOf(entry.key);
+      if (worker === own) continue;
+      const before = this.#seen.get(worker);
+      const same = before?.versionstamp === entry.versionstamp;
+      const sighting = same ? before : { versionstamp: entry.versionstamp, at: now };
+      seen.set(worker, sighting);
+      if (this.#isLost(decode<WorkerRow>(entry.value), now - sighting.at)) lost.push(entry);
+    }
+    this.#seen = seen;
+    for (const entry of lost) await this.#rescue(entry);
+  }
+
+  #isLost(row: WorkerRow, unchanged: number): boolean {
+    const { incarnation } = this.engine.store;
+    return row.lost === true || incarnation !== null && row.incarnation !== incarnation ||
+      unchanged >= this.engine.settings.workerLostAfter * 1000;
+  }
+
+  async #rescue(entry: Entry): Promise<void> {
+    const { engine } = this;
+    const worker = idOf(entry.key);
+    const row = { ...decode<WorkerRow>(entry.value), lost: true };
+    let versionstamp: string | null = entry.versionstamp;
+    if (!decode<WorkerRow>(entry.value).lost) {
+      const lanes = await engine.store.list(engine.keys.lanesOf(worker), {
+        limit: engine.store.limits.listBatch,
+      });
+      versionstamp = await engine.committer.commit({
+        checks: [{ key: entry.key, versionstamp }],
+        mutations: [...lanes.map((lane) => del(lane.key)), put(entry.key, row)],
+      });
+      if (versionstamp === null) return;
+      engine.emit({ type: "lost-worker", worker });
+    }
+    const runs = await this.#runsOf(worker);
+    const size = Math.max(1, engine.store.limits.checks - 2);
+    let tasks = 0;
+    for (let at = 0; at < runs.length || at === 0; at += size) {
+      const batch = runs.slice(at, at + size);
+      const last = at + size >= runs.length;
+      versionstamp = await this.#giveBack(entry, row, versionstamp, batch, last);
+      // Another rescuer goes on with it.
+      if (versionstamp === null) return;
+      tasks += batch.length;
+    }
+    engine.emit({ type: "rescued", worker, tasks });
+  }
+
+  async #runsOf(worker: string): Promise<{ id: string; run: RunRow }[]> {
+    const { store, keys } = this.engine;
+    const found: { id: string; run: RunRow }[] = [];
+    let start = {};
+    for (;;) {
+      const entries = await store.list({ ...keys.runs(), ...start }, { limit: store.limits.listBatch });
+      for (const entry of entries) {
+        const run = decode<RunRow>(entry.value);
+        if (run.worker === worker) found.push({ id: idOf(entry.key), run });
+      }
+      if (entries.length < store.limits.listBatch) return found;
+      start = { start: keys.run(`${idOf(entries.at(-1)!.key)}\0`) };
+    }
+  }
+
+  /** Gives a batch of runs back, or ends those that were revoked or lost too often. */
+  async #giveBack(
+    entry: Entry,
+    row: WorkerRow,
+    versionstamp: string,
+    batch: readonly { id: string; run: RunRow }[],
+    last: boolean,
+  ): Promise<string | null> {
+    const { engine } = this;
+    const { keys, store } = engine;
+    const now = engine.clock.now();
+    const records = await readRecords(engine, batch.map(({ id }) => id));
+    const revokes = await store.getMany(batch.map(({ id }) => keys.revoke(id)));
+    const finals: TaskRecord[] = [];
+    const waiting: { record: TaskRecord; deliveries: number }[] = [];
+    const units: Unit[] = batch.map(({ id, run }, i) => {
+      const record = records[i];
+      if (!record) return { checks: [], mutations: [del(keys.run(id))] };
+      const outcome = outcomeOf(run, revokes[i] !== null);
+      if (!outcome) {
+        waiting.push({ record, deliveries: run.deliveries });
+        return requeueUnit(keys, record, run.deliveries, now, false);
+      }
+      const final = ended(record, run, outcome, now);
+      finals.push(final);
+      return endRunUnit(keys, final);
+    });
+    const mark: Unit = {
+      checks: [{ key: entry.key, versionstamp }],
+      mutations: [last ? del(entry.key) : put(entry.key, row)],
+    };
+    const landed = await engine.committer.commit(together(mark, ...units));
+    if (landed === null) return null;
+    for (const { record, deliveries } of waiting) {
+      engine.emit({ type: "lost", task: record, deliveries });
+      engine.wake(record.channel);
+    }
+    for (const final of finals) engine.ended(final);
+    return landed;
+  }
+}
+
+/** How a run of a lost worker ends; `null`: it is repeated. */
+function outcomeOf(run: RunRow, revoked: boolean): Outcome | null {
+  if (revoked) {
+    const message = "Task was revoked, and its worker was lost";
+    return { state: "REVOKED", error: { type: "TaskRevokedError", message, traceback: null } };
+  }
+  if (run.deliveries < MAX_DELIVERIES) return null;
+  const message = `Task was given to ${run.deliveries} workers and each was lost while it ran`;
+  return { state: "FAILURE", error: { type: "WorkerLostError", message, traceback: null } };
+}

@@ -1,0 +1,58 @@
+/**
+ * Revoke: a waiting task ends at once; a running one has its signal aborted and ends as REVOKED.
+ *
+ * @module
+ */
+import type { Engine } from "./engine.ts";
+import { TaskFinalError, TaskRevokedError } from "./errors.ts";
+import { findTask } from "./read.ts";
+import { endWaitingUnit, waitingKeys } from "./places.ts";
+import type { Run } from "./run.ts";
+import { ended } from "./state.ts";
+import { idOf } from "./store/keys.ts";
+import { put } from "./store/unit.ts";
+
+/**
+ * See `Queue.revoke`.
+ *
+ * @param runHere the open run of a task in this process
+ */
+export async function revoke(
+  engine: Engine,
+  id: string,
+  runHere: (id: string) => Run | undefined,
+): Promise<void> {
+  for (;;) {
+    const { record } = await findTask(engine, id);
+    if (record.doneAt !== undefined) throw new TaskFinalError(id, record.state);
+    const here = runHere(id);
+    if (here) {
+      await here.revoke();
+      return;
+    }
+    // One snapshot: the task is in exactly one of these places (invariant 2).
+    const [run, ...places] = await engine.store.getMany([
+      engine.keys.run(id),
+      ...waitingKeys(engine.keys, record),
+    ]);
+    const place = places.find((entry) => entry !== null);
+    if (run) {
+      const unit = { checks: [run], mutations: [put(engine.keys.revoke(id), {})] };
+      if (await engine.committer.commit(unit) !== null) return;
+    } else if (place) {
+      const { name, message } = new TaskRevokedError("Task was revoked before it ran");
+      const error = { type: name, message, traceback: null };
+      const final = ended(record, null, { state: "REVOKED", error }, engine.clock.now());
+      if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place)) !== null) {
+        return engine.ended(final);
+      }
+    }
+    // It moved between the reads: look again.
+  }
+}
+
+/** Ends the runs of this process that others revoked. */
+export async function obeyRevokes(engine: Engine, runHere: (id: string) => Run | undefined): Promise<void> {
+  const entries = await engine.store.list(engine.keys.revokes(), { limit: engine.store.limits.listBatch });
+  for (const entry of entries) await runHere(idOf(entry.key))?.revoke();
+}

@@ -1,0 +1,267 @@
+/**
+ * One run of a task, from the claim to its settlement. It ends once: the first of result, error, time limit, revoke
+ * and give-back wins, and whatever the handler does after that changes nothing (invariant 5).
+ *
+ * @module
+ */
+import { RunContext } from "./context.ts";
+import type { AnyTaskDefinition } from "./define.ts";
+import type { Limited } from "./deadlines.ts";
+import { DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
+import {
+  CommitConflictError,
+  FencedError,
+  InvalidTaskError,
+  RefusedCommitError,
+  ResultNotSerializable,
+  ResultTooLarge,
+  RetryError,
+  ShutdownError,
+  SoftTimeLimitExceeded,
+  StoppedError,
+  TaskRevokedError,
+  TimeLimitExceeded,
+} from "./errors.ts";
+import { describe, oneLine } from "./failure.ts";
+import { INLINE_BYTES, oversize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
+import { endRunUnit, requeueUnit } from "./places.ts";
+import type { RunRow, TaskRecord } from "./record.ts";
+import { isRetryable, retryDelay } from "./retry.ts";
+import { ended, EXPIRED, type Outcome, retried } from "./state.ts";
+import { encode } from "./store/codec.ts";
+import { put, together, type Unit } from "./store/unit.ts";
+import { faultsOf } from "./submit.ts";
+import type { Json, TaskError } from "./task.ts";
+
+/** Milliseconds between two stored progress reports. */
+const PROGRESS_INTERVAL = 250;
+
+/** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
+export class Run implements Limited {
+  deadline = Infinity;
+  #hardDeadline: number;
+  #closed = false;
+  #controller: AbortController | null = null;
+  #aborted: Error | null = null;
+  #progress: Json | undefined;
+  #reportedAt = -Infinity;
+  #reportTimer: (() => void) | null = null;
+
+  constructor(
+    readonly engine: Engine,
+    readonly record: TaskRecord,
+    readonly definition: AnyTaskDefinition,
+    readonly row: RunRow,
+    readonly closed: (run: Run) => void,
+    readonly left: (run: Run) => void,
+  ) {
+    const now = engine.clock.monotonic();
+    const soft = record.softTimeLimit ?? definition.softTimeLimit;
+    const hard = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
+    this.#hardDeadline = now + hard * 1000;
+    this.deadline = soft === undefined ? this.#hardDeadline : Math.min(now + soft * 1000, this.#hardDeadline);
+  }
+
+  /** Aborts at the soft time limit, on revoke and at shutdown. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Runs the handler and settles. Resolves when the handler has returned; never rejects. */
+  async execute(): Promise<void> {
+    const { engine, record, definition } = this;
+    engine.deadlines.add(this);
+    const context = new RunContext(this);
+    try {
+      if (record.expiresAt !== undefined && record.expiresAt <= engine.clock.now()) {
+        return this.#end({ state: "REVOKED", error: EXPIRED });
+      }
+      const { args = [] } = record.argsChunks === undefined
+        ? record
+        : await unpack(engine.store, engine.keys, record);
+      const parsed = definition.args.safeParse(args);
+      if (!parsed.success) throw new InvalidTaskError(faultsOf(parsed.error, "/args"));
+      const value = await definition.handler(context, ...parsed.data);
+      if (!this.#closed) this.#succeed(value, context);
+    } catch (error) {
+      if (!this.#closed) this.#fail(error);
+    } finally {
+      this.left(this);
+    }
+  }
+
+  /** Stores a progress report, at most four times a second; the latest one wins. */
+  report(report: Json): void {
+    if (this.#closed) return;
+    const progress = toJson(report);
+    if (encode(progress).length > INLINE_BYTES) {
+      throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
+    }
+    this.#progress = progress;
+    if (this.#reportTimer) return;
+    const wait = this.#reportedAt + PROGRESS_INTERVAL - this.engine.clock.monotonic();
+    if (wait <= 0) this.#storeProgress();
+    else this.#reportTimer = this.engine.clock.after(wait, () => this.#storeProgress());
+  }
+
+  #storeProgress(): void {
+    this.#reportTimer = null;
+    this.#reportedAt = this.engine.clock.monotonic();
+    const row: RunRow = { ...this.row, progress: this.#progress! };
+    this.#commit({ checks: [], mutations: [put(this.engine.keys.run(this.record.id), row)] }).catch(() => {});
+  }
+
+  /** A time limit is over: the soft one aborts the signal, the hard one ends the run. */
+  expire(): void {
+    const { record, definition } = this;
+    if (this.deadline < this.#hardDeadline) {
+      this.deadline = this.#hardDeadline;
+      const limit = record.softTimeLimit ?? definition.softTimeLimit;
+      return this.#abort(new SoftTimeLimitExceeded(`Task ran longer than its soft time limit of ${limit} s`));
+    }
+    const limit = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
+    const error = new TimeLimitExceeded(`Task ran longer than its time limit of ${limit} s`);
+    if (this.#close()) this.#settle({ state: "FAILURE", error: bare(error) });
+    this.#abort(error);
+  }
+
+  /** Ends the run as REVOKED. Resolves when that is stored. */
+  async revoke(): Promise<void> {
+    const error = new TaskRevokedError("Task was revoked while it ran");
+    const settled = this.#close() ? this.#settle({ state: "REVOKED", error: bare(error) }) : undefined;
+    this.#abort(error);
+    await settled;
+  }
+
+  /** Gives the task back, uncounted: the process stops. Resolves when it waits again. */
+  async giveBack(): Promise<void> {
+    const wasOpen = this.#close();
+    this.#abort(new ShutdownError("The worker is stopping; the task runs again elsewhere"));
+    if (!wasOpen) return;
+    const { engine, record } = this;
+    const unit = requeueUnit(engine.keys, record, this.row.deliveries - 1, engine.clock.now(), false);
+    if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
+    engine.emit({ type: "returned", task: record });
+    engine.wake(record.channel);
+  }
+
+  /** The registration that the run belongs to was judged lost: nothing of it may be stored. */
+  drop(): void {
+    this.#close();
+    this.#abort(new ShutdownError("This worker was judged lost; the task runs again elsewhere"));
+  }
+
+  #close(): boolean {
+    if (this.#closed) return false;
+    this.#closed = true;
+    this.#reportTimer?.();
+    this.engine.deadlines.delete(this);
+    this.closed(this);
+    return true;
+  }
+
+  #abort(reason: Error): void {
+    this.#aborted ??= reason;
+    this.#controller?.abort(reason);
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#close()) this.#settle(outcome);
+  }
+
+  #succeed(value: unknown, { writes }: RunContext): void {
+    let result: Json = null;
+    if (!this.record.ignoreResult) {
+      result = toJson(value);
+      const bytes = typeof result === "object" || typeof result === "string" ? oversize(result) : null;
+      if (bytes !== null) {
+        throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
+      }
+    }
+    this.#close();
+    if (writes) {
+      this.#settle({ state: "SUCCESS", result }, { checks: writes.checks, mutations: writes.mutations });
+    } else this.#settle({ state: "SUCCESS", result });
+  }
+
+  /** The run failed: another one later, or the end. */
+  #fail(thrown: unknown): void {
+    this.#close();
+    const { engine, record, definition } = this;
+    const policy = definition.retry ?? {};
+    const reason = thrown instanceof RetryError ? thrown.reason : thrown;
+    const final = record.retries >= record.maxRetries || !isRetryable(policy, thrown) || isOurs(thrown);
+    const error = isOurs(reason) ? bare(reason as Error) : describe(reason);
+    if (final) return void this.#settle({ state: "FAILURE", error });
+    const delay = retryDelay(policy, record.retries, thrown, engine.random);
+    this.#retry(error, delay).catch((fault) => this.#lost(fault));
+  }
+
+  async #retry(error: TaskError, delay: number): Promise<void> {
+    const { engine, record, row } = this;
+    const now = engine.clock.now();
+    const next = retried(record, row, error, now + Math.round(delay * 1000));
+    const unit = requeueUnit(engine.keys, next, 0, now, true);
+    if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
+    const duration = (now - row.startedAt) / 1000;
+    engine.emit({
+      type: "retried",
+      task: record,
+      retries: next.retries,
+      delay,
+      duration,
+      error: oneLine(error),
+    });
+    if (next.runAt > now) engine.dueAt(next.runAt);
+    else engine.wake(record.channel);
+  }
+
+  async #settle(outcome: Outcome, writes?: Unit): Promise<void> {
+    const { engine, record, row } = this;
+    try {
+      const final = ended(record, row, outcome, engine.clock.now());
+      const unit = endRunUnit(engine.keys, final);
+      const versionstamp = await this.#commit(writes ? together(unit, writes) : unit);
+      if (versionstamp === null) {
+        return this.#fail(
+          new CommitConflictError("A check of ctx.commit did not hold when the result was stored"),
+        );
+      }
+      engine.ended(final);
+    } catch (error) {
+      if (error instanceof RefusedCommitError && writes) return this.#fail(error);
+      this.#lost(error);
+    }
+  }
+
+  #commit(unit: Unit): Promise<string | null> {
+    return this.engine.committer.commit({ ...unit, worker: this.row.worker });
+  }
+
+  /** A settlement that could not be stored: the task stays claimed and is rescued, or its store is broken. */
+  #lost(error: unknown): void {
+    if (error instanceof FencedError || error instanceof StoppedError) return;
+    this.engine.emit({ type: "fault", message: `Task ${this.record.id} could not be settled`, error });
+  }
+}
+
+const REVOKED: TaskError = {
+  type: "TaskRevokedError",
+  message: "Task was revoked while it ran",
+  traceback: null,
+};
+
+/** An error made by the engine: it has no traceback worth showing. */
+function bare(error: Error): TaskError {
+  return { type: error.name, message: error.message, traceback: null };
+}
+
+/** Errors that say something about the engine's limits: another run would meet them again. */
+function isOurs(error: unknown): boolean {
+  return error instanceof InvalidTaskError || error instanceof ResultTooLarge ||
+    error instanceof RefusedCommitError || error instanceof ResultNotSerializable;
+}

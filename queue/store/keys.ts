@@ -1,0 +1,90 @@
+/**
+ * The key layout: one function per key, no array literal anywhere else.
+ *
+ * ```text
+ * ns "meta"                                  stored-data version
+ * ns "task"     id                           task record
+ * ns "ready"    channel 9-priority id        pointer: may be claimed now
+ * ns "delayed"  dueAt id                     pointer: may be claimed at dueAt (ms)
+ * ns "blocked"  key 9-priority id            pointer: waits for a process that knows its name ("name:…")
+ * ns "run"      id                           who runs it
+ * ns "revoke"   id                           a running task shall end
+ * ns "worker"   W                            a registered process
+ * ns "lane"     W n                          number of the last commit that went through lane n of W
+ * ns "idem"     scope key                    idempotency key
+ * ns "schedule" id                           next occurrence of a schedule
+ * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
+ * ns "sweep"                                 how far retention has come
+ * ns "later"    at id                        look at a task again at this time
+ * ns "blob"     id part n                    chunk of arguments or of a result
+ * ```
+ *
+ * @module
+ */
+import type { Key, KeyRange } from "./port.ts";
+
+/** The parts of a task that may be stored in chunks. */
+export type BlobPart = "args" | "result";
+
+/** The keys of one namespace. */
+export type Keys = ReturnType<typeof keysOf>;
+
+/** Makes the key functions of a namespace. */
+// deno-lint-ignore explicit-module-boundary-types -- the type is Keys
+export function keysOf(ns: string) {
+  return {
+    meta: (): Key => [ns, "meta"],
+
+    task: (id: string): Key => [ns, "task", id],
+    tasks: (): KeyRange => ({ prefix: [ns, "task"] }),
+
+    ready: (channel: string, priority: number, id: string): Key => [ns, "ready", channel, 9 - priority, id],
+    readyOf: (channel: string): KeyRange => ({ prefix: [ns, "ready", channel] }),
+    readyAt: (channel: string, priority: number): KeyRange => ({
+      prefix: [ns, "ready", channel, 9 - priority],
+    }),
+
+    delayed: (dueAt: number, id: string): Key => [ns, "delayed", dueAt, id],
+    delayedAll: (): KeyRange => ({ prefix: [ns, "delayed"] }),
+
+    blocked: (key: string, priority: number, id: string): Key => [ns, "blocked", key, 9 - priority, id],
+    blockedAll: (): KeyRange => ({ prefix: [ns, "blocked"] }),
+    blockedBy: (key: string): KeyRange => ({ prefix: [ns, "blocked", key] }),
+
+    run: (id: string): Key => [ns, "run", id],
+    runs: (): KeyRange => ({ prefix: [ns, "run"] }),
+
+    revoke: (id: string): Key => [ns, "revoke", id],
+    revokes: (): KeyRange => ({ prefix: [ns, "revoke"] }),
+
+    worker: (worker: string): Key => [ns, "worker", worker],
+    workers: (): KeyRange => ({ prefix: [ns, "worker"] }),
+
+    lane: (worker: string, lane: number): Key => [ns, "lane", worker, lane],
+    lanesOf: (worker: string): KeyRange => ({ prefix: [ns, "lane", worker] }),
+
+    idempotency: (scope: string, key: string): Key => [ns, "idem", scope, key],
+
+    schedule: (id: string): Key => [ns, "schedule", id],
+
+    ended: (state: string, id: string): Key => [ns, "ended", state, id],
+    endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),
+
+    sweep: (): Key => [ns, "sweep"],
+
+    later: (at: number, id: string): Key => [ns, "later", at, id],
+    laterAll: (): KeyRange => ({ prefix: [ns, "later"] }),
+
+    blob: (id: string, part: BlobPart, n: number): Key => [ns, "blob", id, part, n],
+  };
+}
+
+/** What `blocked` calls the wait for a process that knows a task's name. */
+export function unknownName(name: string): string {
+  return `name:${name}`;
+}
+
+/** The last part of a key: the task id, in the keys that end with one. */
+export function idOf(key: Key): string {
+  return String(key.at(-1));
+}

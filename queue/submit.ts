@@ -1,0 +1,260 @@
+/**
+ * Submission: from a request to a durable task. Everything is checked before anything is written.
+ *
+ * @module
+ */
+import type { z } from "zod";
+import type { AnyTaskDefinition } from "./define.ts";
+import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, type Engine } from "./engine.ts";
+import {
+  type Fault,
+  InvalidTaskError,
+  OverloadedError,
+  RefusedCommitError,
+  TooLargeError,
+  UnknownTaskError,
+} from "./errors.ts";
+import { idempotencyUnit, replay } from "./idempotency.ts";
+import { PAYLOAD_BYTES, unserializable } from "./payload.ts";
+import { submitUnit } from "./places.ts";
+import type { TaskRecord } from "./record.ts";
+import { viewOf } from "./state.ts";
+import { encode } from "./store/codec.ts";
+import { together, type Unit } from "./store/unit.ts";
+import { nearest } from "./suggest.ts";
+import type { Idempotency, Json, Task, TaskRequest } from "./task.ts";
+
+/** Bytes of commits in memory above which submissions are refused until some have landed. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
+/** Ten years: longest delay, expiry and time limit, in seconds. */
+const LONGEST = 10 * 365 * 86400;
+
+/** Tasks of one `submitAll`. */
+export const MAX_BATCH = 250;
+
+/** Submits tasks in one commit: all or none. See `Queue.submitAll`. */
+export async function submitAll(
+  engine: Engine,
+  requests: readonly TaskRequest[],
+  idempotency?: Idempotency,
+): Promise<{ tasks: Task[]; replayed: boolean }> {
+  if (requests.length > MAX_BATCH) {
+    throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
+  }
+  if (engine.committer.waitingBytes > MAX_WAITING_BYTES) {
+    throw new OverloadedError("Too many submissions are waiting for the store; try again in a moment");
+  }
+  const now = engine.clock.now();
+  const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+  const records = requests.length === 1
+    ? [toRecord(engine, requests[0]!, "", now, keyed)]
+    : toRecords(engine, requests, now, keyed);
+  const units = records.map((record) => submitUnit(engine.keys, record, now));
+  for (;;) {
+    const claim = keyed && await idempotencyUnit(engine, keyed, records);
+    if (claim?.first) return { tasks: await replay(engine, claim.first), replayed: true };
+    const unit = claim ? together(claim.unit, ...units) : units.length === 1 ? units[0]! : together(...units);
+    const versionstamp = await commit(engine, unit, requests.length);
+    // Somebody was faster with the same key: look again at what they wrote.
+    if (versionstamp === null) continue;
+    for (const record of records) accepted(engine, record, versionstamp, now);
+    return { tasks: records.map((record) => viewOf(record, null)), replayed: false };
+  }
+}
+
+/**
+ * Submits an occurrence of a schedule in the same commit that advances the schedule.
+ *
+ * @param advance fails when another process has submitted this occurrence
+ */
+export async function submitScheduled(
+  engine: Engine,
+  request: TaskRequest,
+  scheduleId: string,
+  advance: Unit,
+): Promise<void> {
+  const now = engine.clock.now();
+  const record = { ...toRecord(engine, request, "", now, undefined), scheduleId };
+  const versionstamp = await engine.committer.commit(together(advance, submitUnit(engine.keys, record, now)));
+  if (versionstamp !== null) accepted(engine, record, versionstamp, now);
+}
+
+async function commit(engine: Engine, unit: Unit, count: number) {
+  try {
+    return await engine.committer.commit(unit);
+  } catch (error) {
+    if (!(error instanceof RefusedCommitError)) throw error;
+    throw new TooLargeError(
+      count > 1
+        ? `The batch is too large for one commit; send fewer tasks at once (${error.message})`
+        : error.message,
+    );
+  }
+}
+
+function accepted(engine: Engine, record: TaskRecord, versionstamp: string, now: number): void {
+  const delay = Math.max(0, record.runAt - now);
+  if (delay > 0) engine.dueAt(record.runAt);
+  else {
+    if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
+      engine.records.put(record, versionstamp);
+    }
+    engine.wake(record.channel);
+  }
+  if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
+  engine.emit({ type: "submitted", task: record, delay: delay / 1000 });
+}
+
+function toRecords(
+  engine: Engine,
+  requests: readonly TaskRequest[],
+  now: number,
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+): TaskRecord[] {
+  const faults: Fault[] = [];
+  const records: TaskRecord[] = [];
+  let unknown: UnknownTaskError | null = null;
+  requests.forEach((request, i) => {
+    try {
+      records.push(toRecord(engine, request, `/${i}`, now, keyed));
+    } catch (error) {
+      if (error instanceof InvalidTaskError) faults.push(...error.faults);
+      else if (error instanceof UnknownTaskError) {
+        unknown ??= error;
+        faults.push({ pointer: error.pointer, detail: error.message });
+      } else throw error;
+    }
+  });
+  if (unknown && faults.length === 1) throw unknown;
+  if (faults.length > 0) throw new InvalidTaskError(faults);
+  return records;
+}
+
+/** Checks a request against its definition and the engine's limits, and fills in the defaults. */
+function toRecord(
+  engine: Engine,
+  request: TaskRequest,
+  at: string,
+  now: number,
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+): TaskRecord {
+  const definition = engine.definitions.get(request.name);
+  if (!definition) {
+    throw new UnknownTaskError(request.name, nearest(request.name, engine.definitions.keys()), `${at}/name`);
+  }
+  const faults = optionFaults(request, at);
+  const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
+  if (request.channel !== undefined) faults.push(...channelFaults(engine, request.channel, at));
+  faults.push(...argsFaults(definition, request.args, `${at}/args`));
+  if (faults.length > 0) throw new InvalidTaskError(faults);
+
+  const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
+  return {
+    id: engine.nextId(),
+    name: request.name,
+    state: "PENDING",
+    channel,
+    priority: request.priority ?? definition.priority ?? DEFAULT_PRIORITY,
+    retries: 0,
+    maxRetries: request.maxRetries ?? definition.maxRetries ?? 0,
+    createdAt: now,
+    runAt: Math.max(now, runAt),
+    args: request.args as readonly Json[],
+    ...(request.expires !== undefined && { expiresAt: now + Math.round(request.expires * 1000) }),
+    ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
+    ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
+    ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
+    ...(request.tags?.length && { tags: request.tags }),
+    ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
+  };
+}
+
+/** What is wrong with the arguments: against the schema, and as JSON. */
+function argsFaults(definition: AnyTaskDefinition, args: readonly unknown[], at: string): Fault[] {
+  const parsed = definition.args.safeParse(args);
+  if (!parsed.success) return faultsOf(parsed.error, at);
+  for (const [i, arg] of args.entries()) {
+    if (typeof arg !== "object" && typeof arg !== "bigint" && typeof arg !== "function") continue;
+    const detail = unserializable(arg, `args[${i}]`, new Set());
+    if (detail) return [{ pointer: `${at}/${i}`, detail }];
+  }
+  // A string has at most 3 bytes per UTF-16 unit, so short scalars need not be measured.
+  if (args.length <= 100 && args.every((arg) => typeof arg !== "object" && String(arg).length < 1000)) {
+    return [];
+  }
+  const bytes = encode(args).length;
+  if (bytes > PAYLOAD_BYTES) {
+    throw new TooLargeError(`Arguments must be at most ${PAYLOAD_BYTES} bytes of JSON: got ${bytes}`);
+  }
+  return [];
+}
+
+function optionFaults(request: TaskRequest, at: string): Fault[] {
+  const faults: Fault[] = [];
+  const number = (name: keyof TaskRequest, least: number, most: number, whole: boolean) => {
+    const value = request[name];
+    if (value === undefined) return;
+    if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value))) {
+      return;
+    }
+    const kind = whole ? "an integer" : "a number of seconds";
+    faults.push({
+      pointer: `${at}/${wireName(name)}`,
+      detail: `must be ${kind} from ${least} to ${most}: got ${value}`,
+    });
+  };
+  number("priority", 0, 9, true);
+  number("maxRetries", 0, 1000, true);
+  number("delay", 0, LONGEST, false);
+  number("expires", 0.001, LONGEST, false);
+  number("softTimeLimit", 0.001, LONGEST, false);
+  number("timeLimit", 0.001, LONGEST, false);
+  if (request.delay !== undefined && request.runAt !== undefined) {
+    faults.push({ pointer: `${at}/run_at`, detail: "must not be given together with delay" });
+  }
+  if (request.runAt !== undefined && !(request.runAt >= 0 && request.runAt < 8.64e15)) {
+    faults.push({ pointer: `${at}/run_at`, detail: `must be a date: got ${request.runAt}` });
+  }
+  if (request.tags !== undefined) {
+    if (request.tags.length > 20) faults.push({ pointer: `${at}/tags`, detail: "must be at most 20 tags" });
+    request.tags.forEach((tag, i) => {
+      if (typeof tag !== "string" || tag.length === 0 || tag.length > 100) {
+        faults.push({ pointer: `${at}/tags/${i}`, detail: "must be a text of 1 to 100 characters" });
+      }
+    });
+  }
+  return faults;
+}
+
+/** The wire's name of an option: pointers are for people who sent JSON. */
+function wireName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function channelFaults(engine: Engine, channel: string, at: string): Fault[] {
+  const known = knownChannels(engine);
+  if (known.has(channel)) return [];
+  const near = nearest(channel, known);
+  const hint = near ? `; did you mean '${near}'?` : "";
+  return [{
+    pointer: `${at}/channel`,
+    detail: `must be one of ${[...known].join(", ")}: got '${channel}'${hint}`,
+  }];
+}
+
+/** Channels known from definitions and settings. */
+export function knownChannels(engine: Engine): Set<string> {
+  const known = new Set(engine.slots.keys());
+  for (const definition of engine.definitions.values()) known.add(definition.channel ?? DEFAULT_CHANNEL);
+  return known;
+}
+
+/** The faults that a schema found, as JSON pointers under `at`. */
+export function faultsOf(error: z.ZodError, at: string): Fault[] {
+  return error.issues.map((issue) => ({
+    pointer: at +
+      issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail: issue.message,
+  }));
+}

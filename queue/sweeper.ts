@@ -1,0 +1,105 @@
+/**
+ * The sweeper: removes final tasks whose retention is over, behind a stored cursor in id order, so that the store does
+ * its deleting in small commits all the time. (A million rows left to `expireIn` stall every commit for 2.7 s when
+ * they are collected.) Tasks that ended long after they were made are met again by the next day's round.
+ *
+ * @module
+ */
+import { Bell } from "./bell.ts";
+import type { Engine } from "./engine.ts";
+import { firstIdAt } from "./ids.ts";
+import { forget } from "./places.ts";
+import { keptUntil, recordOf } from "./read.ts";
+import type { IdempotencyRow, SweepRow, TaskRecord } from "./record.ts";
+import { decode, decodeEntry } from "./store/codec.ts";
+import { idOf } from "./store/keys.ts";
+import type { Mutation } from "./store/port.ts";
+import { del, put } from "./store/unit.ts";
+
+/** Records looked at, and keys deleted, in one commit. */
+const BATCH = { records: 150, keys: 200 } as const;
+/** Milliseconds between two rounds over all tasks. */
+const ROUND = 86_400_000;
+/** Milliseconds between two looks when nothing was due. */
+const PAUSE = 10_000;
+
+/** Removes what is no longer kept. */
+export class Sweeper {
+  #bell: Bell;
+  #stopping = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(readonly engine: Engine) {
+    this.#bell = new Bell(engine.clock);
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const pause = Math.min(PAUSE, this.engine.settings.resultTtl * 100);
+    while (!this.#stopping) {
+      let passed = 0;
+      try {
+        passed = await this.runOnce();
+      } catch (error) {
+        this.engine.emit({ type: "fault", message: "Retention could not go on", error });
+      }
+      await this.#bell.wait(passed > 0 ? 0 : pause);
+    }
+  }
+
+  /** One batch. Returns how many tasks the cursor passed. */
+  async runOnce(): Promise<number> {
+    const { engine } = this;
+    const { keys, store } = engine;
+    const now = engine.clock.now();
+    const [entry] = await store.getMany([keys.sweep()]);
+    const row = decodeEntry<SweepRow>(entry);
+    const goesOn = row !== null && now - row.startedAt < ROUND;
+    const after = goesOn ? row.after : "";
+    // A task that took a tenth of the retention time to end is met in this round, a slower one in the next.
+    const horizon = firstIdAt(now - engine.settings.resultTtl * 1100);
+    const range = { ...keys.tasks(), start: keys.task(`${after}\0`), end: keys.task(horizon) };
+    const entries = after >= horizon ? [] : await store.list(range, { limit: BATCH.records });
+    if (entries.length === 0) return 0;
+
+    const mutations: Mutation[] = [];
+    let last = after;
+    let passed = 0;
+    for (const found of entries) {
+      if (mutations.length >= BATCH.keys) break;
+      const record = recordOf(found);
+      if (record.doneAt !== undefined && keptUntil(engine, record) <= now) {
+        mutations.push(...forget(keys, record));
+        await this.#forgetKey(record);
+      }
+      last = idOf(found.key);
+      passed++;
+    }
+    const next: SweepRow = { after: last, startedAt: goesOn ? row.startedAt : now };
+    const landed = await engine.committer.commit({
+      checks: [{ key: keys.sweep(), versionstamp: entry?.versionstamp ?? null }],
+      mutations: [put(keys.sweep(), next), ...mutations],
+    });
+    // Not landed: another process sweeps.
+    return landed === null ? 0 : passed;
+  }
+
+  /** Deletes a task's idempotency key if it still names the task. */
+  async #forgetKey(record: TaskRecord): Promise<void> {
+    if (!record.idempotency) return;
+    const { engine } = this;
+    const key = engine.keys.idempotency(record.idempotency.scope, record.idempotency.key);
+    const [entry] = await engine.store.getMany([key]);
+    if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(record.id)) return;
+    await engine.committer.commit({ checks: [entry], mutations: [del(key)] });
+  }
+}
