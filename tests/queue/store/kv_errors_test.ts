@@ -56,10 +56,7 @@ Deno.test("commit() tells that a table is gone", async () => {
 Deno.test("commit() tells that the database was closed under it, and so do reads", async () => {
   const kv = await Deno.openKv(":memory:");
   const store = kvStore(kv);
-  // One of the hundred reads may still be served, not all of them.
-  const pending = store.getMany(Array.from({ length: 1000 }, (_, n) => ["a", n]));
   kv.close();
-  await assertBroken(pending, /Database is closed/);
   await assertBroken(write(store), /Bad resource ID/);
   await assertBroken(store.getMany([["a"]]), /Bad resource ID/);
   await assertBroken(store.list({ prefix: [] }, { limit: 1 }), /Bad resource ID/);
