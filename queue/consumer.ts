@@ -36,6 +36,10 @@ export class Consumer {
   /** Ids that a claim in flight is about to remove. */
   #claiming = new Set<string>();
   #claims = 0;
+  /** Tasks that became ready, as far as this process was told. */
+  #arrivals = 0;
+  /** Ready tasks that no claim has taken yet: at most so many, known only where no other process can submit. */
+  #waiting = Infinity;
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
   #bell: Bell;
@@ -74,9 +78,37 @@ export class Consumer {
     return this.#progressAt;
   }
 
-  /** There is work. */
+  /** A task became ready. */
   ring(): void {
+    this.#arrivals++;
+    this.#waiting++;
     this.#bell.ring();
+  }
+
+  /**
+   * Takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of six
+   * mutations and one of three commits (docs/performance.md).
+   *
+   * @returns the `run` row to be written with the task; follow with `begin` or `withdraw`
+   */
+  reserve(): RunRow | null {
+    if (this.free <= this.#waiting || this.exhausted || this.#stopping) return null;
+    this.#taken++;
+    this.#claims++;
+    return { worker: this.worker(), deliveries: 1, startedAt: this.engine.clock.now() };
+  }
+
+  /** The task of a reservation is stored, or is not: `null`. */
+  begin(run: RunRow, record: TaskRecord | null): void {
+    this.#claims--;
+    // Stored under a registration that was judged lost since: the rescue gives it back.
+    if (record && run.worker === this.worker()) {
+      this.#begin(this.engine.definitions.get(record.name)!, run, record);
+    } else {
+      this.#taken--;
+      this.ring();
+    }
+    if (this.#stopping) this.#bell.ring();
   }
 
   start(): void {
@@ -102,11 +134,14 @@ export class Consumer {
       let found = false;
       if (this.exhausted && !exhausted) this.engine.emit({ type: "exhausted", channel: this.channel });
       exhausted = this.exhausted;
-      if (this.free > 0 && !exhausted && this.#claims < CLAIMS_IN_FLIGHT) {
+      if (
+        this.free > 0 && !exhausted &&
+        this.#claiming.size < CLAIMS_IN_FLIGHT * this.engine.store.limits.checks
+      ) {
         try {
           found = await this.#claim();
         } catch (error) {
-          this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be read`, error });
+          this.#fault(`Channel ${this.channel} could not be read`, error);
         }
       }
       if (found) {
@@ -129,13 +164,19 @@ export class Consumer {
     const range = engine.keys.readyOf(this.channel);
     let suspect = engine.suspects.count > 0;
     let start: { start?: Key } = {};
+    let more = false;
+    const arrivals = this.#arrivals;
     const startedAt = engine.clock.now();
     while (candidates.length < want) {
       const limit = Math.min(engine.store.limits.listBatch, want - candidates.length + this.#claiming.size);
       const entries = await engine.store.list({ ...range, ...start }, { limit });
       for (const entry of entries) {
         const id = idOf(entry.key);
-        if (this.#claiming.has(id) || candidates.length === want) continue;
+        if (this.#claiming.has(id)) continue;
+        if (candidates.length === want) {
+          more = true;
+          break;
+        }
         const pointer = decode<Pointer>(entry.value);
         const definition = engine.definitions.get(pointer.name);
         if (!definition) {
@@ -154,9 +195,11 @@ export class Consumer {
         });
       }
       if (entries.length < limit) break;
+      more = candidates.length === want;
       const last = entries.at(-1)!.key;
       start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
     }
+    this.#waiting = more || engine.store.incarnation === null ? Infinity : this.#arrivals - arrivals;
     await this.#park(strangers);
     if (candidates.length === 0) {
       if (this.#claims === 0) this.#progressAt = engine.clock.monotonic();
@@ -191,8 +234,13 @@ export class Consumer {
       if (versionstamp !== null) {
         const read = await records;
         this.#progressAt = engine.clock.monotonic();
-        candidates.forEach((candidate, i) => this.#begin(candidate, read[i]!) && started.add(candidate));
-      }
+        candidates.forEach((candidate, i) => {
+          const record = read[i];
+          if (record) this.#begin(candidate.definition, candidate.run, record);
+          else this.#fault(`Task ${candidate.id} is ready but has no record`);
+          if (record) started.add(candidate);
+        });
+      } else this.ring();
     } catch (error) {
       if (!(error instanceof FencedError)) {
         engine.emit({
@@ -223,19 +271,17 @@ export class Consumer {
     return records.map((record) => record ?? read[next++]!);
   }
 
-  #begin(candidate: Candidate, record: TaskRecord | null): boolean {
+  #begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
     const { engine } = this;
-    if (!record) {
-      const error = new Error(`Task ${candidate.id} is ready but has no record`);
-      engine.emit({ type: "fault", message: error.message, error });
-      return false;
-    }
-    const run = new Run(engine, record, candidate.definition, candidate.run, this.#closed, this.#left);
+    const run = new Run(engine, record, definition, row, this.#closed, this.#left);
     this.#runs.set(record.id, run);
     const waited = (engine.clock.now() - record.runAt) / 1000;
     engine.emit({ type: "started", task: record, retries: record.retries, waited });
     run.execute();
-    return true;
+  }
+
+  #fault(message: string, error: unknown = new Error(message)): void {
+    this.engine.emit({ type: "fault", message, error });
   }
 
   #closed = (run: Run): void => {
@@ -243,10 +289,10 @@ export class Consumer {
     this.#taken--;
     this.#zombies++;
     if (isSuspect(run.row)) this.engine.suspects.count--;
-    this.#bell.ring();
+    if (this.#waiting > 0 || this.#stopping) this.#bell.ring();
   };
 
-  #left = (_run: Run): void => {
+  #left = (): void => {
     this.#zombies--;
     if (this.#zombies === this.slots - 1) this.#bell.ring();
   };

@@ -5,6 +5,7 @@
  */
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
+import type { Consumer } from "./consumer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { OnEvent } from "./events.ts";
@@ -40,8 +41,8 @@ export interface Engine {
   readonly emit: OnEvent;
   /** Tells whoever executes a channel that it has work. */
   wake(channel: string): void;
-  /** Whether this process could claim a task of this channel now. */
-  hasRoom(channel: string): boolean;
+  /** Who executes a channel in this process. */
+  consumer(channel: string): Consumer | undefined;
   /** Tells the promoter that something is due at this time. */
   dueAt(time: number): void;
   /** Tells those who wait for a task that it has ended. */

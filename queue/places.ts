@@ -40,6 +40,16 @@ export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
   return { checks: [], mutations, evidence: keys.task(record.id) };
 }
 
+/**
+ * → run at once: the submitting process executes the channel, has a slot free and nothing waits before the task.
+ * Saves the pointer and the claim's commit.
+ */
+export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
+  const mutations = write(keys, record);
+  mutations.push(put(keys.run(record.id), run));
+  return { checks: [], mutations, evidence: keys.task(record.id), worker: run.worker };
+}
+
 /** ready → run, for any number of pointers of a channel. */
 export function claimUnit(
   keys: Keys,
@@ -89,10 +99,13 @@ export function requeueUnit(
   return { checks: [{ key: keys.revoke(record.id), versionstamp: null }], mutations };
 }
 
-/** run → no place: the one end of a task that was running (invariant 5). `record` is final. */
+/**
+ * run → no place: the one end of a task that was running (invariant 5). `record` is final. Its `revoke` row, if there
+ * is one, then stands for no run and is removed by `obeyRevokes`.
+ */
 export function endRunUnit(keys: Keys, record: TaskRecord): Unit {
   const mutations = write(keys, record);
-  mutations.push(del(keys.run(record.id)), del(keys.revoke(record.id)));
+  mutations.push(del(keys.run(record.id)));
   if (record.state !== "SUCCESS") mutations.push(put(keys.ended(record.state, record.id), {}));
   return { checks: [], mutations };
 }

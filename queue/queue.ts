@@ -190,7 +190,7 @@ class EngineQueue implements Queue {
       nextId: idSource(clock),
       emit: onEvent,
       wake: (channel) => wakeups.wake(channel),
-      hasRoom: (channel) => (this.#consumers.get(channel)?.free ?? 0) > 0,
+      consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => this.#promoter.dueAt(time),
       ended: (record) => this.#ended(record),
     };

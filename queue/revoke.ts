@@ -10,7 +10,7 @@ import { endWaitingUnit, waitingKeys } from "./places.ts";
 import type { Run } from "./run.ts";
 import { ended } from "./state.ts";
 import { idOf } from "./store/keys.ts";
-import { put } from "./store/unit.ts";
+import { del, put } from "./store/unit.ts";
 
 /**
  * See `Queue.revoke`.
@@ -51,8 +51,21 @@ export async function revoke(
   }
 }
 
-/** Ends the runs of this process that others revoked. */
+/**
+ * Ends the runs of this process that others revoked, and removes what is left of revokes whose run has ended: retry,
+ * rescue and give-back fail while a `revoke` row exists, so a run that is gone has ended for good.
+ */
 export async function obeyRevokes(engine: Engine, runHere: (id: string) => Run | undefined): Promise<void> {
-  const entries = await engine.store.list(engine.keys.revokes(), { limit: engine.store.limits.listBatch });
-  for (const entry of entries) await runHere(idOf(entry.key))?.revoke();
+  for (
+    const entry of await engine.store.list(engine.keys.revokes(), { limit: engine.store.limits.listBatch })
+  ) {
+    const id = idOf(entry.key);
+    const here = runHere(id);
+    if (here) await here.revoke();
+    const run = engine.keys.run(id);
+    const [running] = await engine.store.getMany([run]);
+    if (running) continue;
+    const checks = [entry, { key: run, versionstamp: null }];
+    await engine.committer.commit({ checks, mutations: [del(entry.key)] });
+  }
 }

@@ -8,6 +8,7 @@ import type { AnyTaskDefinition } from "./define.ts";
 import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, type Engine } from "./engine.ts";
 import {
   type Fault,
+  FencedError,
   InvalidTaskError,
   OverloadedError,
   RefusedCommitError,
@@ -16,8 +17,8 @@ import {
 } from "./errors.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
 import { PAYLOAD_BYTES, unserializable } from "./payload.ts";
-import { submitUnit } from "./places.ts";
-import type { TaskRecord } from "./record.ts";
+import { handOffUnit, submitUnit } from "./places.ts";
+import type { RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { encode } from "./store/codec.ts";
 import { together, type Unit } from "./store/unit.ts";
@@ -50,17 +51,58 @@ export async function submitAll(
   const records = requests.length === 1
     ? [toRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
-  const units = records.map((record) => submitUnit(engine.keys, record, now));
   for (;;) {
     const claim = keyed && await idempotencyUnit(engine, keyed, records);
     if (claim?.first) return { tasks: await replay(engine, claim.first), replayed: true };
-    const unit = claim ? together(claim.unit, ...units) : units.length === 1 ? units[0]! : together(...units);
-    const versionstamp = await commit(engine, unit, requests.length);
+    const versionstamp = await store(engine, records, claim?.unit, now);
+    if (versionstamp !== null) {
+      return { tasks: records.map((record) => viewOf(record, null)), replayed: false };
+    }
     // Somebody was faster with the same key: look again at what they wrote.
-    if (versionstamp === null) continue;
-    for (const record of records) accepted(engine, record, versionstamp, now);
-    return { tasks: records.map((record) => viewOf(record, null)), replayed: false };
   }
+}
+
+/** Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold. */
+async function store(
+  engine: Engine,
+  records: readonly TaskRecord[],
+  also: Unit | undefined,
+  now: number,
+): Promise<string | null> {
+  const placed = records.map((record) => place(engine, record, now));
+  const units = placed.map(({ unit }) => unit);
+  const unit = units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
+  let versionstamp: string | null = null;
+  try {
+    versionstamp = await engine.committer.commit(unit);
+  } catch (error) {
+    if (error instanceof FencedError && unit.worker !== undefined) return store(engine, records, also, now);
+    if (!(error instanceof RefusedCommitError)) throw error;
+    throw new TooLargeError(
+      records.length > 1
+        ? `Batch is too large for one commit, send fewer tasks at once: ${error.message}`
+        : error.message,
+    );
+  } finally {
+    for (const { record, run } of placed) {
+      if (run) engine.consumer(record.channel)!.begin(run, versionstamp === null ? null : record);
+    }
+  }
+  if (versionstamp !== null) {
+    for (const { record, run } of placed) accepted(engine, record, versionstamp, now, run !== null);
+  }
+  return versionstamp;
+}
+
+/** Where a new task goes: into a free slot of this process, else ready or delayed. */
+function place(
+  engine: Engine,
+  record: TaskRecord,
+  now: number,
+): { record: TaskRecord; run: RunRow | null; unit: Unit } {
+  const run = record.runAt > now ? null : engine.consumer(record.channel)?.reserve() ?? null;
+  const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
+  return { record, run, unit };
 }
 
 /**
@@ -76,27 +118,19 @@ export async function submitScheduled(
 ): Promise<void> {
   const now = engine.clock.now();
   const record = { ...toRecord(engine, request, "", now, undefined), scheduleId };
-  const versionstamp = await engine.committer.commit(together(advance, submitUnit(engine.keys, record, now)));
-  if (versionstamp !== null) accepted(engine, record, versionstamp, now);
+  await store(engine, [record], advance, now);
 }
 
-async function commit(engine: Engine, unit: Unit, count: number) {
-  try {
-    return await engine.committer.commit(unit);
-  } catch (error) {
-    if (!(error instanceof RefusedCommitError)) throw error;
-    throw new TooLargeError(
-      count > 1
-        ? `The batch is too large for one commit; send fewer tasks at once (${error.message})`
-        : error.message,
-    );
-  }
-}
-
-function accepted(engine: Engine, record: TaskRecord, versionstamp: string, now: number): void {
+function accepted(
+  engine: Engine,
+  record: TaskRecord,
+  versionstamp: string,
+  now: number,
+  begun: boolean,
+): void {
   const delay = Math.max(0, record.runAt - now);
   if (delay > 0) engine.dueAt(record.runAt);
-  else {
+  else if (!begun) {
     if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
       engine.records.put(record, versionstamp);
     }
