@@ -12,10 +12,14 @@ import { assertListLimit, idsOf } from "./range.ts";
 /** Keys that Deno KV reads in one snapshot. */
 const READ_KEYS = 10;
 
-/** A locked database is asked this often; the pauses between grow, their mean is 95 ms in all. */
+/**
+ * A locked database is asked this often: three connections that committed to one file as fast as they could were
+ * refused 2371 of 3000 times without, never with, and 11 times in a row at worst. While another program holds the file
+ * for long, SQLite itself waits 5 s at each attempt.
+ */
 const LOCKED_ATTEMPTS = 20;
 
-/** Milliseconds that the pause after a locked database grows by at most. */
+/** Milliseconds by which the longest pause grows from one attempt to the next; the pause is a random part of it. */
 const LOCKED_PAUSE = 1;
 
 /** What {@link kvStore} cannot find out from a `Deno.Kv`. */

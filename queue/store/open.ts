@@ -1,6 +1,6 @@
 /**
- * Opens the store that a path names: Deno KV in memory or in a file. A file is opened by one process at a time: two
- * would lose each other's wake-ups for up to a minute and fail on each other's locks (docs/performance.md).
+ * Opens the store that a path names: Deno KV in memory or in a file. A file is opened by one process at a time, because
+ * two do not hear each other's wake-ups for up to a minute and refuse each other's commits (see `kv_store.ts`).
  *
  * @module
  */
