@@ -1,0 +1,23 @@
+/**
+ * The clock: Deno's cron, which also starts an instance on Deno Deploy. It must be registered while the program's first
+ * module is evaluated, so `main.ts` calls this before anything else.
+ *
+ * @module
+ */
+
+/**
+ * Calls `tick` at every full minute. Each process that shares a store does so; the engine sees to it that each
+ * occurrence of a schedule has one task (invariant 7).
+ *
+ * @param tick submits what schedules owe: `queue.tick`
+ * @param failed told when it could not
+ *
+ * @example
+ * ```ts ignore
+ * registerCrons(() => queue.tick(), (error) => log.write("error", String(error)));
+ * ```
+ */
+export function registerCrons(tick: () => Promise<void>, failed: (error: unknown) => void): void {
+  // Without `backoffSchedule: []` Deno repeats a failed run up to five times on a laptop, and never on Deploy.
+  Deno.cron("sluice minute tick", "* * * * *", { backoffSchedule: [] }, () => tick().catch(failed));
+}

@@ -1,0 +1,125 @@
+/**
+ * The program: reads the environment, opens the store, and puts queue, HTTP app and clock together. Nobody imports it.
+ *
+ * ```text
+ * main.ts                                  HTTP app and workers
+ * main.ts worker [--channels celery=16]    workers only
+ * ```
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { registerCrons } from "./cron.ts";
+import { createQueue, openStore, type Queue, StoreBrokenError } from "./queue/mod.ts";
+import { createApp, createLog, parseSettings, type Settings, SettingsError } from "./routes/mod.ts";
+import { demoSchedules, demoTasks } from "./tasks/mod.ts";
+
+const started = Promise.withResolvers<Queue>();
+registerCrons(async () => await (await started.promise).tick(), (error) => console.error(error));
+
+try {
+  await main(Deno.args, Deno.env.toObject());
+} catch (error) {
+  quit(error);
+}
+
+async function main(args: string[], env: Record<string, string>): Promise<void> {
+  const { command, settings } = readCommand(args, env);
+  const log = createLog({
+    sink: Deno.stdout,
+    level: settings.LOG_LEVEL,
+    format: settings.LOG_FORMAT === "auto" ? Deno.stdout.isTerminal() ? "text" : "json" : settings.LOG_FORMAT,
+    now: Date.now,
+  });
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    // A handler's stray promise must not take the other tasks of the process along.
+    event.preventDefault();
+    log.write("error", "unhandled rejection", { error: String(event.reason?.stack ?? event.reason) });
+  });
+
+  const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
+  const demo = { timeScale: settings.DEMO_TIME_SCALE, random: Math.random };
+  const queue = createQueue({
+    store,
+    definitions: settings.DEMO ? demoTasks(demo) : [],
+    schedules: settings.DEMO ? demoSchedules() : [],
+    channels: settings.CHANNELS,
+    namespace: settings.NAMESPACE,
+    resultTtl: settings.RESULT_TTL,
+    idempotencyTtl: settings.IDEMPOTENCY_TTL,
+    workerLostAfter: settings.WORKER_LOST_AFTER,
+    host: Deno.hostname(),
+    pid: Deno.pid,
+    onEvent: (event) => {
+      log.event(event);
+      if (event.type === "exhausted" && command === "worker") stop(1);
+    },
+    onBroken: (error) => {
+      log.write("error", explain(error));
+      stop(1);
+    },
+  });
+
+  const server = command === "worker" ? null : Deno.serve(
+    {
+      hostname: settings.HOST,
+      port: settings.PORT,
+      onListen: ({ hostname, port }) => log.write("info", `Sluice listens on http://${hostname}:${port}`),
+    },
+    createApp({
+      queue,
+      log,
+      demo: settings.DEMO,
+      ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
+    }).fetch,
+  );
+  await queue.start();
+  started.resolve(queue);
+
+  let stopping = false;
+  async function stop(code: number): Promise<void> {
+    if (stopping) Deno.exit(130);
+    stopping = true;
+    const served = server?.shutdown();
+    await queue.stop(settings.SHUTDOWN_GRACE);
+    // A client that keeps its answer waiting is not waited for.
+    await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    store.close();
+    await log.flush();
+    Deno.exit(code);
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
+}
+
+function readCommand(args: string[], env: Record<string, string>): { command: string; settings: Settings } {
+  const { positionals: [command = "start"], values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { channels: { type: "string" } },
+  });
+  if (command !== "start" && command !== "worker") {
+    throw new TypeError(`Command must be 'start' or 'worker': got '${command}'`);
+  }
+  return {
+    command,
+    settings: parseSettings({ ...env, ...(values.channels && { CHANNELS: values.channels }) }),
+  };
+}
+
+/** What to tell a person: the message, and what to do; never a stack. */
+function explain(error: unknown): string {
+  if (error instanceof StoreBrokenError) return `${error.message}. ${error.hint}`;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "The port is in use by another program. Set PORT to a free one, or stop the other program.";
+  }
+  if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
+    return `${error.message}. Use a PORT above 1023, or give Deno the permission that is named here.`;
+  }
+  if (error instanceof SettingsError || error instanceof Error && "code" in error) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+function quit(error: unknown): never {
+  console.error(`Sluice cannot start: ${explain(error)}`);
+  Deno.exit(1);
+}
