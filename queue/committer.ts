@@ -14,7 +14,7 @@ import type { Clock } from "./clock.ts";
 import { type Commit, type Lane, LaneGone, readUntilAnswered } from "./lane.ts";
 import type { Check, Key, Mutation, Store } from "./store/port.ts";
 import { keyId } from "./store/key_id.ts";
-import { checkSize, keySize, mutationSize } from "./store/size.ts";
+import { checkSize, mutationKeySize, mutationSize } from "./store/size.ts";
 import type { Unit } from "./store/unit.ts";
 
 /** What a lane's own check and mutation take of a commit. */
@@ -110,7 +110,7 @@ export class Committer {
     }
     for (const mutation of unit.mutations) {
       bytes += mutationSize(mutation);
-      keyBytes += keySize(mutation.key);
+      keyBytes += mutationKeySize(mutation);
       mutationIds.push(keyId(mutation.key));
     }
     if (

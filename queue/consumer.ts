@@ -89,7 +89,7 @@ export class Consumer {
    * Takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of six
    * mutations and one of three commits (docs/performance.md).
    *
-   * @returns the `run` row to be written with the task; follow with `begin` or `withdraw`
+   * @returns the `run` row to be written with the task; to be followed by `begin` or `withdraw`
    */
   reserve(): RunRow | null {
     if (this.free <= this.#waiting || this.exhausted || this.#stopping) return null;
@@ -98,17 +98,20 @@ export class Consumer {
     return { worker: this.worker(), deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
-  /** The task of a reservation is stored, or is not: `null`. */
-  begin(run: RunRow, record: TaskRecord | null): void {
-    this.#claims--;
+  /** The task of a reservation is stored: run it. */
+  begin(run: RunRow, record: TaskRecord): void {
     // Stored under a registration that was judged lost since: the rescue gives it back.
-    if (record && run.worker === this.worker()) {
-      this.#begin(this.engine.definitions.get(record.name)!, run, record);
-    } else {
-      this.#taken--;
-      this.ring();
-    }
+    if (run.worker !== this.worker()) return this.withdraw();
+    this.#claims--;
+    this.#begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.#stopping) this.#bell.ring();
+  }
+
+  /** The task of a reservation is not to be run here: its slot is free again. */
+  withdraw(): void {
+    this.#claims--;
+    this.#taken--;
+    this.#bell.ring();
   }
 
   start(): void {

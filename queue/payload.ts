@@ -24,52 +24,30 @@ export const PAYLOAD_BYTES = 512 * 1024;
 /** Size of a `blob` row, below the store's 64 KiB. */
 const CHUNK_BYTES = 60 * 1024;
 
-/** A record ready to be written, with the chunks that belong to it. */
-export interface Packed {
-  readonly value: Uint8Array;
-  readonly chunks: readonly Mutation[];
+/** Bytes of a value as JSON. */
+export function jsonSize(value: unknown): number {
+  return encode(value).length;
 }
 
-/** Size of the larger part when it is over the limit, else `null`. */
-export function oversize(value: unknown): number | null {
-  const bytes = encode(value).length;
-  return bytes > PAYLOAD_BYTES ? bytes : null;
+/** In how many chunks a part of so many bytes is kept; `undefined`: inline. */
+export function chunkCount(bytes: number): number | undefined {
+  return bytes > INLINE_BYTES ? Math.ceil(bytes / CHUNK_BYTES) : undefined;
 }
 
-/** Encodes a record, and moves parts that are too large for it into chunks. */
-export function pack(keys: Keys, record: TaskRecord): Packed {
-  const { id, ...row } = record;
-  const value = encode(row);
-  if (value.length <= INLINE_BYTES) return { value, chunks: [] };
-  const chunks: Mutation[] = [];
-  const { args, result, ...rest } = row;
-  return {
-    value: encode({
-      ...rest,
-      ...part(keys, id, "args", args, record.argsChunks, chunks),
-      ...part(keys, id, "result", result, record.resultChunks, chunks),
-    }),
-    chunks,
-  };
+/** The row of a record: without its id, which is in the key, and without the parts that are kept in chunks. */
+export function pack({ id: _, ...row }: TaskRecord): Uint8Array {
+  if (row.argsChunks !== undefined) delete row.args;
+  if (row.resultChunks !== undefined) delete row.result;
+  return encode(row);
 }
 
-function part(
-  keys: Keys,
-  id: string,
-  name: BlobPart,
-  value: unknown,
-  stored: number | undefined,
-  out: Mutation[],
-) {
-  if (stored !== undefined) return { [`${name}Chunks`]: stored };
-  if (value === undefined) return {};
+/** The chunks of a part, written once, with the record that first counts them. */
+export function putChunks(keys: Keys, id: string, part: BlobPart, value: unknown): Mutation[] {
   const bytes = encode(value);
-  if (bytes.length <= INLINE_BYTES) return { [name]: value };
-  let n = 0;
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-    out.push(putRaw(keys.blob(id, name, n++), bytes.slice(at, at + CHUNK_BYTES)));
-  }
-  return { [`${name}Chunks`]: n };
+  return Array.from(
+    { length: chunkCount(bytes.length) ?? 0 },
+    (_, n) => putRaw(keys.blob(id, part, n), bytes.slice(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES)),
+  );
 }
 
 /** Reads the chunks of a record's parts, so that `args` and `result` are there. */
@@ -77,7 +55,7 @@ export async function unpack(store: Store, keys: Keys, record: TaskRecord): Prom
   if (record.argsChunks === undefined && record.resultChunks === undefined) return record;
   return {
     ...record,
-    ...(record.argsChunks !== undefined && {
+    ...(record.argsChunks !== undefined && record.args === undefined && {
       args: await readChunks(store, keys, record.id, "args", record.argsChunks) as Json[],
     }),
     ...(record.resultChunks !== undefined && {

@@ -5,16 +5,27 @@
  *
  * @module
  */
-import { dropChunks, pack } from "./payload.ts";
+import { dropChunks, pack, putChunks } from "./payload.ts";
 import type { ParkedPointer, Pointer, RunRow, TaskRecord } from "./record.ts";
 import { type Keys, unknownName } from "./store/keys.ts";
 import type { Check, Entry, Key, Mutation } from "./store/port.ts";
 import { del, put, type Unit } from "./store/unit.ts";
 
-/** Writes a record with its chunks. */
-function write(keys: Keys, record: TaskRecord): Mutation[] {
-  const { value, chunks } = pack(keys, record);
-  return [{ type: "set", key: keys.task(record.id), value }, ...chunks];
+/** Writes a record. */
+function write(keys: Keys, record: TaskRecord): Mutation {
+  return { type: "set", key: keys.task(record.id), value: pack(record) };
+}
+
+/** Writes a new record, and its arguments when they are kept in chunks. */
+function writeNew(keys: Keys, record: TaskRecord): Mutation[] {
+  if (record.argsChunks === undefined) return [write(keys, record)];
+  return [write(keys, record), ...putChunks(keys, record.id, "args", record.args)];
+}
+
+/** Writes a record at its end, and its result when that is kept in chunks. */
+function writeFinal(keys: Keys, record: TaskRecord): Mutation[] {
+  if (record.resultChunks === undefined) return [write(keys, record)];
+  return [write(keys, record), ...putChunks(keys, record.id, "result", record.result)];
 }
 
 /** → ready, or → delayed when it is not due at `now`. */
@@ -34,7 +45,7 @@ function parked(record: TaskRecord, deliveries: number): ParkedPointer {
 
 /** → ready or delayed, with a reminder for the moment it expires. */
 export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
-  const mutations = write(keys, record);
+  const mutations = writeNew(keys, record);
   mutations.push(wait(keys, record, 0, now));
   if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
   return { checks: [], mutations, evidence: keys.task(record.id) };
@@ -45,7 +56,7 @@ export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
  * Saves the pointer and the claim's commit.
  */
 export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
-  const mutations = write(keys, record);
+  const mutations = writeNew(keys, record);
   mutations.push(put(keys.run(record.id), run));
   return { checks: [], mutations, evidence: keys.task(record.id), worker: run.worker };
 }
@@ -94,7 +105,7 @@ export function requeueUnit(
   now: number,
   changed: boolean,
 ): Unit {
-  const mutations = changed ? write(keys, record) : [];
+  const mutations = changed ? [write(keys, record)] : [];
   mutations.push(del(keys.run(record.id)), wait(keys, record, deliveries, now));
   return { checks: [{ key: keys.revoke(record.id), versionstamp: null }], mutations };
 }
@@ -104,7 +115,7 @@ export function requeueUnit(
  * is one, then stands for no run and is removed by `obeyRevokes`.
  */
 export function endRunUnit(keys: Keys, record: TaskRecord): Unit {
-  const mutations = write(keys, record);
+  const mutations = writeFinal(keys, record);
   mutations.push(del(keys.run(record.id)));
   if (record.state !== "SUCCESS") mutations.push(put(keys.ended(record.state, record.id), {}));
   return { checks: [], mutations };
@@ -112,7 +123,7 @@ export function endRunUnit(keys: Keys, record: TaskRecord): Unit {
 
 /** ready, delayed or blocked → no place: the one end of a task that was waiting (invariants 4, 5). */
 export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry): Unit {
-  const mutations = write(keys, record);
+  const mutations = writeFinal(keys, record);
   mutations.push(del(place.key), put(keys.ended(record.state, record.id), {}));
   return { checks: [{ key: place.key, versionstamp: place.versionstamp }], mutations };
 }

@@ -20,7 +20,7 @@ export interface TaskRecord {
   readonly createdAt: number;
   /** When it may run; equals the time in its `delayed` key while it has one. */
   readonly runAt: number;
-  /** Inline, unless `argsChunks` says that they are in that many `blob` rows. */
+  /** Inline, unless `argsChunks` says that they are kept in that many `blob` rows. */
   readonly args?: readonly Json[];
   readonly argsChunks?: number;
   readonly result?: Json;

@@ -8,7 +8,7 @@
 import type { TaskRecord } from "./record.ts";
 
 /** Records kept at most; with a longer backlog claims read from the store. */
-const CAPACITY = 4096;
+const CAPACITY = 1024;
 
 /** A bounded map from task id to record. */
 export class RecordCache {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { RunContext } from "./context.ts";
+import { type RunCommit, RunContext } from "./context.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Limited } from "./deadlines.ts";
 import { DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
@@ -23,12 +23,11 @@ import {
   TimeLimitExceeded,
 } from "./errors.ts";
 import { describe, oneLine } from "./failure.ts";
-import { INLINE_BYTES, oversize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
+import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
 import { ended, EXPIRED, type Outcome, retried } from "./state.ts";
-import { encode } from "./store/codec.ts";
 import { put, together, type Unit } from "./store/unit.ts";
 import { faultsOf } from "./submit.ts";
 import type { Json, TaskError } from "./task.ts";
@@ -80,9 +79,7 @@ export class Run implements Limited {
       if (record.expiresAt !== undefined && record.expiresAt <= engine.clock.now()) {
         return this.#end({ state: "REVOKED", error: EXPIRED });
       }
-      const { args = [] } = record.argsChunks === undefined
-        ? record
-        : await unpack(engine.store, engine.keys, record);
+      const { args = [] } = record.args ? record : await unpack(engine.store, engine.keys, record);
       const parsed = definition.args.safeParse(args);
       if (!parsed.success) throw new InvalidTaskError(faultsOf(parsed.error, "/args"));
       const value = await definition.handler(context, ...parsed.data);
@@ -98,7 +95,7 @@ export class Run implements Limited {
   report(report: Json): void {
     if (this.#closed) return;
     const progress = toJson(report);
-    if (encode(progress).length > INLINE_BYTES) {
+    if (jsonSize(progress) > INLINE_BYTES) {
       throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
     }
     this.#progress = progress;
@@ -175,17 +172,17 @@ export class Run implements Limited {
 
   #succeed(value: unknown, { writes }: RunContext): void {
     let result: Json = null;
+    let resultChunks: number | undefined;
     if (!this.record.ignoreResult) {
       result = toJson(value);
-      const bytes = typeof result === "object" || typeof result === "string" ? oversize(result) : null;
-      if (bytes !== null) {
+      const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
+      if (bytes > PAYLOAD_BYTES) {
         throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
       }
+      resultChunks = chunkCount(bytes);
     }
     this.#close();
-    if (writes) {
-      this.#settle({ state: "SUCCESS", result }, { checks: writes.checks, mutations: writes.mutations });
-    } else this.#settle({ state: "SUCCESS", result });
+    this.#settle({ state: "SUCCESS", result, resultChunks }, writes);
   }
 
   /** The run failed: another one later, or the end. */
@@ -220,7 +217,7 @@ export class Run implements Limited {
     else engine.wake(record.channel);
   }
 
-  async #settle(outcome: Outcome, writes?: Unit): Promise<void> {
+  async #settle(outcome: Outcome, writes: RunCommit | null = null): Promise<void> {
     const { engine, record, row } = this;
     try {
       const final = ended(record, row, outcome, engine.clock.now());

@@ -52,7 +52,7 @@ export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt:
 
 /** How a task ends: with a result, or with the reason why there is none. */
 export type Outcome =
-  | { readonly state: "SUCCESS"; readonly result: Json }
+  | { readonly state: "SUCCESS"; readonly result: Json; readonly resultChunks?: number | undefined }
   | { readonly state: "FAILURE" | "REVOKED"; readonly error: TaskError };
 
 /** Why a task ended that was not started in time. */
@@ -68,7 +68,9 @@ export function ended(record: TaskRecord, run: RunOf | null, outcome: Outcome, n
   const last = { ...rest, state: outcome.state as FinalState, doneAt: now };
   const ran = run ? { ...last, startedAt: run.startedAt, worker: run.worker } : last;
   if (outcome.state !== "SUCCESS") return { ...ran, error: outcome.error };
-  return record.ignoreResult ? ran : { ...ran, result: outcome.result };
+  if (record.ignoreResult) return ran;
+  const { result, resultChunks } = outcome;
+  return { ...ran, result, ...(resultChunks !== undefined && { resultChunks }) };
 }
 
 /** The task as callers see it: its record, and its run if it has one. */

@@ -16,11 +16,10 @@ import {
   UnknownTaskError,
 } from "./errors.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
-import { PAYLOAD_BYTES, unserializable } from "./payload.ts";
+import { chunkCount, jsonSize, PAYLOAD_BYTES, unserializable } from "./payload.ts";
 import { handOffUnit, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
-import { encode } from "./store/codec.ts";
 import { together, type Unit } from "./store/unit.ts";
 import { nearest } from "./suggest.ts";
 import type { Idempotency, Json, Task, TaskRequest } from "./task.ts";
@@ -85,11 +84,9 @@ async function store(
     );
   } finally {
     for (const { record, run } of placed) {
-      if (run) engine.consumer(record.channel)!.begin(run, versionstamp === null ? null : record);
+      if (versionstamp !== null) accepted(engine, record, versionstamp, now, run);
+      else if (run) engine.consumer(record.channel)!.withdraw();
     }
-  }
-  if (versionstamp !== null) {
-    for (const { record, run } of placed) accepted(engine, record, versionstamp, now, run !== null);
   }
   return versionstamp;
 }
@@ -126,18 +123,17 @@ function accepted(
   record: TaskRecord,
   versionstamp: string,
   now: number,
-  begun: boolean,
+  run: RunRow | null,
 ): void {
-  const delay = Math.max(0, record.runAt - now);
-  if (delay > 0) engine.dueAt(record.runAt);
-  else if (!begun) {
-    if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
-      engine.records.put(record, versionstamp);
-    }
-    engine.wake(record.channel);
-  }
+  const delay = Math.max(0, record.runAt - now) / 1000;
+  engine.emit({ type: "submitted", task: record, delay });
   if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
-  engine.emit({ type: "submitted", task: record, delay: delay / 1000 });
+  if (delay > 0) return engine.dueAt(record.runAt);
+  if (run) return engine.consumer(record.channel)!.begin(run, record);
+  if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
+    engine.records.put(record, versionstamp);
+  }
+  engine.wake(record.channel);
 }
 
 function toRecords(
@@ -183,6 +179,7 @@ function toRecord(
   faults.push(...argsFaults(definition, request.args, `${at}/args`));
   if (faults.length > 0) throw new InvalidTaskError(faults);
 
+  const chunks = argsChunks(request.args);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {
     id: engine.nextId(),
@@ -195,6 +192,7 @@ function toRecord(
     createdAt: now,
     runAt: Math.max(now, runAt),
     args: request.args as readonly Json[],
+    ...(chunks !== undefined && { argsChunks: chunks }),
     ...(request.expires !== undefined && { expiresAt: now + Math.round(request.expires * 1000) }),
     ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
     ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
@@ -208,20 +206,22 @@ function toRecord(
 function argsFaults(definition: AnyTaskDefinition, args: readonly unknown[], at: string): Fault[] {
   const parsed = definition.args.safeParse(args);
   if (!parsed.success) return faultsOf(parsed.error, at);
-  for (const [i, arg] of args.entries()) {
-    if (typeof arg !== "object" && typeof arg !== "bigint" && typeof arg !== "function") continue;
+  return args.flatMap((arg, i) => {
+    if (typeof arg === "number" || typeof arg === "string") return [];
     const detail = unserializable(arg, `args[${i}]`, new Set());
-    if (detail) return [{ pointer: `${at}/${i}`, detail }];
-  }
-  // A string has at most 3 bytes per UTF-16 unit, so short scalars need not be measured.
-  if (args.length <= 100 && args.every((arg) => typeof arg !== "object" && String(arg).length < 1000)) {
-    return [];
-  }
-  const bytes = encode(args).length;
+    return detail ? [{ pointer: `${at}/${i}`, detail }] : [];
+  });
+}
+
+/** In how many chunks the arguments are kept. @throws {TooLargeError} */
+function argsChunks(args: readonly unknown[]): number | undefined {
+  // A number takes at most 25 bytes of JSON and a character at most 6, so short scalars need not be measured.
+  if (args.length < 20 && args.every((arg) => typeof arg !== "object" && String(arg).length < 100)) return;
+  const bytes = jsonSize(args);
   if (bytes > PAYLOAD_BYTES) {
     throw new TooLargeError(`Arguments must be at most ${PAYLOAD_BYTES} bytes of JSON: got ${bytes}`);
   }
-  return [];
+  return chunkCount(bytes);
 }
 
 function optionFaults(request: TaskRequest, at: string): Fault[] {

@@ -45,7 +45,7 @@ export interface StoreLimits {
   readonly mutations: number;
   /** Bytes of a commit, as {@link mutationBytes} and `checkBytes` measure them. */
   readonly bytes: number;
-  /** Sum of the bytes of a commit's mutation keys. */
+  /** Sum of the bytes of the keys that a commit sets; those it deletes do not count. */
   readonly keyBytes: number;
   /** Entries that one `list` returns at most. */
   readonly listBatch: number;
