@@ -1,0 +1,65 @@
+/**
+ * Reads a whole store and says where it breaks the engine's laws (numbers: queue/state.ts).
+ *
+ * @module
+ */
+import type { Store } from "../../queue/store/port.ts";
+import { type Row, rowsOf } from "./rows.ts";
+
+const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
+const PLACES = new Set(["ready", "delayed", "blocked", "run"]);
+
+/** One sentence for each broken law; empty when all is well. Only meaningful while no queue is writing. */
+export async function brokenLaws(store: Store, namespace = "sluice"): Promise<string[]> {
+  const rows = await rowsOf(store, undefined, namespace);
+  const of = (family: string) => rows.filter((row) => row.family === family);
+  const id = ({ key }: Row) => String(key.at(-1));
+  const tasks = new Map(of("task").map((row) => [id(row), row.value]));
+  const broken: string[] = [];
+
+  const places = new Map<string, Row[]>();
+  for (const row of rows.filter(({ family }) => PLACES.has(family))) {
+    places.set(id(row), [...places.get(id(row)) ?? [], row]);
+  }
+  for (const [task, { state, runAt, channel, priority }] of tasks) {
+    const at = places.get(task) ?? [];
+    const names = at.map(({ family }) => family).join(", ");
+    if (FINAL.has(state) && at.length > 0) broken.push(`Task ${task} is ${state} and still in ${names}`);
+    if (!FINAL.has(state) && at.length !== 1) {
+      broken.push(`Task ${task} is ${state} and in ${at.length} places: ${names} (invariant 2)`);
+    }
+    for (const { family, key } of at) {
+      if (family === "delayed" && key[2] !== runAt) {
+        broken.push(`Task ${task} is delayed to ${key[2]}, not ${runAt}`);
+      }
+      if (family === "ready" && (key[2] !== channel || key[3] !== 9 - priority)) {
+        broken.push(`Task ${task} is ready at the wrong place: ${key.join(" ")}`);
+      }
+    }
+  }
+  for (const [task, at] of places) {
+    if (!tasks.has(task)) broken.push(`Task ${task} has no record and is in ${at[0]!.family}`);
+  }
+  const workers = new Set(of("worker").map(id));
+  for (const row of of("run")) {
+    if (!workers.has(row.value.worker)) {
+      broken.push(`Task ${id(row)} runs under a worker that is not registered`);
+    }
+  }
+  for (const { key } of of("lane")) {
+    if (!workers.has(String(key[2]))) broken.push(`Lane ${key[3]} of a worker that is not registered`);
+  }
+  const ended = new Map(of("ended").map((row) => [id(row), row.key[2]]));
+  for (const [task, { state }] of tasks) {
+    const listed = state === "FAILURE" || state === "REVOKED" ? state : undefined;
+    if (ended.get(task) !== listed) broken.push(`Task ${task} is ${state} and listed as ${ended.get(task)}`);
+  }
+  for (const task of ended.keys()) {
+    if (!tasks.has(task)) broken.push(`Task ${task} is listed as ended and gone`);
+  }
+  for (const { key } of of("blob")) {
+    const chunks = tasks.get(String(key[2]))?.[`${String(key[3])}Chunks`] ?? 0;
+    if (Number(key[4]) >= chunks) broken.push(`Chunk ${key.slice(2).join(" ")} belongs to no record`);
+  }
+  return broken;
+}
