@@ -1,51 +1,31 @@
 /**
- * A channel's consumer: claims ready tasks while it has free slots, and runs them. One queue of removers a process.
+ * A channel's consumer: has its tasks claimed while slots are free, and runs them.
  *
  * @module
  */
 import { Bell, POLL } from "./bell.ts";
+import { Claimer, isSuspect, type Taker } from "./claimer.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Engine } from "./engine.ts";
-import { FencedError } from "./errors.ts";
-import { claimUnit, parkUnit } from "./places.ts";
-import { readRecords } from "./read.ts";
-import type { Pointer, RunRow, TaskRecord } from "./record.ts";
+import type { RunRow, TaskRecord } from "./record.ts";
 import { Run } from "./run.ts";
-import { decode } from "./store/codec.ts";
-import { idOf } from "./store/keys.ts";
-import type { Entry, Key } from "./store/port.ts";
 
-/** Claims in flight at once: while one is committed, the next is listed. */
+/** Claims in flight at once, in multiples of what one commit can check. */
 const CLAIMS_IN_FLIGHT = 2;
-/** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
-const SUSPECT = 2;
 
-/** A ready task that a claim is about to take. */
-interface Candidate {
-  readonly entry: Entry;
-  readonly id: string;
-  readonly definition: AnyTaskDefinition;
-  readonly run: RunRow;
-}
-
-/** Claims and runs the tasks of one channel. */
-export class Consumer {
+/** Runs the tasks of one channel. */
+export class Consumer implements Taker {
+  #claimer: Claimer;
+  #bell: Bell;
   #runs = new Map<string, Run>();
-  /** Slots taken by runs and by claims in flight. */
+  /** Slots taken by runs, by claims in flight and by reservations. */
   #taken = 0;
-  /** Ids that a claim in flight is about to remove. */
-  #claiming = new Set<string>();
-  #claims = 0;
-  /** Tasks that became ready, as far as this process was told. */
-  #arrivals = 0;
-  /** Ready tasks that no claim has taken yet: at most so many, known only where no other process can submit. */
-  #waiting = Infinity;
+  /** Claims and reservations that are being committed. */
+  #committing = 0;
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
-  #bell: Bell;
   #stopping = false;
   #loop: Promise<void> | null = null;
-  #progressAt: number;
 
   constructor(
     readonly engine: Engine,
@@ -55,7 +35,7 @@ export class Consumer {
     readonly worker: () => string,
   ) {
     this.#bell = new Bell(engine.clock);
-    this.#progressAt = engine.clock.monotonic();
+    this.#claimer = new Claimer(engine, channel);
   }
 
   /** Open runs by task id. */
@@ -73,45 +53,56 @@ export class Consumer {
     return this.#zombies >= this.slots;
   }
 
-  /** Monotonic time of the last sign of progress: a claim that landed, or a look that found nothing to claim. */
+  /** Monotonic time of the last sign of progress. */
   get progressAt(): number {
-    return this.#progressAt;
+    return this.#claimer.progressAt;
   }
 
-  /** A task became ready. */
-  ring(): void {
-    this.#arrivals++;
-    this.#waiting++;
+  /** A task became ready; see `ReadyWindow.arrived`. */
+  ring(priority?: number): void {
+    this.#claimer.window.arrived(priority);
     this.#bell.ring();
   }
 
   /**
-   * Takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of six
-   * mutations and one of three commits (docs/performance.md).
+   * Hand-off: takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of
+   * six mutations and one of three commits (docs/performance.md).
    *
-   * @returns the `run` row to be written with the task; to be followed by `begin` or `withdraw`
+   * @returns the `run` row to be written with the task, to be followed by `beginReserved` or `withdraw`; else `null`
    */
   reserve(): RunRow | null {
-    if (this.free <= this.#waiting || this.exhausted || this.#stopping) return null;
+    if (this.free <= this.#claimer.window.waiting || this.exhausted || this.#stopping) return null;
     this.#taken++;
-    this.#claims++;
+    this.#committing++;
     return { worker: this.worker(), deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
   /** The task of a reservation is stored: run it. */
-  begin(run: RunRow, record: TaskRecord): void {
+  beginReserved(run: RunRow, record: TaskRecord): void {
     // Stored under a registration that was judged lost since: the rescue gives it back.
     if (run.worker !== this.worker()) return this.withdraw();
-    this.#claims--;
-    this.#begin(this.engine.definitions.get(record.name)!, run, record);
+    this.#committing--;
+    this.begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.#stopping) this.#bell.ring();
   }
 
   /** The task of a reservation is not to be run here: its slot is free again. */
   withdraw(): void {
-    this.#claims--;
-    this.#taken--;
+    this.#committing--;
+    this.take(-1);
     this.#bell.ring();
+  }
+
+  take(count: number): void {
+    this.#taken += count;
+  }
+
+  begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
+    const run = new Run(this.engine, record, definition, row, this.#closed, this.#left);
+    this.#runs.set(record.id, run);
+    const waited = (this.engine.clock.now() - record.runAt) / 1000;
+    this.engine.emit({ type: "started", task: record, retries: record.retries, waited });
+    run.execute();
   }
 
   start(): void {
@@ -123,6 +114,7 @@ export class Consumer {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    while (this.#committing > 0) await this.#bell.wait(POLL.last);
   }
 
   /** The registration was judged lost: its runs end here, and nothing of them is stored. */
@@ -134,157 +126,34 @@ export class Consumer {
     let poll: number = POLL.first;
     let exhausted = false;
     while (!this.#stopping) {
-      let found = false;
       if (this.exhausted && !exhausted) this.engine.emit({ type: "exhausted", channel: this.channel });
       exhausted = this.exhausted;
-      if (
-        this.free > 0 && !exhausted &&
-        this.#claiming.size < CLAIMS_IN_FLIGHT * this.engine.store.limits.checks
-      ) {
-        try {
-          found = await this.#claim();
-        } catch (error) {
-          this.#fault(`Channel ${this.channel} could not be read`, error);
-        }
-      }
-      if (found) {
+      if (!exhausted && await this.#claim()) {
         poll = POLL.first;
         continue;
       }
       const rang = await this.#bell.wait(poll);
       poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
     }
-    while (this.#claims > 0) await this.#bell.wait(POLL.last);
   }
 
-  /** Lists ready tasks and starts to claim them. `false` when there are none to claim. */
+  /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    const { engine } = this;
-    const want = Math.min(this.free, engine.store.limits.checks - 1);
-    const worker = this.worker();
-    const candidates: Candidate[] = [];
-    const strangers: { entry: Entry; pointer: Pointer }[] = [];
-    const range = engine.keys.readyOf(this.channel);
-    let suspect = engine.suspects.count > 0;
-    let start: { start?: Key } = {};
-    let more = false;
-    const arrivals = this.#arrivals;
-    const startedAt = engine.clock.now();
-    while (candidates.length < want) {
-      const limit = Math.min(engine.store.limits.listBatch, want - candidates.length + this.#claiming.size);
-      const entries = await engine.store.list({ ...range, ...start }, { limit });
-      for (const entry of entries) {
-        const id = idOf(entry.key);
-        if (this.#claiming.has(id)) continue;
-        if (candidates.length === want) {
-          more = true;
-          break;
-        }
-        const pointer = decode<Pointer>(entry.value);
-        const definition = engine.definitions.get(pointer.name);
-        if (!definition) {
-          strangers.push({ entry, pointer });
-          continue;
-        }
-        if (pointer.deliveries >= SUSPECT) {
-          if (suspect) continue;
-          suspect = true;
-        }
-        candidates.push({
-          entry,
-          id,
-          definition,
-          run: { worker, deliveries: pointer.deliveries + 1, startedAt },
-        });
-      }
-      if (entries.length < limit) break;
-      more = candidates.length === want;
-      const last = entries.at(-1)!.key;
-      start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
-    }
-    this.#waiting = more || engine.store.incarnation === null ? Infinity : this.#arrivals - arrivals;
-    await this.#park(strangers);
-    if (candidates.length === 0) {
-      if (this.#claims === 0) this.#progressAt = engine.clock.monotonic();
-      return strangers.length > 0;
-    }
-    this.#take(candidates, worker);
-    return true;
-  }
-
-  /** Tasks whose name this process does not know wait where they stand in nobody's way. */
-  async #park(strangers: readonly { entry: Entry; pointer: Pointer }[]): Promise<void> {
-    await Promise.all(strangers.map(({ entry, pointer }) => {
-      const priority = 9 - Number(entry.key.at(-2));
-      const to = { ...pointer, channel: this.channel, priority };
-      return this.engine.committer.commit(parkUnit(this.engine.keys, entry, idOf(entry.key), to));
-    }));
-  }
-
-  /** Commits the claim and starts the runs; the loop goes on meanwhile. */
-  async #take(candidates: readonly Candidate[], worker: string): Promise<void> {
-    const { engine } = this;
-    this.#claims++;
-    this.#taken += candidates.length;
-    for (const { id, run } of candidates) {
-      this.#claiming.add(id);
-      if (isSuspect(run)) engine.suspects.count++;
-    }
-    const started = new Set<Candidate>();
+    const most = CLAIMS_IN_FLIGHT * this.engine.store.limits.checks;
+    if (this.free === 0 || this.#claimer.inFlight >= most) return false;
     try {
-      const records = this.#records(candidates);
-      const versionstamp = await engine.committer.commit(claimUnit(engine.keys, candidates, worker));
-      if (versionstamp !== null) {
-        const read = await records;
-        this.#progressAt = engine.clock.monotonic();
-        candidates.forEach((candidate, i) => {
-          const record = read[i];
-          if (record) this.#begin(candidate.definition, candidate.run, record);
-          else this.#fault(`Task ${candidate.id} is ready but has no record`);
-          if (record) started.add(candidate);
-        });
-      } else this.ring();
+      const claim = await this.#claimer.claim(this, this.worker());
+      if (!claim) return false;
+      this.#committing++;
+      claim.done.then(() => {
+        this.#committing--;
+        this.#bell.ring();
+      });
+      return true;
     } catch (error) {
-      if (!(error instanceof FencedError)) {
-        engine.emit({
-          type: "fault",
-          message: `Tasks of channel ${this.channel} could not be claimed`,
-          error,
-        });
-      }
-    } finally {
-      this.#claims--;
-      this.#taken -= candidates.length - started.size;
-      for (const candidate of candidates) {
-        this.#claiming.delete(candidate.id);
-        if (isSuspect(candidate.run) && !started.has(candidate)) engine.suspects.count--;
-      }
-      this.#bell.ring();
+      this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be read`, error });
+      return false;
     }
-  }
-
-  /** The candidates' records: as this process wrote them, else read while the claim is being committed. */
-  async #records(candidates: readonly Candidate[]): Promise<(TaskRecord | null)[]> {
-    const { engine } = this;
-    const records = candidates.map(({ id, entry }) => engine.records.take(id, entry.versionstamp));
-    const missing = candidates.filter((_, i) => records[i] === null).map(({ id }) => id);
-    if (missing.length === 0) return records;
-    const read = await readRecords(engine, missing);
-    let next = 0;
-    return records.map((record) => record ?? read[next++]!);
-  }
-
-  #begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
-    const { engine } = this;
-    const run = new Run(engine, record, definition, row, this.#closed, this.#left);
-    this.#runs.set(record.id, run);
-    const waited = (engine.clock.now() - record.runAt) / 1000;
-    engine.emit({ type: "started", task: record, retries: record.retries, waited });
-    run.execute();
-  }
-
-  #fault(message: string, error: unknown = new Error(message)): void {
-    this.engine.emit({ type: "fault", message, error });
   }
 
   #closed = (run: Run): void => {
@@ -292,16 +161,11 @@ export class Consumer {
     this.#taken--;
     this.#zombies++;
     if (isSuspect(run.row)) this.engine.suspects.count--;
-    if (this.#waiting > 0 || this.#stopping) this.#bell.ring();
+    if (this.#claimer.window.waiting > 0 || this.#stopping) this.#bell.ring();
   };
 
   #left = (): void => {
     this.#zombies--;
     if (this.#zombies === this.slots - 1) this.#bell.ring();
   };
-}
-
-/** A run that was handed over so often before that it may be what kills its workers. */
-function isSuspect(run: RunRow): boolean {
-  return run.deliveries > SUSPECT;
 }

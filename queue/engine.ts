@@ -39,8 +39,8 @@ export interface Engine {
   readonly suspects: { count: number };
   readonly nextId: () => string;
   readonly emit: OnEvent;
-  /** Tells whoever executes a channel that it has work. */
-  wake(channel: string): void;
+  /** Tells whoever executes a channel that a task became ready; see `ReadyWindow.arrived` for the priority. */
+  wake(channel: string, priority?: number): void;
   /** Who executes a channel in this process. */
   consumer(channel: string): Consumer | undefined;
   /** Tells the promoter that something is due at this time. */

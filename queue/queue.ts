@@ -189,7 +189,7 @@ class EngineQueue implements Queue {
       suspects: { count: 0 },
       nextId: idSource(clock),
       emit: onEvent,
-      wake: (channel) => wakeups.wake(channel),
+      wake: (channel, priority) => wakeups.wake(channel, priority),
       consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => this.#promoter.dueAt(time),
       ended: (record) => this.#ended(record),
@@ -217,7 +217,9 @@ class EngineQueue implements Queue {
     );
     this.#promoter = new Promoter(this.#engine);
     this.#sweeper = new Sweeper(this.#engine);
-    const wakeups = new Wakeups(store.doorbell, clock, (channel) => this.#consumers.get(channel)?.ring());
+    const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
+      this.#consumers.get(channel)?.ring(priority);
+    });
   }
 
   async start(): Promise<void> {

@@ -79,7 +79,12 @@ export async function readRecords(engine: Engine, ids: readonly string[]): Promi
  */
 async function readNeighbours(engine: Engine, ids: readonly string[]): Promise<(TaskRecord | null)[] | null> {
   const sorted = ids.toSorted();
-  const range = { ...engine.keys.tasks(), start: engine.keys.task(sorted[0]!) };
+  const [first, last] = [sorted[0]!, sorted.at(-1)!];
+  const range = {
+    ...engine.keys.tasks(),
+    start: engine.keys.task(first),
+    end: engine.keys.task(`${last}\0`),
+  };
   const limit = Math.min(engine.store.limits.listBatch, ids.length * 2);
   const entries = await engine.store.list(range, { limit });
   const found = new Map(entries.map((entry) => [idOf(entry.key), entry]));

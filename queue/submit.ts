@@ -129,11 +129,11 @@ function accepted(
   engine.emit({ type: "submitted", task: record, delay });
   if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
   if (delay > 0) return engine.dueAt(record.runAt);
-  if (run) return engine.consumer(record.channel)!.begin(run, record);
+  if (run) return engine.consumer(record.channel)!.beginReserved(run, record);
   if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
     engine.records.put(record, versionstamp);
   }
-  engine.wake(record.channel);
+  engine.wake(record.channel, record.priority);
 }
 
 function toRecords(

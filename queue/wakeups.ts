@@ -18,7 +18,7 @@ export class Wakeups {
   constructor(
     readonly doorbell: Doorbell | null,
     readonly clock: Clock,
-    readonly ring: (channel: string) => void,
+    readonly ring: (channel: string, priority?: number) => void,
   ) {
     doorbell?.listen((channel) => {
       this.#outstanding.delete(channel);
@@ -27,8 +27,8 @@ export class Wakeups {
   }
 
   /** A channel has work. */
-  wake(channel: string): void {
-    this.ring(channel);
+  wake(channel: string, priority?: number): void {
+    this.ring(channel, priority);
     if (!this.doorbell) return;
     const now = this.clock.monotonic();
     const sent = this.#outstanding.get(channel);
