@@ -20,6 +20,9 @@ import type { Unit } from "./store/unit.ts";
 /** What a lane's own check and mutation take of a commit. */
 const LANE_BYTES = 1024;
 
+/** Units that one look at the queue leaves behind before it stops: what fits is near the head. */
+const MAX_PASSED = 32;
+
 /** What the committer needs to know of the process's registration. */
 export interface Standing {
   /** The worker id that units act in the name of. */
@@ -190,18 +193,21 @@ export class Committer {
         this.#reject(pending, new FencedError("Another process took over: this worker was judged lost"));
         continue;
       }
+      const fits = unit.checks.length <= checks && unit.mutations.length <= mutations &&
+        pending.bytes <= bytes && pending.keyBytes <= keyBytes && !(pending.alone && batch.length > 0);
+      if (!fits || !this.#holds.allow(unit, pending.checkIds, pending.mutationIds)) {
+        this.#holds.block(pending.checkIds, pending.mutationIds);
+        passed.push(pending);
+        if (passed.length === MAX_PASSED) {
+          at++;
+          break;
+        }
+        continue;
+      }
       checks -= unit.checks.length;
       mutations -= unit.mutations.length;
       bytes -= pending.bytes;
       keyBytes -= pending.keyBytes;
-      if (checks < 0 || mutations < 0 || bytes < 0 || keyBytes < 0) break;
-      if (pending.alone && batch.length > 0) break;
-      const free = this.#holds.allow(unit, pending.checkIds, pending.mutationIds);
-      if (!free) {
-        this.#holds.block(pending.checkIds, pending.mutationIds);
-        passed.push(pending);
-        continue;
-      }
       this.#holds.add(unit, pending.checkIds, pending.mutationIds);
       batch.push(pending);
       if (pending.alone) {
