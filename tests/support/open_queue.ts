@@ -29,8 +29,14 @@ import { brokenLaws } from "./invariants.ts";
 
 /** What the test decides; the rest is `createQueue`'s. */
 export interface OpenOptions extends Partial<Omit<QueueOptions, "store" | "clock">> {
-  /** A store that others share and close, or `"file"`: a database file of its own. @default {memory of its own} */
-  readonly store?: Store | "file";
+  /**
+   * A store that others share and close; or one of its own: in memory as one that other processes may share
+   * (`"shared"`), in memory as one that nobody else can have open (`"own"`: a submission that finds a free slot is
+   * handed to it at once), or a database file.
+   *
+   * @default {"shared"}
+   */
+  readonly store?: Store | "shared" | "own" | "file";
   /** @default {a FakeClock} */
   readonly clock?: Clock;
   /** Whether the queue executes. @default {true} */
@@ -56,14 +62,15 @@ const STEP = 50;
 
 /** Opens a queue. */
 export async function openQueue(options: OpenOptions = {}): Promise<OpenQueue> {
-  const { store: given, clock: base = new FakeClock(), start = true, faults = false, ...rest } = options;
+  const { store: given = "shared", clock: base = new FakeClock(), start = true, faults = false, ...rest } =
+    options;
   const fake = base instanceof FakeClock ? base : null;
   await using cleanup = new AsyncDisposableStack();
   let store: Store;
-  if (given === undefined || given === "file") {
-    const inner = given === undefined
-      ? memoryStore()
-      : await openStore(`${cleanup.use(folder()).path}/test.kv`);
+  if (typeof given === "string") {
+    const inner = given === "file"
+      ? await openStore(`${cleanup.use(folder()).path}/test.kv`)
+      : memoryStore({ incarnation: given === "own" ? "only" : null });
     cleanup.defer(() => inner.close());
     const watched = watch(inner);
     fake?.waitFor(watched.work);
@@ -119,6 +126,16 @@ export async function openQueue(options: OpenOptions = {}): Promise<OpenQueue> {
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   };
+}
+
+/**
+ * Registers a test twice: over a store that others may share, where every task is claimed, and over one of its own,
+ * where a task may be handed to a free slot as it is submitted.
+ */
+export function onBothStores(name: string, run: (open: typeof openQueue) => Promise<void>): void {
+  for (const store of ["shared", "own"] as const) {
+    Deno.test(`${name} (${store} store)`, () => run((options) => openQueue({ store, ...options })));
+  }
 }
 
 /** Tells when a store has been asked and has not answered. */
