@@ -1,0 +1,200 @@
+/**
+ * The wire: what requests and answers look like, as zod schemas. They validate, they make the OpenAPI document, and
+ * the client shares them; so this file imports zod and nothing else. Names are snake_case, times RFC 3339 in UTC
+ * with milliseconds, durations seconds.
+ *
+ * @module
+ */
+import { z } from "@hono/zod-openapi";
+
+/** Tasks in one `POST /v1/tasks/batch`. */
+export const BATCH_LIMIT = 250;
+
+/** Ten years: the longest delay, expiry or time limit, in seconds. */
+const LONGEST = 315_360_000;
+
+/** What a zod error says: what is asked for, and what was found. */
+function must(be: string): { error: (issue: { input?: unknown }) => string } {
+  return { error: ({ input }) => `must be ${be}: got ${shown(input)}` };
+}
+
+function shown(input: unknown): string {
+  if (input === undefined) return "nothing";
+  if (Array.isArray(input)) return "an array";
+  if (typeof input === "object" && input !== null) return "an object";
+  const text = JSON.stringify(input) ?? String(input);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** An object that refuses unknown fields; their message lists the known ones, for `faults.ts` to find the nearest. */
+function strict<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? Object.keys(shape).join(" ")
+        : `must be an object: got ${shown(issue.input)}`,
+  });
+}
+
+function integer(from: number, to: number) {
+  const wrong = must(`an integer from ${from} to ${to}`);
+  return z.int(wrong).min(from, wrong).max(to, wrong);
+}
+
+/** Seconds, fractions allowed. */
+function seconds(positive: boolean) {
+  const wrong = must(`${positive ? "a positive number" : "a number"} of seconds up to ${LONGEST}`);
+  return positive
+    ? z.number(wrong).positive(wrong).max(LONGEST, wrong)
+    : z.number(wrong).min(0, wrong).max(LONGEST, wrong);
+}
+
+function text(what: string, longest: number) {
+  const wrong = must(`${what} of 1 to ${longest} characters`);
+  return z.string(wrong).min(1, wrong).max(longest, wrong);
+}
+
+const time = z.iso.datetime({ offset: true, ...must("a time like 2026-01-31T08:00:00Z (RFC 3339)") });
+
+/** Body of `POST /v1/tasks`, and each task of a batch. */
+export const TaskRequestBody = strict({
+  name: text("a task name", 200).describe("Full name of a task definition."),
+  args: z.array(z.any(), must("an array of positional arguments")).default([]).describe(
+    "Positional arguments.",
+  ),
+  channel: text("a channel name", 200).optional().describe("Overrides the definition's channel."),
+  priority: integer(0, 9).optional().describe("9 runs first; 5 unless the definition says otherwise."),
+  delay: seconds(false).optional().describe("Seconds until it may run; not together with run_at."),
+  run_at: time.optional().describe("Moment from which it may run; a past one runs at once."),
+  expires: seconds(true).optional().describe(
+    "Seconds after which the task is REVOKED unless it has started.",
+  ),
+  max_retries: integer(0, 1000).optional(),
+  soft_time_limit: seconds(true).optional().describe("Seconds until the handler's signal aborts."),
+  time_limit: seconds(true).optional().describe("Seconds until the run is ended."),
+  ignore_result: z.boolean(must("true or false")).optional().describe(
+    "Keep the outcome, not the return value.",
+  ),
+  tags: z.array(text("a tag", 100), must("an array of tags")).max(20, must("at most 20 tags")).optional(),
+}).superRefine((request, context) => {
+  if (request.delay === undefined || request.run_at === undefined) return;
+  context.addIssue({ code: "custom", path: ["run_at"], message: "must not be given together with delay" });
+}).openapi("TaskRequest");
+
+/** Body of `POST /v1/tasks/batch`. */
+export const BatchBody = strict({
+  tasks: z.array(TaskRequestBody, must("an array of task requests"))
+    .min(1, "must hold at least one task: got none")
+    .max(BATCH_LIMIT, {
+      error: ({ input }) => `must hold at most ${BATCH_LIMIT} tasks: got ${(input as unknown[]).length}`,
+    }),
+}).openapi("TaskBatchRequest");
+
+const id = z.string().openapi({ format: "uuid" });
+const moment = z.iso.datetime();
+
+/** Celery's states, which the source systems show. */
+export const TaskState = z.enum(
+  ["PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED"],
+  must("PENDING, STARTED, PROGRESS, RETRY, SUCCESS, FAILURE or REVOKED"),
+).openapi("TaskState");
+
+/** A task. */
+export const Task = z.object({
+  id,
+  name: z.string(),
+  args: z.array(z.any()),
+  state: TaskState,
+  result: z.any().openapi({ description: "The return value; null until SUCCESS." }),
+  error: z.object({ type: z.string(), message: z.string(), traceback: z.string().nullable() }).nullable(),
+  progress: z.any().openapi({ description: "The running handler's latest report." }),
+  retries: z.int().openapi({ description: "Runs that failed and were retried." }),
+  max_retries: z.int(),
+  channel: z.string(),
+  priority: z.int(),
+  tags: z.array(z.string()),
+  created_at: moment,
+  run_at: moment,
+  started_at: moment.nullable(),
+  date_done: moment.nullable(),
+  expires_at: moment.nullable(),
+  root_id: id,
+  parent_id: id.nullable(),
+  group_id: id.nullable(),
+  schedule_id: z.string().nullable(),
+  redrive_of: id.nullable(),
+  worker: z.string().nullable(),
+}).openapi("Task");
+
+/** Answer of a batch: the tasks in the request's order. */
+export const TaskBatch = z.object({ tasks: z.array(Task) }).openapi("TaskBatch");
+
+/** A page of tasks, newest first. */
+export const TaskPage = z.object({ tasks: z.array(Task), next_cursor: z.string().nullable() }).openapi(
+  "TaskPage",
+);
+
+/** Query of `GET /v1/tasks`. */
+export const TaskQuery = strict({
+  state: TaskState.optional(),
+  name: z.string(must("one task name")).optional(),
+  channel: z.string(must("one channel name")).optional(),
+  limit: z.string().regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, must("an integer from 1 to 500")).optional()
+    .openapi({ type: "integer", minimum: 1, maximum: 500, default: 50 }),
+  cursor: z.string(must("one cursor")).optional().openapi({ description: "next_cursor of the page before." }),
+});
+
+/** What a task definition declares. */
+export const Definition = z.object({
+  name: z.string(),
+  description: z.string().nullable(),
+  channel: z.string(),
+  priority: z.int(),
+  max_retries: z.int(),
+  soft_time_limit: z.number().nullable(),
+  time_limit: z.number(),
+  args: z.any().openapi({ description: "JSON Schema of the argument array." }),
+}).openapi("Definition");
+
+/** A channel: how much waits there, and what this process executes of it. */
+export const Channel = z.object({
+  name: z.string(),
+  paused: z.boolean(),
+  slots: z.int(),
+  rate_limit: z.string().nullable(),
+  max_depth: z.int().nullable(),
+  ready: z.int(),
+  delayed: z.int(),
+  blocked: z.int(),
+  running: z.int(),
+  oldest_age: z.number().nullable().openapi({
+    description: "Seconds that the oldest ready task has waited.",
+  }),
+}).openapi("Channel");
+
+/** A process that executes tasks. */
+export const Worker = z.object({
+  id: z.string(),
+  host: z.string(),
+  pid: z.int(),
+  channels: z.record(z.string(), z.int()).openapi({ description: "Slots per channel." }),
+  started_at: moment,
+  heartbeat_age: z.number(),
+  lost: z.boolean(),
+  running: z.array(id),
+}).openapi("Worker");
+
+/** RFC 9457 problem details; `errors` lists every fault of the request. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  request_id: z.string(),
+  errors: z.array(z.object({
+    in: z.enum(["body", "query", "path", "header"]),
+    pointer: z.string().openapi({ description: "JSON pointer to the place: /args/0, /limit." }),
+    detail: z.string(),
+  })).optional(),
+  problems: z.array(z.string()).optional().openapi({ description: "Why the server is not ready." }),
+}).openapi("Problem");

@@ -1,0 +1,88 @@
+/**
+ * Sluice's HTTP app: the API under `/v1`, health checks, its documentation, and the demonstration routes.
+ *
+ * @module
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Queue } from "../queue/mod.ts";
+import { channelRoutes } from "./channels.ts";
+import { definitionRoutes } from "./definitions.ts";
+import { addDocs } from "./docs.ts";
+import type { Env } from "./env.ts";
+import { type AccessRecord, identify, requireToken } from "./gate.ts";
+import { healthRoutes } from "./health.ts";
+import { answerOtherMethods } from "./other_methods.ts";
+import { answerError, refuseUnknownRoute } from "./problems.ts";
+import { s0Routes } from "./s0.ts";
+import { taskRoutes } from "./tasks.ts";
+import { workerRoutes } from "./workers.ts";
+
+export { createLog, type Log, type LogOptions } from "./log.ts";
+export { parseSettings, SETTINGS, type Settings, SettingsError } from "./settings.ts";
+export type { AccessRecord };
+
+/** Where the app writes what it has to say; {@link createLog} makes one. */
+export interface AppLog {
+  /** One answered request. */
+  access(record: AccessRecord): void;
+  /** An error that a client must not see. */
+  failure(error: unknown, requestId: string): void;
+}
+
+/** What an app is made of. */
+export interface AppOptions {
+  readonly queue: Queue;
+  /** @default {none} */
+  readonly log?: AppLog;
+  /** Bearer token for everything but `/health*`. @default {none, everyone may} */
+  readonly apiToken?: string;
+  /** Whether the demonstration routes are there: `/`, `/add/{x}/{y}` and the like. @default {true} */
+  readonly demo?: boolean;
+}
+
+/** The app's type, for Hono's typed client. */
+export type App = ReturnType<typeof createApp>;
+
+/**
+ * Makes the HTTP app of a queue: serve it, or mount it in an app of your own. Mount it last: its token and its log
+ * cover whatever is registered after it on the same path.
+ *
+ * @example
+ * ```ts
+ * import { createQueue, defineTask, memoryStore } from "@sluice/sluice";
+ * import { createApp } from "@sluice/sluice/app";
+ * import { Hono } from "hono";
+ * import { z } from "zod";
+ *
+ * const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, (_context, x, y) => x + y);
+ * const queue = createQueue({ store: memoryStore(), definitions: [add] });
+ *
+ * const app = new Hono();
+ * app.get("/", (c) => c.text("my shop"));
+ * app.route("/", createApp({ queue, demo: false }));
+ *
+ * const response = await app.request("/v1/tasks", {
+ *   method: "POST",
+ *   headers: { "content-type": "application/json" },
+ *   body: JSON.stringify({ name: "add", args: [1, 2] }),
+ * });
+ * console.assert(response.status === 202);
+ * ```
+ */
+export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
+  const app = new OpenAPIHono<Env>();
+  app.onError(answerError(log && ((error, id) => log.failure(error, id))));
+  app.notFound(refuseUnknownRoute);
+  app.use(identify(log && ((record) => log.access(record))));
+  app.route("/", healthRoutes(queue));
+  if (apiToken !== undefined) app.use(requireToken(apiToken));
+  const api = app
+    .route("/", taskRoutes(queue))
+    .route("/", definitionRoutes(queue))
+    .route("/", channelRoutes(queue))
+    .route("/", workerRoutes(queue));
+  if (demo) app.route("/", s0Routes(queue));
+  addDocs(app, apiToken !== undefined);
+  answerOtherMethods(app);
+  return api;
+}

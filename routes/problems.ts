@@ -1,0 +1,153 @@
+/**
+ * Every error answer: RFC 9457 problem details. One table says which status an error's code has; what is not in the
+ * table is a 500 whose cause goes to the log and never to the client.
+ *
+ * @module
+ */
+import type { z } from "@hono/zod-openapi";
+import type { Context, ErrorHandler, Hook, NotFoundHandler } from "./env.ts";
+import { InvalidTaskError, SluiceError, UnknownTaskError } from "../queue/mod.ts";
+import { HTTPException } from "hono/http-exception";
+import type { Problem } from "./contract.ts";
+import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
+
+/** Codes of errors, the engine's and the routes' own, with status and title. */
+const PROBLEMS = {
+  "bad-json": { status: 400, title: "Request body is not JSON" },
+  "unauthorized": { status: 401, title: "Bearer token required" },
+  "unknown-route": { status: 404, title: "Unknown route" },
+  "malformed-id": { status: 404, title: "Malformed task id" },
+  "task-unknown": { status: 404, title: "Unknown task" },
+  "task-expired": { status: 404, title: "Task no longer kept" },
+  "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "task-final": { status: 409, title: "Task has ended" },
+  "too-large": { status: 413, title: "Too large" },
+  "unsupported-media-type": { status: 415, title: "Request body must be application/json" },
+  "invalid-request": { status: 422, title: "Request is not valid" },
+  "invalid-task": { status: 422, title: "Task is not valid" },
+  "unknown-task": { status: 422, title: "Unknown task name" },
+  "idempotency-key-reused": { status: 422, title: "Idempotency key used before with another request" },
+  "internal-error": { status: 500, title: "Internal error" },
+  "not-ready": { status: 503, title: "Not ready" },
+  "overloaded": { status: 503, title: "Overloaded" },
+  "stopped": { status: 503, title: "Stopping" },
+  "store-unavailable": { status: 503, title: "Store unavailable" },
+  "store-broken": { status: 503, title: "Store unavailable" },
+  "fenced": { status: 503, title: "Store unavailable" },
+} as const;
+
+type ProblemCode = keyof typeof PROBLEMS;
+
+/** Seconds after which a client may try again when the server could not serve. */
+const RETRY_AFTER = "1";
+
+/** What a problem tells beside its code and sentence. */
+export interface ProblemDetails {
+  readonly faults?: RequestFault[];
+  /** Reasons that are not faults of the request. */
+  readonly problems?: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a route throws when it refuses a request. */
+export class RequestError extends Error {
+  constructor(
+    readonly code: ProblemCode,
+    message: string,
+    readonly details: ProblemDetails = {},
+  ) {
+    super(message);
+    this.name = "RequestError";
+  }
+}
+
+/** Answers a problem. */
+export function problem(c: Context, code: ProblemCode, detail: string, details: ProblemDetails = {}) {
+  const { status, title } = PROBLEMS[code];
+  const body: z.output<typeof Problem> = {
+    type: `urn:sluice:problem:${code}`,
+    title,
+    status,
+    detail,
+    request_id: c.get("requestId"),
+    ...details.faults && { errors: details.faults },
+    ...details.problems && { problems: [...details.problems] },
+  };
+  return c.body(JSON.stringify(body), status, {
+    "content-type": "application/problem+json",
+    ...status === 503 && { "retry-after": RETRY_AFTER },
+    ...details.headers,
+  });
+}
+
+/** Answers what a schema refused. */
+export const refuseInvalid: Hook = (result, c) => {
+  if (result.success) return;
+  const faults = zodFaults(PARTS[result.target] ?? "body", result.error);
+  return problem(c, "invalid-request", sentence(faults), { faults });
+};
+
+const PARTS: Readonly<Record<string, RequestPart>> = { param: "path", query: "query", header: "header" };
+
+/** Answers a route that is not there. */
+export const refuseUnknownRoute: NotFoundHandler = (c) =>
+  problem(c, "unknown-route", `No route answers ${c.req.method} ${c.req.path}`);
+
+/**
+ * Answers what a handler threw.
+ *
+ * @param report told of each error that is nobody's fault but ours
+ */
+export function answerError(report?: (error: unknown, requestId: string) => void): ErrorHandler {
+  return async function answerError(error, c) {
+    if (error instanceof RequestError) return problem(c, error.code, error.message, error.details);
+    if (error instanceof SluiceError && error.code in PROBLEMS) return engineProblem(c, error);
+    if (error instanceof HTTPException && error.status === 400) {
+      return problem(c, "bad-json", await whyNotJson(c));
+    }
+    if (error instanceof HTTPException && error.status === 415) {
+      const type = c.req.header("content-type");
+      return problem(
+        c,
+        "unsupported-media-type",
+        `Request body must be application/json: got ${type ?? "no content type"}`,
+      );
+    }
+    if (c.req.raw.signal.aborted) return c.body(null, CLIENT_GONE as 500);
+    report?.(error, c.get("requestId"));
+    return problem(c, "internal-error", "The server failed to answer; its log has the cause");
+  };
+}
+
+/** nginx's word for it; seen in the access log only. */
+const CLIENT_GONE = 499;
+
+function engineProblem(c: Context, error: SluiceError): Response {
+  const code = error.code as ProblemCode;
+  // What the store says may name files and addresses.
+  if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
+  const part: RequestPart = c.req.method === "GET" ? "query" : "body";
+  const prefix = c.get("bodyPrefix") ?? "";
+  if (error instanceof InvalidTaskError) {
+    const faults = engineFaults(part, error.faults, prefix);
+    return problem(c, code, sentence(faults), { faults });
+  }
+  if (error instanceof UnknownTaskError) {
+    const faults = engineFaults(part, [{ pointer: error.pointer, detail: error.message }], prefix);
+    return problem(c, code, error.message, { faults });
+  }
+  return problem(c, code, error.message);
+}
+
+function sentence(faults: readonly RequestFault[]): string {
+  return faults.map((fault) => `${fault.in} ${fault.pointer}: ${fault.detail}`).slice(0, 10).join("; ");
+}
+
+async function whyNotJson(c: Context): Promise<string> {
+  try {
+    JSON.parse(await c.req.text());
+    return "Request body must be JSON";
+  } catch (error) {
+    return `Request body must be JSON: ${(error as Error).message.slice(0, 200)}`;
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The settings: name, meaning, default and form of each in one place, read from a plain record of texts.
+ *
+ * @module
+ */
+import { z } from "@hono/zod-openapi";
+
+/** One setting. Its default is a text, as it would stand in the environment; `null`: none. */
+interface Setting<Value> {
+  readonly meaning: string;
+  readonly default: string | null;
+  /** What a value must be, for the error message. */
+  readonly must: string;
+  readonly form: z.ZodType<Value, string>;
+}
+
+function setting<Value>(
+  meaning: string,
+  standard: string | null,
+  must: string,
+  form: z.ZodType<Value, string>,
+): Setting<Value> {
+  return { meaning, default: standard, must, form };
+}
+
+const CHANNEL = /^([\w.-]{1,100})=(\d{1,4})$/;
+const KV_ADDRESS = /^https?:\/\/[^\s/]+/;
+
+const text = z.string();
+
+function number(least: number, most: number) {
+  return z.string().regex(/^\d+(\.\d+)?$/).transform(Number).pipe(z.number().min(least).max(most));
+}
+
+/** One of several words, each with its value. */
+function words<const Word extends string, Value>(values: Readonly<Record<Word, Value>>) {
+  return z.string().refine((word) => Object.hasOwn(values, word)).transform((word) => values[word as Word]);
+}
+
+/** A word that stands for itself. */
+function word<const Word extends string>(...allowed: Word[]) {
+  return z.string().refine((given) => allowed.includes(given as Word)).transform((given) => given as Word);
+}
+
+const channels = z.string().transform((list, context) => {
+  const slots: Record<string, number> = {};
+  if (list === "none") return slots;
+  for (const item of list.split(",")) {
+    const [, name, count] = CHANNEL.exec(item.trim()) ?? [];
+    if (name === undefined || Number(count) < 1 || Object.hasOwn(slots, name)) context.addIssue("");
+    else slots[name] = Number(count);
+  }
+  return slots;
+});
+
+/** Every setting, in the order of `.env.example`. */
+export const SETTINGS = {
+  HOST: setting("Address to listen on.", "127.0.0.1", "a host name or address", text.regex(/^[^\s/]+$/)),
+  PORT: setting(
+    "Port to listen on; 0 takes a free one.",
+    "8000",
+    "an integer from 0 to 65535",
+    number(0, 65535).pipe(z.int()),
+  ),
+  NAMESPACE: setting(
+    "First part of every key, so that several Sluices can share a database.",
+    "sluice",
+    "1 to 100 letters, digits, '_', '.' or '-'",
+    text.regex(/^[\w.-]{1,100}$/),
+  ),
+  KV_PATH: setting(
+    "Where tasks are kept: a file, ':memory:', or the http(s) address of a KV server.",
+    "./data/sluice.kv",
+    "a path, ':memory:' or an address like https://kv.example",
+    text.refine((path) => !/^https?:/.test(path) || KV_ADDRESS.test(path)),
+  ),
+  CHANNELS: setting(
+    "Channels that this process executes, and how many tasks of each at once; 'none' serves HTTP only.",
+    "celery=16,high_priority=4,default=4",
+    "'none', or a list like celery=16,high_priority=4 with 1 to 9999 slots each",
+    channels,
+  ),
+  RESULT_TTL: setting(
+    "Seconds that an ended task is kept.",
+    "86400",
+    "seconds from 1 to 315360000",
+    number(1, 315360000),
+  ),
+  IDEMPOTENCY_TTL: setting(
+    "Seconds that an Idempotency-Key is kept.",
+    "3600",
+    "seconds from 1 to 315360000",
+    number(1, 315360000),
+  ),
+  SHUTDOWN_GRACE: setting(
+    "Seconds that running tasks are given to end when the process stops.",
+    "30",
+    "seconds from 0 to 86400",
+    number(0, 86400),
+  ),
+  WORKER_LOST_AFTER: setting(
+    "Seconds without a heartbeat after which a worker's tasks are given to others.",
+    "15",
+    "seconds from 5 to 86400",
+    number(5, 86400),
+  ),
+  DEMO_TIME_SCALE: setting(
+    "Factor on the demonstration tasks' durations; 0 does not wait at all.",
+    "1",
+    "a number from 0 to 1000",
+    number(0, 1000),
+  ),
+  API_TOKEN: setting(
+    "Bearer token that every route but /health* asks for.",
+    null,
+    "16 to 500 visible ASCII characters",
+    text.regex(/^[\x21-\x7e]{16,500}$/),
+  ),
+  ALLOW_ANONYMOUS: setting(
+    "Listen on an address that others can reach although no API_TOKEN is set.",
+    "false",
+    "true or false",
+    words({ true: true, false: false }),
+  ),
+  DEMO: setting(
+    "The demonstration routes and tasks.",
+    "on",
+    "on or off",
+    words({ on: true, off: false }),
+  ),
+  LOG_LEVEL: setting(
+    "Least level that is logged.",
+    "info",
+    "debug, info, warn or error",
+    word("debug", "info", "warn", "error"),
+  ),
+  LOG_FORMAT: setting(
+    "How log lines look; auto is text on a terminal and json elsewhere.",
+    "auto",
+    "json, text or auto",
+    word("json", "text", "auto"),
+  ),
+} as const;
+
+type Name = keyof typeof SETTINGS;
+
+/** The settings with their values. */
+export type Settings = {
+  readonly [N in Name]: (typeof SETTINGS)[N] extends Setting<infer Value>
+    ? (typeof SETTINGS)[N]["default"] extends null ? Value | null : Value
+    : never;
+};
+
+/** Something in the environment is not as it must be; the message lists everything that is wrong. */
+export class SettingsError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`Settings are not valid:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+    this.name = "SettingsError";
+  }
+}
+
+/** Settings whose values no message repeats. */
+const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN"]);
+
+/**
+ * Reads the settings. An empty text counts as not set.
+ *
+ * @param env for example `Deno.env.toObject()`
+ * @throws {SettingsError} listing every fault
+ *
+ * @example
+ * ```ts
+ * import { parseSettings } from "@sluice/sluice/app";
+ *
+ * const settings = parseSettings({ PORT: "9000", CHANNELS: "celery=2" });
+ * console.assert(settings.PORT === 9000 && settings.CHANNELS.celery === 2);
+ * ```
+ */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const values: Record<string, unknown> = {};
+  const faults: string[] = [];
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const given = env[name] || setting.default;
+    if (given === null) {
+      values[name] = null;
+      continue;
+    }
+    const parsed = setting.form.safeParse(given);
+    if (parsed.success) values[name] = parsed.data;
+    else faults.push(`${name} must be ${setting.must}: got ${SECRET.has(name) ? "another" : `'${given}'`}`);
+  }
+  const host = env.HOST || SETTINGS.HOST.default!;
+  if (!env.API_TOKEN && env.ALLOW_ANONYMOUS !== "true" && !isLoopback(host)) {
+    faults.push(
+      `HOST must be a loopback address unless API_TOKEN is set or ALLOW_ANONYMOUS=true: got '${host}'`,
+    );
+  }
+  if (faults.length > 0) throw new SettingsError(faults);
+  return values as Settings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** The text of `.env.example`: every setting with its meaning, what it must be and its default. */
+export function envExample(): string {
+  const entries = Object.entries<Setting<unknown>>(SETTINGS).map((
+    [name, { meaning, must, default: value }],
+  ) => `# ${meaning}\n# Must be ${must}.\n${value === null ? `# ${name}=` : `${name}=${value}`}\n`);
+  return `# Sluice's settings with their defaults; copy this file to .env.\n\n${entries.join("\n")}`;
+}

@@ -1,0 +1,134 @@
+/**
+ * `/v1/tasks`: submit, look at, list and revoke tasks.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { isFinal, type Queue, type TaskFilter } from "../queue/mod.ts";
+import { limitBody } from "./body.ts";
+import { BatchBody, Task, TaskBatch, TaskPage, TaskQuery, TaskRequestBody } from "./contract.ts";
+import type { Env } from "./env.ts";
+import { entityTag, matches } from "./etag.ts";
+import { idempotency } from "./idempotency.ts";
+import { header, json, PROBLEM } from "./openapi.ts";
+import { preferredWait } from "./prefer.ts";
+import { refuseInvalid } from "./problems.ts";
+import { taskRequest, wireTask } from "./wire.ts";
+
+/** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
+const TASK_BYTES = 1024 * 1024;
+
+/** Bytes of a batch: more than one commit of the store takes, so that the engine's own limit decides. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
+const idempotencyKey = header(
+  "Idempotency-Key",
+  "1 to 255 visible ASCII characters; repeats get the first answer.",
+);
+const prefer = header(
+  "Prefer",
+  "`wait=10`: answer when the task has ended, or after so many seconds (30 at most).",
+);
+
+const submit = createRoute({
+  method: "post",
+  path: "/v1/tasks",
+  summary: "Submit a task",
+  middleware: [limitBody(TASK_BYTES)],
+  parameters: [idempotencyKey, prefer],
+  request: { body: { required: true, content: { "application/json": { schema: TaskRequestBody } } } },
+  responses: {
+    200: json("It has ended within the preferred wait.", Task),
+    202: json("Accepted and stored.", Task),
+    default: PROBLEM,
+  },
+});
+
+const submitBatch = createRoute({
+  method: "post",
+  path: "/v1/tasks/batch",
+  summary: "Submit up to 250 tasks: all or none",
+  middleware: [limitBody(BATCH_BYTES)],
+  parameters: [idempotencyKey],
+  request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },
+  responses: { 202: json("Accepted and stored, in the request's order.", TaskBatch), default: PROBLEM },
+});
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/tasks/{id}",
+  summary: "A task with its state and result",
+  parameters: [prefer, header("If-None-Match", "An earlier answer's ETag: 304 while nothing has changed.")],
+  request: { params },
+  responses: { 200: json("The task.", Task), 304: { description: "Not changed." }, default: PROBLEM },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/tasks",
+  summary: "Tasks, newest first",
+  request: { query: TaskQuery },
+  responses: { 200: json("A page; `Link: rel=next` leads to the next.", TaskPage), default: PROBLEM },
+});
+
+const revoke = createRoute({
+  method: "post",
+  path: "/v1/tasks/{id}/revoke",
+  summary: "End a task as REVOKED",
+  request: { params },
+  responses: {
+    200: json("It has ended.", Task),
+    202: json("Its run is being aborted.", Task),
+    default: PROBLEM,
+  },
+});
+
+/** The routes of tasks. */
+export function taskRoutes(queue: Queue) {
+  return new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
+    .openapi(submit, async (c) => {
+      const body = c.req.valid("json");
+      const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
+      const [first] = tasks;
+      const waited = await preferredWait(c, queue, first!.id);
+      const ended = waited !== null && isFinal(waited.state);
+      const response = c.json(wireTask(waited ?? first!), ended ? 200 : 202);
+      response.headers.append("location", `${c.req.path}/${first!.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(submitBatch, async (c) => {
+      const body = c.req.valid("json");
+      c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
+      const requests = body.tasks.map(taskRequest);
+      const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
+      const response = c.json({ tasks: tasks.map(wireTask) }, 202);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(read, async (c) => {
+      const { id } = c.req.valid("param");
+      const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
+      const etag = entityTag(JSON.stringify(task));
+      if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
+      const response = c.json(task, 200);
+      response.headers.append("etag", etag);
+      return response;
+    })
+    .openapi(list, async (c) => {
+      const { limit, ...rest } = c.req.valid("query");
+      const filter = { ...rest, ...limit !== undefined && { limit: Number(limit) } } as TaskFilter;
+      const { tasks, cursor } = await queue.list(filter);
+      const response = c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200);
+      if (cursor !== null) {
+        const next = new URLSearchParams({ ...c.req.query(), cursor });
+        response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
+      }
+      return response;
+    })
+    .openapi(revoke, async (c) => {
+      const task = await queue.revoke(c.req.valid("param").id);
+      return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
+    });
+}

@@ -1,0 +1,110 @@
+/**
+ * The one place that maps the engine's words to the wire's and back: camelCase to snake_case, milliseconds to
+ * RFC 3339.
+ *
+ * @module
+ */
+import type { z } from "@hono/zod-openapi";
+import type * as queue from "../queue/mod.ts";
+import type * as contract from "./contract.ts";
+
+/** A moment on the wire. */
+function timeText(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+function timeTextOrNull(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : timeText(milliseconds);
+}
+
+/** A task as `/v1` shows it. */
+export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
+  const createdAt = timeText(task.createdAt);
+  return {
+    id: task.id,
+    name: task.name,
+    args: task.args as queue.Json[],
+    state: task.state,
+    result: task.result,
+    error: task.error,
+    progress: task.progress,
+    retries: task.retries,
+    max_retries: task.maxRetries,
+    channel: task.channel,
+    priority: task.priority,
+    tags: task.tags as string[],
+    created_at: createdAt,
+    run_at: task.runAt === task.createdAt ? createdAt : timeText(task.runAt),
+    started_at: timeTextOrNull(task.startedAt),
+    date_done: timeTextOrNull(task.doneAt),
+    expires_at: timeTextOrNull(task.expiresAt),
+    root_id: task.rootId,
+    parent_id: task.parentId,
+    group_id: task.groupId,
+    schedule_id: task.scheduleId,
+    redrive_of: task.redriveOf,
+    worker: task.worker,
+  };
+}
+
+/** A request's body as the engine takes it. */
+export function taskRequest(body: z.output<typeof contract.TaskRequestBody>): queue.TaskRequest {
+  return {
+    name: body.name,
+    args: body.args,
+    ...body.channel !== undefined && { channel: body.channel },
+    ...body.priority !== undefined && { priority: body.priority },
+    ...body.delay !== undefined && { delay: body.delay },
+    ...body.run_at !== undefined && { runAt: Date.parse(body.run_at) },
+    ...body.expires !== undefined && { expires: body.expires },
+    ...body.max_retries !== undefined && { maxRetries: body.max_retries },
+    ...body.soft_time_limit !== undefined && { softTimeLimit: body.soft_time_limit },
+    ...body.time_limit !== undefined && { timeLimit: body.time_limit },
+    ...body.ignore_result !== undefined && { ignoreResult: body.ignore_result },
+    ...body.tags !== undefined && { tags: body.tags },
+  };
+}
+
+/** A definition as `GET /v1/definitions` shows it. */
+export function wireDefinition(definition: queue.DefinitionView): z.output<typeof contract.Definition> {
+  return {
+    name: definition.name,
+    description: definition.description,
+    channel: definition.channel,
+    priority: definition.priority,
+    max_retries: definition.maxRetries,
+    soft_time_limit: definition.softTimeLimit,
+    time_limit: definition.timeLimit,
+    args: definition.args,
+  };
+}
+
+/** A channel as `GET /v1/channels` shows it. */
+export function wireChannel(channel: queue.Channel): z.output<typeof contract.Channel> {
+  return {
+    name: channel.name,
+    paused: channel.paused,
+    slots: channel.slots,
+    rate_limit: channel.rateLimit,
+    max_depth: channel.maxDepth,
+    ready: channel.ready,
+    delayed: channel.delayed,
+    blocked: channel.blocked,
+    running: channel.running,
+    oldest_age: channel.oldestAge,
+  };
+}
+
+/** A worker as `GET /v1/workers` shows it. */
+export function wireWorker(worker: queue.Worker): z.output<typeof contract.Worker> {
+  return {
+    id: worker.id,
+    host: worker.host,
+    pid: worker.pid,
+    channels: { ...worker.channels },
+    started_at: timeText(worker.startedAt),
+    heartbeat_age: worker.heartbeatAge,
+    lost: worker.lost,
+    running: [...worker.running],
+  };
+}
