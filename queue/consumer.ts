@@ -10,8 +10,8 @@ import type { Engine } from "./engine.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { Run } from "./run.ts";
 
-/** Claims in flight at once, in multiples of what one commit can check. */
-const CLAIMS_IN_FLIGHT = 2;
+/** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
+const WORTH_A_CLAIM = 1 / 4;
 
 /** Runs the tasks of one channel. */
 export class Consumer implements Taker {
@@ -139,8 +139,8 @@ export class Consumer implements Taker {
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    const most = CLAIMS_IN_FLIGHT * this.engine.store.limits.checks;
-    if (this.free === 0 || this.#claimer.inFlight >= most) return false;
+    const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
+    if (this.free < least) return false;
     try {
       const claim = await this.#claimer.claim(this, this.worker());
       if (!claim) return false;

@@ -63,8 +63,10 @@ export class ReadyWindow {
       ? store.limits.listBatch
       : Math.min(store.limits.listBatch, want + taken.size);
     this.#arrivals = 0;
+    // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
+    const busy = new Set(taken);
     const entries = await store.list(keys.readyOf(this.channel), { limit });
-    this.#entries = entries.filter((entry) => !taken.has(idOf(entry.key)));
+    this.#entries = entries.filter((entry) => !busy.has(idOf(entry.key)));
     this.#next = 0;
     this.#complete = entries.length < limit;
   }
