@@ -15,12 +15,17 @@ interface Timer {
 /** 2026-01-05, a Monday, 09:00:00 UTC: a full minute. */
 export const START = Date.UTC(2026, 0, 5, 9);
 
+/** Turns of the event loop without a sign of life after which nothing more happens by itself. */
+const QUIET_TURNS = 5;
+
 /** A {@link Clock} moved by the test. */
 export class FakeClock implements Clock {
   #wall: number;
   /** Not zero, so that nothing takes it for "never". */
   #monotonic = 1_000_000;
   #timers = new Set<Timer>();
+  /** Timers set and called off: every commit sets one. */
+  #activity = 0;
   #work = new Set<() => Promise<unknown> | null>();
 
   constructor(start = START) {
@@ -38,7 +43,10 @@ export class FakeClock implements Clock {
   after(delay: number, run: () => void): () => void {
     const timer = { at: this.#monotonic + Math.max(0, delay), run };
     this.#timers.add(timer);
-    return () => void this.#timers.delete(timer);
+    this.#activity++;
+    return () => {
+      if (this.#timers.delete(timer)) this.#activity++;
+    };
   }
 
   /** Timers that have not fired. */
@@ -53,12 +61,13 @@ export class FakeClock implements Clock {
 
   /** Lets everything happen that needs no time to pass. */
   async settle(): Promise<void> {
-    for (;;) {
+    for (let quiet = 0; quiet < QUIET_TURNS;) {
+      const before = this.#activity;
       // Node's immediates run when no microtask is left.
       await new Promise<void>((resolve) => setImmediate(() => resolve()));
       const work = [...this.#work].map((get) => get()).find((found) => found !== null);
-      if (!work) return;
-      await work;
+      if (work) await work;
+      quiet = work || this.#activity !== before ? 0 : quiet + 1;
     }
   }
 
