@@ -267,16 +267,16 @@ export class Committer {
   /** Our lanes are gone, so nothing of ours can land any more; what did land before shows by its evidence. */
   async #decideFenced(standing: Standing, batch: Batch): Promise<void> {
     this.fenced(standing.worker);
+    const keys = batch.units.flatMap(({ unit }) => unit.evidence ? [unit.evidence] : []);
+    // Read before the first unit is decided: the store may break here, which then decides them all.
+    const found = await readUntilAnswered(this.store, this.clock, keys);
+    let next = 0;
     for (const pending of batch.units) {
-      const { evidence } = pending.unit;
-      if (!evidence) {
-        this.#settleRejected(pending, new FencedError("This worker was judged lost; the commit was dropped"));
-        continue;
-      }
-      const [entry] = await readUntilAnswered(this.store, this.clock, [evidence]);
       this.#release(pending);
+      const entry = pending.unit.evidence && found[next++];
       if (entry) pending.resolve(entry.versionstamp);
-      else this.commit(pending.unit).then(pending.resolve, pending.reject);
+      else if (pending.unit.evidence) this.commit(pending.unit).then(pending.resolve, pending.reject);
+      else pending.reject(new FencedError("This worker was judged lost; the commit was dropped"));
     }
   }
 

@@ -10,7 +10,7 @@ import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "./e
 import type { Check, Entry, Key, Mutation, Store } from "./store/port.ts";
 
 /** Milliseconds after which a commit's answer counts as lost. A stall of the disk of 2.7 s has been measured. */
-const COMMIT_DEADLINE = 10_000;
+export const COMMIT_DEADLINE = 10_000;
 /** Milliseconds between two looks at a store that does not answer. */
 const READ_PAUSE = 250;
 
@@ -19,6 +19,8 @@ export interface Commit {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
 }
+
+const EMPTY: Commit = { checks: [], mutations: [] };
 
 /** What became of the commits that one `send` tried through the lane. */
 export interface Landed<C> {
@@ -62,27 +64,34 @@ export class Lane {
    * @throws {RefusedCommitError} when the store will never accept this commit
    */
   async send<C extends Commit>(first: C, next: (failed: C) => Promise<C>): Promise<Landed<C>> {
-    const tried = new Map<number, C>();
-    let commit = first;
+    const tried = new Map<number, C | null>();
+    // `null`: an empty commit, which closes the lane after a refusal.
+    let commit: C | null = first;
+    let refused: RefusedCommitError | undefined;
     for (;;) {
-      const number = ++this.#number;
+      let number = ++this.#number;
       tried.set(number, commit);
-      const answer = await this.#try(number, commit);
-      if (answer.versionstamp !== null) return this.#settled(number, answer.versionstamp, commit);
-      const [row] = await readUntilAnswered(this.store, this.clock, [this.key]);
-      if (!row) throw new LaneGone();
-      const landed = row.value as number;
-      if (landed !== this.#landed) return this.#settled(landed, row.versionstamp, tried.get(landed)!);
+      const answer = await this.#try(number, commit ?? EMPTY);
+      let { versionstamp } = answer;
+      if (versionstamp === null) {
+        const [row] = await readUntilAnswered(this.store, this.clock, [this.key]);
+        if (!row) throw new LaneGone();
+        if (row.value !== this.#landed) [number, versionstamp] = [row.value as number, row.versionstamp];
+      }
+      if (versionstamp !== null) {
+        this.#landed = number;
+        this.#versionstamp = versionstamp;
+        const landed = tried.get(number);
+        if (!landed) throw refused;
+        return { commit: landed, versionstamp };
+      }
       // Nothing has landed yet. Whatever goes through the lane next closes it to all of `tried`.
-      if (answer.refused && tried.size === 1) throw answer.refused;
-      if (!answer.lost) commit = await next(commit);
+      if (answer.refused) {
+        if (tried.size === 1) throw answer.refused;
+        refused = answer.refused;
+        commit = null;
+      } else if (!answer.lost && commit) commit = await next(commit);
     }
-  }
-
-  #settled<C>(number: number, versionstamp: string, commit: C): Landed<C> {
-    this.#landed = number;
-    this.#versionstamp = versionstamp;
-    return { commit, versionstamp };
   }
 
   async #try(number: number, commit: Commit): Promise<Answer> {

@@ -6,7 +6,7 @@
  */
 import { type Clock, sleep } from "./clock.ts";
 import { StoreBrokenError } from "./errors.ts";
-import { Lane, readUntilAnswered } from "./lane.ts";
+import { COMMIT_DEADLINE, Lane, readUntilAnswered, withDeadline } from "./lane.ts";
 import type { MetaRow, WorkerRow } from "./record.ts";
 import { decodeEntry } from "./store/codec.ts";
 import type { Keys } from "./store/keys.ts";
@@ -83,7 +83,7 @@ export async function register(
     ];
     let versionstamp: string | null = null;
     try {
-      versionstamp = await store.commit(checks, mutations);
+      versionstamp = await withDeadline(clock, COMMIT_DEADLINE, store.commit(checks, mutations));
     } catch (error) {
       if (error instanceof StoreBrokenError) throw error;
       await sleep(clock, 100);
