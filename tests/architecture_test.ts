@@ -1,0 +1,100 @@
+/**
+ * The import rules and layout of docs/architecture.md, held by the machine.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+
+const ROOT = join(import.meta.dirname!, "..");
+
+interface Source {
+  readonly path: string;
+  readonly text: string;
+  /** Files of the project by path, packages by specifier. */
+  readonly imports: readonly string[];
+}
+
+function* walk(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(join(ROOT, folder))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) yield* walk(path);
+    else if (/\.tsx?$/.test(entry.name)) yield path;
+  }
+}
+
+const sources: Source[] = ["main.ts", "cron.ts", ...["queue", "routes", "tasks"].flatMap((f) => [...walk(f)])]
+  .map(
+    (path) => {
+      const text = Deno.readTextFileSync(join(ROOT, path));
+      const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
+      const imports = [...code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"/gm)].map(([, specifier]) =>
+        specifier!.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier!)) : specifier!
+      );
+      return { path, text: code, imports };
+    },
+  );
+
+const rules: readonly { of: RegExp; may: RegExp; because: string }[] = [
+  {
+    of: /^queue\//,
+    may: /^(queue\/|zod$|node:)/,
+    because: "the engine knows nothing of HTTP, tasks or the environment",
+  },
+  {
+    of: /^queue\/store\//,
+    may: /^(queue\/store\/|queue\/errors\.ts$|node:)/,
+    because: "the store is the lowest layer",
+  },
+  {
+    of: /^tasks\//,
+    may: /^(tasks\/|queue\/mod\.ts$|[^.]*$|npm:)/,
+    because: "the engine's inside can change",
+  },
+  {
+    of: /^routes\//,
+    may: /^(routes\/|queue\/mod\.ts$|@?[a-z-]+(\/[a-z-]+)*$|node:)/,
+    because: "the engine's inside can change",
+  },
+  { of: /^cron\.ts$/, may: /^queue\/mod\.ts$/, because: "the engine's inside can change" },
+];
+
+for (const { of, may, because } of rules) {
+  Deno.test(`files matching ${of} import only ${may}, because ${because}`, () => {
+    const files = sources.filter((source) => of.test(source.path));
+    assert(files.length > 0);
+    for (const { path, imports } of files) {
+      for (const specifier of imports) assert(may.test(specifier), `${path} imports ${specifier}`);
+    }
+  });
+}
+
+Deno.test("nobody imports main.ts", () => {
+  for (const { path, imports } of sources) assert(!imports.includes("main.ts"), path);
+});
+
+Deno.test("only queue/store names Deno.Kv", () => {
+  for (const { path, text } of sources) {
+    if (!path.startsWith("queue/store/")) assert(!/Deno\.(Kv\b|openKv)/.test(text), path);
+  }
+});
+
+Deno.test("only main.ts reads the environment", () => {
+  for (const { path, text } of sources) {
+    if (path !== "main.ts") assert(!/Deno\.env|process\.env/.test(text), path);
+  }
+});
+
+Deno.test("the engine takes time and chance from outside", () => {
+  for (const { path, text } of sources) {
+    if (!path.startsWith("queue/") || path === "queue/clock.ts" || path.startsWith("queue/store/")) continue;
+    assert(!/Date\.now\(|performance\.now\(|Math\.random\(|setTimeout\(|setInterval\(/.test(text), path);
+  }
+});
+
+Deno.test("keys are made in queue/store/keys.ts only", () => {
+  for (const { path, text } of sources) {
+    if (!path.startsWith("queue/") || path === "queue/store/keys.ts") continue;
+    assert(!/\[\s*ns,|\["sluice"/.test(text), path);
+  }
+});
