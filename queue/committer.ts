@@ -108,14 +108,19 @@ export class Committer {
     let keyBytes = 0;
     const checkIds: string[] = [];
     const mutationIds: string[] = [];
-    for (const check of unit.checks) {
-      bytes += checkSize(check);
-      checkIds.push(keyId(check.key));
-    }
-    for (const mutation of unit.mutations) {
-      bytes += mutationSize(mutation);
-      keyBytes += mutationKeySize(mutation);
-      mutationIds.push(keyId(mutation.key));
+    try {
+      for (const check of unit.checks) {
+        bytes += checkSize(check);
+        checkIds.push(keyId(check.key));
+      }
+      for (const mutation of unit.mutations) {
+        bytes += mutationSize(mutation);
+        keyBytes += mutationKeySize(mutation);
+        mutationIds.push(keyId(mutation.key));
+      }
+    } catch (cause) {
+      const message = `Commit cannot be stored: ${(cause as Error).message}`;
+      return Promise.reject(new RefusedCommitError(message, { cause }));
     }
     if (
       bytes > limits.bytes - LANE_BYTES || keyBytes > limits.keyBytes - LANE_BYTES ||

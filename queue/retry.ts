@@ -24,7 +24,11 @@ export interface RetryPolicy {
 export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
   if (error instanceof RetryError || error instanceof CommitConflictError) return true;
   if (error instanceof NonRetryableError) return false;
-  return policy.retryOn?.(error) ?? true;
+  try {
+    return policy.retryOn?.(error) ?? true;
+  } catch {
+    return false; // What the handler threw is the task's failure; nothing else may end its process.
+  }
 }
 
 /**

@@ -1,0 +1,196 @@
+/** Group commit: what may share a commit, and what a bad neighbour costs (docs/architecture.md). */
+import assert from "node:assert/strict";
+import { FencedError, RefusedCommitError } from "../../../queue/errors.ts";
+import { memoryStore } from "../../../queue/store/memory_store.ts";
+import type { Key, Mutation, Store, StoreLimits } from "../../../queue/store/port.ts";
+import { del, putRaw, type Unit } from "../../../queue/store/unit.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { type CommitCall, faultyStore } from "../../support/faulty_store.ts";
+import { openCommitter } from "../../support/open_committer.ts";
+
+const key = (name: string): Key => ["user", name];
+const write = (name: string, value: unknown = name): Unit => ({
+  checks: [],
+  mutations: [putRaw(key(name), value)],
+});
+
+async function open(limits: Partial<StoreLimits> = {}) {
+  const clock = new FakeClock();
+  const store = faultyStore(memoryStore({ limits }));
+  const opened = await openCommitter(store, clock);
+  return { clock, store, ...opened, commitAll: (units: Unit[]) => commitAll(opened.committer, clock, units) };
+}
+
+async function commitAll(
+  committer: { commit(unit: Unit): Promise<string | null> },
+  clock: FakeClock,
+  units: Unit[],
+): Promise<PromiseSettledResult<string | null>[]> {
+  const outcomes = Promise.allSettled(units.map((unit) => committer.commit(unit)));
+  await clock.settle();
+  return await outcomes;
+}
+
+/** The user's keys that each commit wrote, without the registration's. */
+function written({ commits }: { readonly commits: readonly CommitCall[] }): string[][] {
+  const names = ({ mutations }: CommitCall) =>
+    mutations.filter(({ key }) => key[0] === "user").map(({ key }) => String(key[1]));
+  return commits.map(names).filter((found) => found.length > 0);
+}
+
+async function valueOf(store: Store, name: string): Promise<unknown> {
+  return (await store.getMany([key(name)]))[0]?.value;
+}
+
+const failed = (outcome: PromiseSettledResult<string | null>) =>
+  outcome.status === "fulfilled" && outcome.value === null;
+const landed = (outcome: PromiseSettledResult<string | null>) =>
+  outcome.status === "fulfilled" && outcome.value !== null;
+
+Deno.test("units of one turn share one commit", async () => {
+  const { store, commitAll } = await open();
+  const names = Array.from({ length: 50 }, (_, n) => `n${n}`);
+  assert((await commitAll(names.map((name) => write(name)))).every(landed));
+  assert.deepEqual(written(store), [names]);
+});
+
+Deno.test("a unit whose check does not hold fails alone", async () => {
+  const { store, commitAll } = await open();
+  await store.commit([], [putRaw(key("taken"), 1)]);
+  const wrong: Unit = {
+    checks: [{ key: key("taken"), versionstamp: null }],
+    mutations: [putRaw(key("wrong"), 1)],
+  };
+  const outcomes = await commitAll([write("a"), wrong, write("b"), wrong, write("c")]);
+  assert.deepEqual(outcomes.map(landed), [true, false, true, false, true]);
+  assert.deepEqual(outcomes.map(failed), [false, true, false, true, false]);
+  assert.equal(await valueOf(store, "wrong"), undefined);
+});
+
+const long = "x".repeat(3000);
+const bad: Record<string, Unit> = {
+  "more mutations than a commit holds": {
+    checks: [],
+    mutations: Array.from({ length: 1000 }, (_, n): Mutation => putRaw(["user", "bad", n], n)),
+  },
+  "more checks than a commit holds": {
+    checks: Array.from({ length: 100 }, (_, n) => ({ key: ["user", "bad", n], versionstamp: null })),
+    mutations: [putRaw(key("bad"), 1)],
+  },
+  "more bytes than a commit holds": {
+    checks: [],
+    mutations: Array.from(
+      { length: 20 },
+      (_, n): Mutation => putRaw(["user", "bad", n], new Uint8Array(60_000)),
+    ),
+  },
+  "more bytes of keys than a commit holds": {
+    checks: [],
+    mutations: Array.from(
+      { length: 50 },
+      (_, n): Mutation => putRaw(["user", "bad", "x".repeat(2000), n], n),
+    ),
+  },
+  "a value too large": write("bad", new Uint8Array(70_000)),
+  "a key too large": { checks: [], mutations: [putRaw(["user", "bad", long], 1)] },
+  "an empty key": { checks: [], mutations: [putRaw([], 1)] },
+  "a value that cannot be stored": write("bad", () => {}),
+  "a key part that is none": { checks: [], mutations: [putRaw(["user", {} as string], 1)] },
+  "a versionstamp that is none": {
+    checks: [{ key: key("bad"), versionstamp: "zz" }],
+    mutations: [putRaw(key("bad"), 1)],
+  },
+};
+for (const [what, unit] of Object.entries(bad)) {
+  Deno.test(`a unit with ${what} is rejected alone, and does not hold up its neighbours`, async () => {
+    const { clock, store, committer } = await open();
+    const outcomes = await commitAll(committer, clock, [write("a"), unit, write("b")]);
+    assert.deepEqual(outcomes.map(landed), [true, false, true]);
+    assert(outcomes[1]!.status === "rejected" && outcomes[1]!.reason instanceof RefusedCommitError);
+    assert.equal(await valueOf(store, "b"), "b");
+    assert.equal(committer.waitingBytes, 0);
+  });
+}
+
+Deno.test("units of one key keep their order, and each has its own outcome", async () => {
+  const { store, commitAll } = await open();
+  const outcomes = await commitAll([
+    write("a", 1),
+    { checks: [{ key: key("a"), versionstamp: null }], mutations: [putRaw(key("b"), "never")] },
+    write("c"),
+    { checks: [], mutations: [del(key("a"))] },
+    { checks: [{ key: key("a"), versionstamp: null }], mutations: [putRaw(key("a"), 2)] },
+    write("a", 3),
+  ]);
+  assert.deepEqual(outcomes.map(landed), [true, false, true, true, true, true]);
+  assert.equal(await valueOf(store, "a"), 3);
+  assert.equal(await valueOf(store, "b"), undefined);
+  assert.deepEqual(written(store).filter((names) => names.includes("a")), [["a", "c"], ["a"], ["a"], ["a"]]);
+});
+
+Deno.test("what waits behind a conflict is not overtaken by a third unit of the same key", async () => {
+  const { store, commitAll } = await open();
+  const both: Unit = { checks: [], mutations: [putRaw(key("a"), 2), putRaw(key("b"), 2)] };
+  const outcomes = await commitAll([write("a", 1), both, write("b", 3), write("c")]);
+  assert(outcomes.every(landed));
+  assert.deepEqual([await valueOf(store, "a"), await valueOf(store, "b")], [2, 3]);
+  assert.deepEqual(written(store), [["a", "c"], ["a", "b"], ["b"]]);
+});
+
+Deno.test("a unit behind one that fails does not fail with it", async () => {
+  const { clock, store, committer } = await open();
+  const first = committer.commit({
+    checks: [{ key: key("a"), versionstamp: "0".repeat(20) }],
+    mutations: [putRaw(key("b"), 1)],
+  });
+  const second = committer.commit({
+    checks: [{ key: key("b"), versionstamp: null }],
+    mutations: [putRaw(key("b"), 2)],
+  });
+  await clock.settle();
+  assert.equal(await first, null);
+  assert.notEqual(await second, null);
+  assert.equal(await valueOf(store, "b"), 2);
+});
+
+Deno.test("two units that expect one key at different versionstamps are never merged", async () => {
+  const { store, commitAll } = await open();
+  const old = await store.commit([], [putRaw(key("a"), 1)]);
+  const expecting = (versionstamp: string | null, name: string): Unit => ({
+    checks: [{ key: key("a"), versionstamp }],
+    mutations: [putRaw(key(name), 1)],
+  });
+  const outcomes = await commitAll([
+    expecting(old, "b"),
+    expecting(null, "c"),
+    expecting(old, "d"),
+    expecting("0".repeat(20), "e"),
+  ]);
+  assert.deepEqual(outcomes.map(landed), [true, false, true, false]);
+  const together = written(store).filter((names) => names.includes("b") || names.includes("c"));
+  assert(together.every((names) => !(names.includes("b") && names.includes("c"))));
+});
+
+Deno.test("a backlog travels in commits that the store accepts, and lands whole", async () => {
+  const { store, commitAll } = await open({ checks: 10, mutations: 40, bytes: 40_000 });
+  const units = Array.from({ length: 500 }, (_, n): Unit => ({
+    checks: n % 3 === 0 ? [{ key: key(`n${n}`), versionstamp: null }] : [],
+    mutations: [putRaw(key(`n${n}`), new Uint8Array(n % 7 * 400)), del(key(`gone${n}`))],
+  }));
+  assert((await commitAll(units)).every(landed));
+  assert.equal((await store.list({ prefix: ["user"] }, { limit: 500 })).length, 500);
+});
+
+Deno.test("units wait while the process is not registered, and those of the former worker are rejected", async () => {
+  const { clock, store, committer, again } = await open();
+  committer.fenced("w-1");
+  const named = assert.rejects(committer.commit({ ...write("a"), worker: "w-1" }), FencedError);
+  const unnamed = committer.commit(write("b"));
+  await clock.settle();
+  assert.deepEqual(written(store), []);
+  await again("w-2");
+  await clock.settle();
+  await named;
+  assert.notEqual(await unnamed, null);
+  assert.deepEqual(written(store), [["b"]]);
+});
