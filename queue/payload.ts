@@ -21,6 +21,9 @@ export const INLINE_BYTES = 16 * 1024;
 /** Largest arguments, and largest result, of a task. */
 export const PAYLOAD_BYTES = 512 * 1024;
 
+/** Levels of objects in objects; JSON.stringify overflows the stack at some thousands. */
+const DEEPEST = 1000;
+
 /** Size of a `blob` row, below the store's 64 KiB. */
 const CHUNK_BYTES = 60 * 1024;
 
@@ -125,7 +128,11 @@ export function unserializable(value: unknown, path: string, above: Set<object>)
   }
   if (value === null) return null;
   if (above.has(value)) return `${path} contains itself, which JSON cannot carry`;
+  if (above.size === DEEPEST) return `${path.slice(0, 80)}… is nested more than ${DEEPEST} levels deep`;
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return null;
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  // A Map, a Promise, bytes, … would become an empty object, or another one, without a word.
+  if (kind !== "Object" && kind !== "Array") return `${path} is a ${kind}, which JSON cannot carry`;
   above.add(value);
   for (const [key, item] of Object.entries(value)) {
     const fault = unserializable(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`, above);

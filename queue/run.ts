@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { faultsOf } from "./args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Limited } from "./deadlines.ts";
@@ -28,8 +29,8 @@ import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
 import { ended, EXPIRED, type Outcome, retried } from "./state.ts";
+import { decode, encode } from "./store/codec.ts";
 import { put, together, type Unit } from "./store/unit.ts";
-import { faultsOf } from "./submit.ts";
 import type { Json, TaskError } from "./task.ts";
 
 /** Milliseconds between two stored progress reports. */
@@ -79,7 +80,10 @@ export class Run implements Limited {
       if (record.expiresAt !== undefined && record.expiresAt <= engine.clock.now()) {
         return this.#end({ state: "REVOKED", error: EXPIRED });
       }
-      const { args = [] } = record.args ? record : await unpack(engine.store, engine.keys, record);
+      // The handler may do with its arguments what it likes; the record's own are stored again at a retry.
+      const args = record.args
+        ? record.args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg)
+        : (await unpack(engine.store, engine.keys, record)).args ?? [];
       const parsed = definition.args.safeParse(args);
       if (!parsed.success) throw new InvalidTaskError(faultsOf(parsed.error, "/args"));
       const value = await definition.handler(context, ...parsed.data);
@@ -94,11 +98,12 @@ export class Run implements Limited {
   /** Stores a progress report, at most four times a second; the latest one wins. */
   report(report: Json): void {
     if (this.#closed) return;
-    const progress = toJson(report);
-    if (jsonSize(progress) > INLINE_BYTES) {
+    const bytes = encode(toJson(report));
+    if (bytes.length > INLINE_BYTES) {
       throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
     }
-    this.#progress = progress;
+    // A copy: the handler goes on with its object.
+    this.#progress = decode<Json>(bytes);
     if (this.#reportTimer) return;
     const wait = this.#reportedAt + PROGRESS_INTERVAL - this.engine.clock.monotonic();
     if (wait <= 0) this.#storeProgress();

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
-import type { AnyTaskDefinition } from "./define.ts";
+import { acceptArgs } from "./args.ts";
 import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, type Engine } from "./engine.ts";
 import {
   type Fault,
@@ -16,13 +15,12 @@ import {
   UnknownTaskError,
 } from "./errors.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
-import { chunkCount, jsonSize, PAYLOAD_BYTES, unserializable } from "./payload.ts";
 import { handOffUnit, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { together, type Unit } from "./store/unit.ts";
 import { nearest } from "./suggest.ts";
-import type { Idempotency, Json, Task, TaskRequest } from "./task.ts";
+import type { Idempotency, Task, TaskRequest } from "./task.ts";
 
 /** Bytes of commits in memory above which submissions are refused until some have landed. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -176,10 +174,7 @@ function toRecord(
   const faults = optionFaults(request, at);
   const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
   if (request.channel !== undefined) faults.push(...channelFaults(engine, request.channel, at));
-  faults.push(...argsFaults(definition, request.args, `${at}/args`));
-  if (faults.length > 0) throw new InvalidTaskError(faults);
-
-  const chunks = argsChunks(request.args);
+  const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {
     id: engine.nextId(),
@@ -191,7 +186,7 @@ function toRecord(
     maxRetries: request.maxRetries ?? definition.maxRetries ?? 0,
     createdAt: now,
     runAt: Math.max(now, runAt),
-    args: request.args as readonly Json[],
+    args,
     ...(chunks !== undefined && { argsChunks: chunks }),
     ...(request.expires !== undefined && { expiresAt: now + Math.round(request.expires * 1000) }),
     ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
@@ -200,28 +195,6 @@ function toRecord(
     ...(request.tags?.length && { tags: request.tags }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
   };
-}
-
-/** What is wrong with the arguments: against the schema, and as JSON. */
-function argsFaults(definition: AnyTaskDefinition, args: readonly unknown[], at: string): Fault[] {
-  const parsed = definition.args.safeParse(args);
-  if (!parsed.success) return faultsOf(parsed.error, at);
-  return args.flatMap((arg, i) => {
-    if (typeof arg === "number" || typeof arg === "string") return [];
-    const detail = unserializable(arg, `args[${i}]`, new Set());
-    return detail ? [{ pointer: `${at}/${i}`, detail }] : [];
-  });
-}
-
-/** In how many chunks the arguments are kept. @throws {TooLargeError} */
-function argsChunks(args: readonly unknown[]): number | undefined {
-  // A number takes at most 25 bytes of JSON and a character at most 6, so short scalars need not be measured.
-  if (args.length < 20 && args.every((arg) => typeof arg !== "object" && String(arg).length < 100)) return;
-  const bytes = jsonSize(args);
-  if (bytes > PAYLOAD_BYTES) {
-    throw new TooLargeError(`Arguments must be at most ${PAYLOAD_BYTES} bytes of JSON: got ${bytes}`);
-  }
-  return chunkCount(bytes);
 }
 
 function optionFaults(request: TaskRequest, at: string): Fault[] {
@@ -282,13 +255,4 @@ export function knownChannels(engine: Engine): Set<string> {
   const known = new Set(engine.slots.keys());
   for (const definition of engine.definitions.values()) known.add(definition.channel ?? DEFAULT_CHANNEL);
   return known;
-}
-
-/** The faults that a schema found, as JSON pointers under `at`. */
-export function faultsOf(error: z.ZodError, at: string): Fault[] {
-  return error.issues.map((issue) => ({
-    pointer: at +
-      issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
-    detail: issue.message,
-  }));
 }
