@@ -21,6 +21,9 @@ import type { Unit } from "./store/unit.ts";
 /** What a lane's own check and mutation take of a commit. */
 const LANE_BYTES = 1024;
 
+/** Mutations that are worth a further lane while another commit is in flight. */
+const WORTH_A_LANE = 100;
+
 /** Units that one look at the queue leaves behind before it stops: what fits is near the head. */
 const MAX_PASSED = 32;
 
@@ -170,7 +173,7 @@ export class Committer {
   }
 
   #pump(): void {
-    while (this.#queue.length > 0 && this.#free.length > 0 && this.#standing) {
+    while (this.#free.length > 0 && this.#standing && this.#worthACommit()) {
       const standing = this.#standing;
       const batch = this.#gather(standing);
       if (batch.length === 0) return;
@@ -183,6 +186,17 @@ export class Committer {
         if (this.#busy === 0 && this.#queue.length === 0) this.#wakeIdle();
       });
     }
+  }
+
+  /**
+   * At rest anything is. Beside a commit in flight only what takes long to encode: the store commits one after the
+   * other, and what arrives meanwhile shares the next commit (docs/performance.md).
+   */
+  #worthACommit(): boolean {
+    if (this.#busy === 0) return this.#queue.length > 0;
+    let mutations = 0;
+    for (const { unit } of this.#queue) if ((mutations += unit.mutations.length) >= WORTH_A_LANE) return true;
+    return false;
   }
 
   /** Takes from the queue, in order, what fits into one commit and conflicts with nothing before it. */

@@ -71,10 +71,12 @@ export class Consumer implements Taker {
    * @returns the `run` row to be written with the task, to be followed by `beginReserved` or `withdraw`; else `null`
    */
   reserve(): RunRow | null {
-    if (this.free <= this.#claimer.window.waiting || this.exhausted || this.#stopping) return null;
+    const worker = this.worker();
+    if (worker === "" || this.#stopping || this.exhausted) return null;
+    if (this.free <= this.#claimer.window.waiting) return null;
     this.#taken++;
     this.#committing++;
-    return { worker: this.worker(), deliveries: 1, startedAt: this.engine.clock.now() };
+    return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
   /** The task of a reservation is stored: run it. */
