@@ -5,7 +5,7 @@
  */
 import { sleep } from "./clock.ts";
 import type { TaskCommit, TaskContext, TaskLog } from "./define.ts";
-import { NonRetryableError, RetryError } from "./errors.ts";
+import { RetryError } from "./errors.ts";
 import type { LogLevel } from "./events.ts";
 import { parseRetryAfter } from "./retry.ts";
 import type { Run } from "./run.ts";
@@ -72,7 +72,7 @@ export class RunContext implements TaskContext {
         `Cannot retry as 'in' must be seconds from 0 to ten years: current value is ${seconds}`,
       );
     }
-    return new RetryError(seconds, options.error ?? new NonRetryableError("Task gave up: no retry is left"));
+    return new RetryError(seconds, options.error);
   }
 }
 

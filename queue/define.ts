@@ -55,7 +55,7 @@ export interface TaskContext {
    * Makes the error that ends this run and has the task run again: `throw ctx.retry({ in: 30 })`.
    *
    * @param options.in seconds, or a `Retry-After` header's text; without it the definition's policy decides
-   * @param options.error stored when no retry is left
+   * @param options.error why; shown in RETRY, and in FAILURE when no retry is left
    */
   retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
 }

@@ -135,7 +135,7 @@ export class RetryError extends SluiceError {
   readonly code = "retry";
   /**
    * @param delay seconds until the next run; `null` lets the definition's policy decide
-   * @param reason the error that ends the task when no retry is left
+   * @param reason what the task's `error` says; `undefined`: only that it asked
    */
   constructor(readonly delay: number | null, readonly reason: unknown) {
     super("Task asked to be run again");

@@ -29,6 +29,11 @@ export function describe(thrown: unknown): TaskError {
   }
 }
 
+/** Describes an error that the engine made: it has no traceback worth showing. */
+export function brief(error: Error): TaskError {
+  return { type: error.name, message: cut(error.message), traceback: null };
+}
+
 /** `Type: message` on one line. */
 export function oneLine(error: TaskError): string {
   return error.message === "" ? error.type : `${error.type}: ${error.message}`;
@@ -48,6 +53,11 @@ function traceback(error: Error): string | null {
   return lines.some((line) => line.trimStart().startsWith("at ")) ? cut(lines.join("\n")) : null;
 }
 
+/** What JSON would write as six bytes; with them a record might not fit into a value. */
+// deno-lint-ignore no-control-regex -- they are what is to be found
+const UNPRINTABLE = /[\0-\x08\x0b\x0c\x0e-\x1f]/g;
+
 function cut(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text;
+  const kept = text.slice(0, LONGEST).replace(UNPRINTABLE, "\ufffd").toWellFormed();
+  return text.length > LONGEST ? `${kept}… (${text.length} characters)` : kept;
 }

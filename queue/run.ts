@@ -23,7 +23,7 @@ import {
   TaskRevokedError,
   TimeLimitExceeded,
 } from "./errors.ts";
-import { describe, oneLine } from "./failure.ts";
+import { brief, describe, oneLine } from "./failure.ts";
 import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
@@ -127,14 +127,14 @@ export class Run implements Limited {
     }
     const limit = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
     const error = new TimeLimitExceeded(`Task ran longer than its time limit of ${limit} s`);
-    if (this.#close()) this.#settle({ state: "FAILURE", error: bare(error) });
+    if (this.#close()) this.#settle({ state: "FAILURE", error: brief(error) });
     this.#abort(error);
   }
 
   /** Ends the run as REVOKED. Resolves when that is stored. */
   async revoke(): Promise<void> {
     const error = new TaskRevokedError("Task was revoked while it ran");
-    const settled = this.#close() ? this.#settle({ state: "REVOKED", error: bare(error) }) : undefined;
+    const settled = this.#close() ? this.#settle({ state: "REVOKED", error: brief(error) }) : undefined;
     this.#abort(error);
     await settled;
   }
@@ -195,9 +195,8 @@ export class Run implements Limited {
     this.#close();
     const { engine, record, definition } = this;
     const policy = definition.retry ?? {};
-    const reason = thrown instanceof RetryError ? thrown.reason : thrown;
     const final = record.retries >= record.maxRetries || !isRetryable(policy, thrown) || isOurs(thrown);
-    const error = isOurs(reason) ? bare(reason as Error) : describe(reason);
+    const error = reasonOf(thrown, final);
     if (final) return void this.#settle({ state: "FAILURE", error });
     const delay = retryDelay(policy, record.retries, thrown, engine.random);
     this.#retry(error, delay).catch((fault) => this.#lost(fault));
@@ -257,9 +256,12 @@ const REVOKED: TaskError = {
   traceback: null,
 };
 
-/** An error made by the engine: it has no traceback worth showing. */
-function bare(error: Error): TaskError {
-  return { type: error.name, message: error.message, traceback: null };
+/** Why a run failed, as its record will say it. */
+function reasonOf(thrown: unknown, final: boolean): TaskError {
+  if (!(thrown instanceof RetryError)) return isOurs(thrown) ? brief(thrown as Error) : describe(thrown);
+  if (thrown.reason !== undefined) return describe(thrown.reason);
+  const { name: type, message } = thrown;
+  return { type, message: final ? `${message}, and no retry is left` : message, traceback: null };
 }
 
 /** Errors that say something about the engine's limits: another run would meet them again. */

@@ -66,7 +66,10 @@ async function store(
   also: Unit | undefined,
   now: number,
 ): Promise<string | null> {
-  const placed = records.map((record) => place(engine, record, now));
+  // Of a batch the most urgent come first to a free slot.
+  const placed = records.toSorted((a, b) => b.priority - a.priority).map((record) =>
+    place(engine, record, now)
+  );
   const units = placed.map(({ unit }) => unit);
   const unit = units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
   let versionstamp: string | null = null;
