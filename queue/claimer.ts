@@ -29,10 +29,21 @@ interface Candidate {
   readonly run: RunRow;
 }
 
+/** What was found in the window. */
+interface Chosen {
+  readonly candidates: Candidate[];
+  /** Of names that nobody here knows. */
+  readonly strangers: { entry: Entry; pointer: Pointer }[];
+  /** A suspect was left where it stands. */
+  skipped: boolean;
+}
+
 /** What the consumer does with claimed tasks. */
 export interface Taker {
   /** Slots free now. */
   readonly free: number;
+  /** The worker id of the current registration. */
+  worker(): string;
   /** Slots are taken for so many tasks, or given back. */
   take(count: number): void;
   /** A task was claimed: run it. Its slot is taken. */
@@ -74,11 +85,15 @@ export class Claimer {
    */
   async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
     const { window, engine } = this;
-    if (window.empty) await window.fill(Math.min(taker.free, engine.store.limits.checks - 1), this.#claiming);
-    const { candidates, strangers } = this.#choose(
-      Math.min(taker.free, engine.store.limits.checks - 1),
-      worker,
-    );
+    const want = Math.min(taker.free, engine.store.limits.checks - 1);
+    if (window.empty) await window.fill(want, this.#claiming);
+    const chosen = this.#choose(want, worker);
+    // Suspects that have to wait do not hide what stands behind them.
+    while (chosen.skipped && chosen.candidates.length < want && window.more) {
+      await window.fill(want, this.#claiming, "behind");
+      this.#choose(want, worker, chosen);
+    }
+    const { candidates, strangers } = chosen;
     window.expire();
     await this.#park(strangers);
     if (candidates.length > 0) return { done: this.#commit(candidates, taker, worker) };
@@ -87,10 +102,13 @@ export class Claimer {
   }
 
   /** Takes tasks from the window; what is not known here is to be parked, and of suspects one runs at a time. */
-  #choose(want: number, worker: string) {
+  #choose(
+    want: number,
+    worker: string,
+    chosen: Chosen = { candidates: [], strangers: [], skipped: false },
+  ): Chosen {
     const { engine, window } = this;
-    const candidates: Candidate[] = [];
-    const strangers: { entry: Entry; pointer: Pointer }[] = [];
+    const { candidates, strangers } = chosen;
     const startedAt = engine.clock.now();
     while (candidates.length < want) {
       const entry = window.take();
@@ -103,12 +121,15 @@ export class Claimer {
       }
       const run: RunRow = { worker, deliveries: pointer.deliveries + 1, startedAt };
       if (isSuspect(run)) {
-        if (engine.suspects.count > 0) continue;
+        if (engine.suspects.count > 0) {
+          chosen.skipped = true;
+          continue;
+        }
         engine.suspects.count++;
       }
       candidates.push({ entry, id: idOf(entry.key), definition, run });
     }
-    return { candidates, strangers };
+    return chosen;
   }
 
   /** Tasks whose name this process does not know wait where they stand in nobody's way. */
@@ -116,7 +137,9 @@ export class Claimer {
     const { keys, committer } = this.engine;
     await Promise.all(strangers.map(({ entry, pointer }) => {
       const to = { ...pointer, channel: this.channel, priority: 9 - Number(entry.key.at(-2)) };
-      return committer.commit(parkUnit(keys, entry, idOf(entry.key), to));
+      return committer.commit(parkUnit(keys, entry, idOf(entry.key), to)).catch((error) =>
+        this.#fault(error)
+      );
     }));
   }
 
@@ -129,14 +152,12 @@ export class Claimer {
       const records = this.#records(candidates);
       landed = await engine.committer.commit(claimUnit(engine.keys, candidates, worker)) !== null;
       const read = landed ? await records : [];
-      read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
+      // Judged lost meanwhile: the rescue gives them back.
+      if (taker.worker() !== worker) landed = false;
+      else read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
       if (landed) this.#progressAt = engine.clock.monotonic();
     } catch (error) {
-      if (
-        !(error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError)
-      ) {
-        engine.emit({ type: "fault", message: `Channel ${this.channel} could not be claimed from`, error });
-      }
+      this.#fault(error);
     }
     for (const { id } of candidates) this.#claiming.delete(id);
     if (landed) return;
@@ -144,6 +165,13 @@ export class Claimer {
     this.window.clear();
     taker.take(-candidates.length);
     for (const { run } of candidates) if (isSuspect(run)) engine.suspects.count--;
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
+      return;
+    }
+    this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be claimed from`, error });
   }
 
   #begin({ id, definition, run }: Candidate, record: TaskRecord | null, taker: Taker): void {

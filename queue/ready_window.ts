@@ -17,6 +17,10 @@ export class ReadyWindow {
   #complete = false;
   /** Tasks that became ready since the window began to be read, as far as this process was told. */
   #arrivals = 0;
+  /** The foremost place, as in keys, that one of them may stand at. */
+  #foremost = Infinity;
+  /** The last entry that was read. */
+  #last: Entry | undefined;
 
   constructor(readonly engine: Engine, readonly channel: string) {
     this.#unshared = engine.store.incarnation !== null;
@@ -40,8 +44,19 @@ export class ReadyWindow {
    */
   arrived(priority?: number): void {
     this.#arrivals++;
+    this.#foremost = Math.min(this.#foremost, priority === undefined ? -1 : 9 - priority);
+    if (this.#overtaken) this.clear();
+  }
+
+  /** A task became ready that stands before an entry of the window. */
+  get #overtaken(): boolean {
     const last = this.#entries.at(-1);
-    if (last && (priority === undefined || 9 - priority < Number(last.key.at(-2)))) this.clear();
+    return last !== undefined && this.#foremost < Number(last.key.at(-2));
+  }
+
+  /** Whether something may stand behind what was read. */
+  get more(): boolean {
+    return !this.#complete;
   }
 
   /** Forgets what was read. */
@@ -52,22 +67,26 @@ export class ReadyWindow {
   }
 
   /**
-   * Reads the head of the channel.
+   * Reads the head of the channel, or what stands behind the entries read last.
    *
    * @param want tasks that can be used now
    * @param taken ids that a claim in flight is about to remove
    */
-  async fill(want: number, taken: ReadonlySet<string>): Promise<void> {
+  async fill(want: number, taken: ReadonlySet<string>, from: "head" | "behind" = "head"): Promise<void> {
     const { store, keys } = this.engine;
     const limit = this.#unshared
       ? store.limits.listBatch
       : Math.min(store.limits.listBatch, want + taken.size);
+    const last = from === "behind" ? this.#last : undefined;
+    const start = last && { start: [...last.key.slice(0, -1), `${idOf(last.key)}\0`] };
     this.#arrivals = 0;
+    this.#foremost = Infinity;
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
-    const entries = await store.list(keys.readyOf(this.channel), { limit });
+    const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
     this.#entries = entries.filter((entry) => !busy.has(idOf(entry.key)));
     this.#next = 0;
+    this.#last = entries.at(-1);
     this.#complete = entries.length < limit;
   }
 
@@ -76,8 +95,8 @@ export class ReadyWindow {
     return this.empty ? undefined : this.#entries[this.#next++];
   }
 
-  /** Shared stores: what was read is old by the next claim. */
+  /** After a claim: forgets what is old by the next one, on a shared store or when it was old as it was read. */
   expire(): void {
-    if (!this.#unshared) this.clear();
+    if (!this.#unshared || this.#overtaken) this.clear();
   }
 }

@@ -6,7 +6,7 @@
  */
 import { type Clock, sleep } from "./clock.ts";
 import { StoreBrokenError } from "./errors.ts";
-import { COMMIT_DEADLINE, Lane, readUntilAnswered, withDeadline } from "./lane.ts";
+import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "./lane.ts";
 import type { MetaRow, WorkerRow } from "./record.ts";
 import { decodeEntry } from "./store/codec.ts";
 import type { Keys } from "./store/keys.ts";
@@ -47,12 +47,13 @@ export class Registration {
 
   /** Leaves: worker entry and lanes are deleted. Nothing may be in flight. */
   async retire(): Promise<void> {
-    const mutations = [
-      del(this.keys.worker(this.worker)),
-      ...[...this.lanes, this.own].map((lane) => del(lane.key)),
-    ];
-    const entry = { key: this.own.key, versionstamp: this.own.versionstamp };
-    await this.own.store.commit([entry], mutations);
+    const keys = [this.keys.worker(this.worker), ...[...this.lanes, this.own].map((lane) => lane.key)];
+    try {
+      await this.own.send({ checks: [], mutations: keys.map(del) }, (same) => Promise.resolve(same));
+    } catch (error) {
+      // It had landed without an answer, or others had judged this worker lost: it is gone either way.
+      if (!(error instanceof LaneGone)) throw error;
+    }
   }
 }
 

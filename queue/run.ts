@@ -77,9 +77,7 @@ export class Run implements Limited {
     engine.deadlines.add(this);
     const context = new RunContext(this);
     try {
-      if (record.expiresAt !== undefined && record.expiresAt <= engine.clock.now()) {
-        return this.#end({ state: "REVOKED", error: EXPIRED });
-      }
+      if (this.#hasExpired()) return this.#end({ state: "REVOKED", error: EXPIRED });
       // The handler may do with its arguments what it likes; the record's own are stored again at a retry.
       const args = record.args
         ? record.args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg)
@@ -146,7 +144,11 @@ export class Run implements Limited {
     if (!wasOpen) return;
     const { engine, record } = this;
     const unit = requeueUnit(engine.keys, record, this.row.deliveries - 1, engine.clock.now(), false);
-    if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
+    try {
+      if (await this.#commit(unit) === null) return await this.#settle({ state: "REVOKED", error: REVOKED });
+    } catch (error) {
+      return this.#lost(error);
+    }
     engine.emit({ type: "returned", task: record });
     engine.wake(record.channel);
   }
@@ -169,6 +171,13 @@ export class Run implements Limited {
   #abort(reason: Error): void {
     this.#aborted ??= reason;
     this.#controller?.abort(reason);
+  }
+
+  /** Only a task that was never started expires. */
+  #hasExpired(): boolean {
+    const { retries, expiresAt } = this.record;
+    return expiresAt !== undefined && retries === 0 && this.row.deliveries === 1 &&
+      expiresAt <= this.engine.clock.now();
   }
 
   #end(outcome: Outcome): void {
@@ -224,7 +233,8 @@ export class Run implements Limited {
   async #settle(outcome: Outcome, writes: RunCommit | null = null): Promise<void> {
     const { engine, record, row } = this;
     try {
-      const final = ended(record, row, outcome, engine.clock.now());
+      const started = outcome.state === "SUCCESS" || outcome.error !== EXPIRED;
+      const final = ended(record, started ? row : null, outcome, engine.clock.now());
       const unit = endRunUnit(engine.keys, final);
       const versionstamp = await this.#commit(writes ? together(unit, writes) : unit);
       if (versionstamp === null) {
