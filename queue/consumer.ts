@@ -13,6 +13,9 @@ import { Run } from "./run.ts";
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;
 
+/** Milliseconds that handlers have to return after their runs were ended, before their channel counts as stuck. */
+const PATIENCE = 5000;
+
 /** Runs the tasks of one channel. */
 export class Consumer implements Taker {
   #claimer: Claimer;
@@ -24,6 +27,8 @@ export class Consumer implements Taker {
   #committing = 0;
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
+  /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
+  #freedAt = -Infinity;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -53,9 +58,14 @@ export class Consumer implements Taker {
     return this.#zombies >= this.slots;
   }
 
-  /** Monotonic time of the last sign of progress. */
+  /** It has been exhausted for longer than handlers that obey their signals take to return. */
+  get stuck(): boolean {
+    return this.exhausted && this.engine.clock.monotonic() - this.#freedAt >= PATIENCE;
+  }
+
+  /** Monotonic time of the last sign of progress; while all slots were taken there could be none. */
   get progressAt(): number {
-    return this.#claimer.progressAt;
+    return Math.max(this.#claimer.progressAt, this.#freedAt);
   }
 
   /** A task became ready; see `ReadyWindow.arrived`. */
@@ -126,11 +136,11 @@ export class Consumer implements Taker {
 
   async #run(): Promise<void> {
     let poll: number = POLL.first;
-    let exhausted = false;
+    let told = false;
     while (!this.#stopping) {
-      if (this.exhausted && !exhausted) this.engine.emit({ type: "exhausted", channel: this.channel });
-      exhausted = this.exhausted;
-      if (!exhausted && await this.#claim()) {
+      if (this.stuck && !told) this.engine.emit({ type: "exhausted", channel: this.channel });
+      told = this.stuck;
+      if (!this.exhausted && await this.#claim()) {
         poll = POLL.first;
         continue;
       }
@@ -159,9 +169,11 @@ export class Consumer implements Taker {
   }
 
   #closed = (run: Run): void => {
+    const wasFull = this.free === 0;
     this.#runs.delete(run.record.id);
     this.#taken--;
     this.#zombies++;
+    if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();
     if (isSuspect(run.row)) this.engine.suspects.count--;
     if (this.#claimer.window.waiting > 0 || this.#stopping) this.#bell.ring();
   };

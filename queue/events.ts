@@ -49,7 +49,7 @@ export type QueueEvent =
   | { readonly type: "registered"; readonly worker: string }
   /** Others judged this process lost; it registers anew. */
   | { readonly type: "fenced"; readonly worker: string }
-  /** So many handlers ignore that their runs have ended that a channel has no slot left in this process. */
+  /** Handlers go on ignoring that their runs have ended, so many that a channel has no slot left in this process. */
   | { readonly type: "exhausted"; readonly channel: string }
   | { readonly type: "stopping"; readonly running: number }
   | { readonly type: "stopped" }

@@ -143,7 +143,7 @@ export async function viewHealth(
     problems.push("No heartbeat of this process has been stored in time.");
   }
   for (const consumer of consumers) {
-    if (consumer.exhausted) {
+    if (consumer.stuck) {
       problems.push(
         `Channel ${consumer.channel}: every slot is held by a handler that ignores its abort signal.`,
       );

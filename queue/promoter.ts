@@ -8,7 +8,7 @@ import { Bell, POLL } from "./bell.ts";
 import type { Engine } from "./engine.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "./places.ts";
 import { recordOf } from "./read.ts";
-import type { ParkedPointer } from "./record.ts";
+import type { ParkedPointer, Pointer } from "./record.ts";
 import { ended, EXPIRED } from "./state.ts";
 import { decode } from "./store/codec.ts";
 import { idOf, unknownName } from "./store/keys.ts";
@@ -108,7 +108,7 @@ export class Promoter {
     }
     const places = await engine.store.getMany(waitingKeys(keys, record));
     const place = places.find((found) => found !== null);
-    if (!place) {
+    if (!place || decode<Pointer>(place.value).deliveries > 0) {
       await engine.committer.commit(done);
       return true;
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { NonRetryableError, type RetryPolicy } from "../../queue/mod.ts";
 import { parseRetryAfter, retryDelay } from "../../queue/retry.ts";
 import { heldTask, task } from "../support/held_task.ts";
-import { onBothStores, openQueue } from "../support/open_queue.ts";
+import { onBothStores, type openQueue } from "../support/open_queue.ts";
 
 const failing = (retry: RetryPolicy, maxRetries: number) =>
   task("failing", () => {
