@@ -90,7 +90,9 @@ export class Claimer {
     const chosen = this.#choose(want, worker);
     // Suspects that have to wait do not hide what stands behind them.
     while (chosen.skipped && chosen.candidates.length < want && window.more) {
-      await window.fill(want, this.#claiming, "behind");
+      // What was chosen is claimed even when no more can be read.
+      const read = window.fill(want, this.#claiming, "behind").then(() => true, () => false);
+      if (!await read) break;
       this.#choose(want, worker, chosen);
     }
     const { candidates, strangers } = chosen;

@@ -13,6 +13,7 @@
  * @module
  */
 import { type Engine, MAX_DELIVERIES } from "./engine.ts";
+import { INLINE_BYTES } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import { readRecords } from "./read.ts";
 import type { RunRow, TaskRecord, WorkerRow } from "./record.ts";
@@ -21,6 +22,9 @@ import { decode } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
 import type { Entry } from "./store/port.ts";
 import { del, put, together, type Unit } from "./store/unit.ts";
+
+/** No record of a task that ends with its worker takes more of a commit. */
+const RECORD_BYTES = 2 * INLINE_BYTES;
 
 /** When an observer saw a worker entry change, by its own monotonic clock. */
 interface Sighting {
@@ -91,7 +95,8 @@ export class Rescuer {
       engine.emit({ type: "lost-worker", worker });
     }
     const runs = await this.#runsOf(worker);
-    const size = Math.max(1, engine.store.limits.checks - 2);
+    const { checks, bytes } = engine.store.limits;
+    const size = Math.max(1, Math.min(checks - 2, Math.floor(bytes / RECORD_BYTES) - 1));
     let tasks = 0;
     for (let at = 0; at < runs.length || at === 0; at += size) {
       const batch = runs.slice(at, at + size);
