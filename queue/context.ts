@@ -98,6 +98,11 @@ export class RunCommit implements TaskCommit {
     return this;
   }
 
+  /** A handler that returns its writes, as a one-line function does, has no result. */
+  toJSON(): null {
+    return null;
+  }
+
   #own(key: Key): Key {
     if (key.length === 0) throw new TypeError("Cannot write to an empty key");
     if (key[0] === this.namespace) {
