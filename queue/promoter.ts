@@ -113,8 +113,8 @@ export class Promoter {
       return true;
     }
     const final = ended(record, null, { state: "REVOKED", error: EXPIRED }, now);
-    const unit = together(done, endWaitingUnit(keys, final, place));
-    // Not landed: it was claimed or promoted at this moment; the next look tells.
+    const unit = together({ ...done, checks: [entry] }, endWaitingUnit(keys, final, place));
+    // Not landed: it was claimed, retried or promoted at this moment; the next look tells.
     if (await engine.committer.commit(unit) !== null) engine.ended(final);
     return true;
   }

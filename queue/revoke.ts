@@ -5,7 +5,7 @@
  */
 import type { Engine } from "./engine.ts";
 import { TaskFinalError, TaskRevokedError } from "./errors.ts";
-import { findTask } from "./read.ts";
+import { findTask, recordOf } from "./read.ts";
 import { endWaitingUnit, waitingKeys } from "./places.ts";
 import type { Run } from "./run.ts";
 import { ended } from "./state.ts";
@@ -31,10 +31,13 @@ export async function revoke(
       return;
     }
     // One snapshot: the task is in exactly one of these places (invariant 2).
-    const [run, ...places] = await engine.store.getMany([
+    const [run, task, ...places] = await engine.store.getMany([
       engine.keys.run(id),
+      engine.keys.task(id),
       ...waitingKeys(engine.keys, record),
     ]);
+    // It was retried or has ended between the reads: look again.
+    if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
     const place = places.find((entry) => entry !== null);
     if (run) {
       const unit = { checks: [run], mutations: [put(engine.keys.revoke(id), {})] };
