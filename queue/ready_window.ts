@@ -79,13 +79,15 @@ export class ReadyWindow {
       : Math.min(store.limits.listBatch, want + taken.size);
     const last = from === "behind" ? this.#last : undefined;
     const start = last && { start: [...last.key.slice(0, -1), `${idOf(last.key)}\0`] };
-    this.#arrivals = 0;
+    // They count as waiting until the answer tells; a hand-off in between would overtake them.
+    const known = this.#arrivals;
     this.#foremost = Infinity;
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
     const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
     this.#entries = entries.filter((entry) => !busy.has(idOf(entry.key)));
     this.#next = 0;
+    this.#arrivals -= known;
     this.#last = entries.at(-1);
     this.#complete = entries.length < limit;
   }

@@ -1,0 +1,193 @@
+/** Hand-off: a submit that finds a free slot writes its run at once. Slots never leak, and who waits goes first. */
+import assert from "node:assert/strict";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { asks, faultyStore, sets } from "../../support/faulty_store.ts";
+import { heldTask } from "../../support/held_task.ts";
+import { memoryStore } from "../../../queue/store/memory_store.ts";
+import { openQueue } from "../../support/open_queue.ts";
+import { LOST_AFTER } from "../../support/processes.ts";
+import { rowsOf, stored } from "../../support/rows.ts";
+
+async function open(slots: number, options: Parameters<typeof heldTask>[1] = {}) {
+  const inner = memoryStore({ incarnation: "only" });
+  const store = faultyStore(inner);
+  const task = heldTask("held", options);
+  const q = await openQueue({
+    store,
+    definitions: [task.definition],
+    channels: { default: slots },
+    faults: true,
+  });
+  await q.clock.advance(100);
+  const submit = (n: number, more: object = {}) => q.queue.submitAll([{ name: "held", args: [n], ...more }]);
+  return { inner, store, task, q, submit };
+}
+
+/** Fills every slot with tasks and empties them again: shows that none has leaked. */
+async function slotsAreFree({ q, task, submit }: Awaited<ReturnType<typeof open>>, slots: number) {
+  const before = task.runs.length;
+  for (let n = 0; n < slots + 1; n++) await submit(n);
+  await q.clock.advance(5000);
+  assert.equal(task.runs.length - before, slots);
+  for (const run of task.runs) run.finish();
+  await q.clock.advance(5000);
+  assert.equal(task.runs.length - before, slots + 1);
+  for (const run of task.runs) run.finish();
+  await q.clock.advance(5000);
+}
+
+Deno.test("a submit that finds a free slot writes its run in the task's own commit", async () => {
+  const opened = await open(2);
+  await using q = opened.q;
+  await opened.submit(1);
+  await q.clock.settle();
+  assert.equal(opened.task.runs.length, 1);
+  assert.deepEqual(await stored(opened.inner), { run: 1, task: 1 });
+  assert.equal(opened.store.commits.filter(sets("ready")).length, 0);
+  opened.task.runs[0]!.finish();
+});
+
+Deno.test("after any mix of submissions that land, fail, are refused or fenced every slot is free", async () => {
+  const opened = await open(4, { maxRetries: 1, retry: { delay: 0 } });
+  await using q = opened.q;
+  const { store, submit, task, inner } = opened;
+  const rescuer = await openQueue({ store: inner, clock: new FakeClock(), channels: {} });
+  await using _ = rescuer;
+  const huge = "x".repeat(400_000);
+  const key = { scope: "s", key: "k", fingerprint: "f" };
+  for (let round = 0; round < 3; round++) {
+    store.onCommit("lost", sets("run"));
+    store.onCommit("failed", sets("run"));
+    store.onCommit("nothing", sets("run"));
+    const outcomes = await Promise.all([
+      submit(1),
+      submit(2),
+      submit(3),
+      q.queue.submitAll([{ name: "held", args: [4] }], key).catch(() => null),
+      q.queue.submitAll([{ name: "held", args: [4] }], key).catch(() => null),
+      q.queue.submitAll([{ name: "held", args: [huge] }, { name: "held", args: [huge] }, {
+        name: "held",
+        args: [huge],
+      }]).catch(() => null),
+      q.queue.submitAll([{ name: "unknown", args: [] }]).catch(() => null),
+      q.queue.submitAll([{ name: "held", args: [] }, { name: "held", args: [], delay: 1 }]),
+      submit(5),
+      q.clock.advance(1000),
+    ]);
+    assert.equal(outcomes.filter((outcome) => outcome === null).length, 2);
+    task.runs.at(-1)!.fail(new Error("once"));
+    await rescuer.clock.advance(LOST_AFTER + 3000);
+    await submit(6);
+    await q.clock.advance(5000);
+    for (let left = 0; left < 10; left++) {
+      for (const run of task.runs) run.finish();
+      await q.clock.advance(2500);
+    }
+    assert.deepEqual((await rowsOf(inner, "run")).length, 0);
+    assert.deepEqual((await rowsOf(inner, "ready")).length, 0);
+  }
+  await slotsAreFree(opened, 4);
+});
+
+Deno.test("a batch of which nothing lands gives all of its slots back", async () => {
+  const opened = await open(3);
+  await using q = opened.q;
+  await opened.inner.commit([], [{ type: "set", key: ["user"], value: 1 }]);
+  const big = "x".repeat(300_000);
+  for (let n = 0; n < 5; n++) {
+    await assert.rejects(
+      q.queue.submitAll([1, 2, 3].map(() => ({ name: "held", args: [big] }))),
+      /too large/,
+    );
+  }
+  await slotsAreFree(opened, 3);
+});
+
+Deno.test("a hand-off does not overtake what waits for a slot", async () => {
+  const opened = await open(1);
+  await using q = opened.q;
+  const { task, submit } = opened;
+  await submit(0);
+  await submit(1);
+  await submit(2);
+  await q.clock.settle();
+  for (let n = 3; n < 8; n++) {
+    task.runs.at(-1)!.finish();
+    // The slot is free for a moment, while the claim has not been made.
+    await submit(n);
+    await q.clock.settle();
+  }
+  while (task.runs.length < 8) {
+    task.runs.at(-1)!.finish();
+    await q.clock.settle();
+  }
+  assert.deepEqual(task.runs.map(({ args: [n] }) => n), [0, 1, 2, 3, 4, 5, 6, 7]);
+  task.runs.at(-1)!.finish();
+  await q.clock.settle();
+});
+
+Deno.test("a steady stream of hand-offs does not keep a due or a retried task waiting", async () => {
+  const opened = await open(1, { maxRetries: 1, retry: { delay: 3, factor: 1 } });
+  await using q = opened.q;
+  const { task, submit } = opened;
+  await submit(-1, { delay: 2 });
+  await submit(-2);
+  await q.clock.settle();
+  task.runs[0]!.fail(new Error("once"));
+  await q.clock.settle();
+  // Slot by slot the stream would always have a next one ready.
+  for (let n = 0; n < 60; n++) {
+    await submit(n);
+    await q.clock.advance(100);
+    task.runs.at(-1)!.finish();
+    await q.clock.settle();
+  }
+  const order = task.runs.map(({ args: [n] }) => Number(n));
+  assert(order.includes(-1) && order.lastIndexOf(-2) > 0, `${order}`);
+  assert(order.indexOf(-1) < 30 && order.lastIndexOf(-2) < 45, `${order}`);
+  for (let left = 0; left < 40; left++) {
+    for (const run of task.runs) run.finish();
+    await q.clock.settle();
+  }
+});
+
+Deno.test("a task of high priority that arrives while the channel is being read is the next to be claimed", async () => {
+  const opened = await open(1);
+  await using q = opened.q;
+  const { store, task, submit } = opened;
+  for (let n = 0; n < 4; n++) await submit(n);
+  await q.clock.settle();
+  const look = store.onRead("late", asks("ready"));
+  task.runs[0]!.finish();
+  await q.clock.settle();
+  assert(look.met);
+  await submit(99, { priority: 9 });
+  await submit(4);
+  assert.equal(task.runs.length, 1); // no hand-off overtakes those who wait
+  await look.land();
+  await q.clock.settle();
+  for (let n = 1; n < 6; n++) {
+    task.runs[n]!.finish();
+    await q.clock.settle();
+  }
+  assert.deepEqual(task.runs.map(({ args: [n] }) => n), [0, 1, 99, 2, 3, 4]);
+});
+
+Deno.test("no hand-off is begun after stop() was called; those in flight are given back", async () => {
+  const opened = await open(2);
+  const { inner, q, store, submit } = opened;
+  const flying = store.onCommit("held", sets("run"));
+  const submitted = submit(1);
+  await flying.hit;
+  const stopped = q.queue.stop(0);
+  await q.clock.settle();
+  assert.notEqual(await flying.land(), null);
+  await submitted;
+  await q.clock.advance(3000);
+  await stopped;
+  await assert.rejects(submit(2), { code: "stopped" });
+  const [pointer] = await rowsOf(inner, "ready");
+  assert.equal(pointer!.value.deliveries, 0);
+  assert.deepEqual(await stored(inner), { ready: 1, task: 1 });
+  await q.close();
+});
