@@ -7,12 +7,12 @@
 /**
  * The known name nearest to `name`, by Levenshtein distance without regard to case.
  *
- * @returns `null` when more than a third of the letters would have to change
+ * @returns `null` when more than two letters, and more than a third of them, would have to change
  */
 export function nearest(name: string, known: readonly string[]): string | null {
-  let best: string | null = null;
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   if (name.length > 200) return null;
+  let best: string | null = null;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
     const distance = levenshtein(name.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];

@@ -8,9 +8,14 @@ import type { z } from "@hono/zod-openapi";
 import type * as queue from "../queue/mod.ts";
 import type * as contract from "./contract.ts";
 
-/** A moment on the wire. */
+let lastTime = NaN, lastText = "";
+
+/** A moment on the wire. Under load many tasks share a millisecond, and its text. */
 function timeText(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
+  if (milliseconds !== lastTime) {
+    [lastTime, lastText] = [milliseconds, new Date(milliseconds).toISOString()];
+  }
+  return lastText;
 }
 
 function timeTextOrNull(milliseconds: number | null): string | null {
@@ -19,7 +24,6 @@ function timeTextOrNull(milliseconds: number | null): string | null {
 
 /** A task as `/v1` shows it. */
 export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
-  const createdAt = timeText(task.createdAt);
   return {
     id: task.id,
     name: task.name,
@@ -33,8 +37,8 @@ export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
     channel: task.channel,
     priority: task.priority,
     tags: task.tags as string[],
-    created_at: createdAt,
-    run_at: task.runAt === task.createdAt ? createdAt : timeText(task.runAt),
+    created_at: timeText(task.createdAt),
+    run_at: timeText(task.runAt),
     started_at: timeTextOrNull(task.startedAt),
     date_done: timeTextOrNull(task.doneAt),
     expires_at: timeTextOrNull(task.expiresAt),

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { type Body, openApp } from "../support/open_app.ts";
+
+Deno.test("/openapi.json describes every route, and is made once", async () => {
+  await using t = await openApp({ start: false });
+  const response = await t.get("/openapi.json");
+  const document: Body = await response.json();
+  assert.equal(document.openapi, "3.1.0");
+  assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/add/{x}/{y}",
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/important",
+    "/long-running",
+    "/result/{task_id}",
+    "/retry",
+    "/v1/channels",
+    "/v1/definitions",
+    "/v1/tasks",
+    "/v1/tasks/batch",
+    "/v1/tasks/{id}",
+    "/v1/tasks/{id}/revoke",
+    "/v1/workers",
+  ]);
+  const submit = document.paths["/v1/tasks"].post;
+  assert.deepEqual(submit.parameters.map((parameter: Body) => parameter.name), ["Idempotency-Key", "Prefer"]);
+  assert.equal(
+    submit.requestBody.content["application/json"].schema.$ref,
+    "#/components/schemas/TaskRequest",
+  );
+  assert.equal(document.components.schemas.TaskRequest.additionalProperties, false);
+  assert.deepEqual(document.components.schemas.TaskRequest.required, ["name"]);
+  const etag = response.headers.get("etag")!;
+  assert.equal((await t.get("/openapi.json", { "if-none-match": etag })).status, 304);
+});
+
+Deno.test("/openapi.json says when a token is needed", async () => {
+  const apiToken = "a-token-of-16-char";
+  await using t = await openApp({ start: false, apiToken });
+  const document = await (await t.get("/openapi.json", { authorization: `Bearer ${apiToken}` })).json();
+  assert.deepEqual(document.security, [{ token: [] }]);
+  assert.deepEqual(document.components.securitySchemes.token, { type: "http", scheme: "bearer" });
+});
+
+Deno.test("/docs and all it loads come from here, under a strict policy", async () => {
+  await using t = await openApp({ start: false });
+  const page = await t.get("/docs");
+  assert.match(page.headers.get("content-security-policy")!, /^default-src 'none'; script-src 'self'; /);
+  const html = await page.text();
+  assert.doesNotMatch(html, /https?:/);
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file!);
+  assert.equal(files.length, 4);
+  for (const file of files) {
+    const response = await t.get(`/${file}`);
+    assert.equal(response.status, 200, file);
+    assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+    assert.ok((await response.arrayBuffer()).byteLength > 50);
+  }
+});
