@@ -25,6 +25,8 @@ export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbe
   }
   /** A ring on its way serves those who ring the same channel meanwhile. */
   const ringing = new Map<string, Promise<void>>();
+  /** Everybody hears each hint; two `listenQueue` would share them out. */
+  const listeners: ((channel: string) => void)[] = [];
 
   return {
     ring(channel) {
@@ -39,9 +41,11 @@ export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbe
     },
 
     listen(heard) {
+      if (listeners.push(heard) > 1) return;
       kv.listenQueue((message) => {
         const hint = message as { sluice?: unknown; channel?: unknown } | null;
-        if (hint?.sluice === namespace && typeof hint.channel === "string") heard(hint.channel);
+        if (hint?.sluice !== namespace || typeof hint.channel !== "string") return;
+        for (const listener of listeners) listener(hint.channel);
       }).catch(nothing);
     },
   };
