@@ -1,0 +1,85 @@
+/**
+ * How fast a backlog goes, and whether a long one makes the engine slower than a short one.
+ *
+ * @module
+ */
+import { rawDrain } from "./ceiling.ts";
+import { Engine } from "./engine.ts";
+import type { Figures, ScenarioMaker } from "./scenario.ts";
+
+const BACKLOG = 100_000;
+const SHORT = 1_000;
+const SLOTS = 100;
+const BATCH = 250;
+/** Finished tasks that are not counted, then those that are. */
+const WARM_UP = 5_000;
+const COUNTED = 20_000;
+
+/** The scenario `drain`. */
+export const drain: ScenarioMaker = (workplace) => ({
+  method:
+    `${BACKLOG} tasks submitted in batches of ${BATCH} before the workers start, then run, ${SLOTS} slots; ` +
+    `standing: ${COUNTED} tasks run while batches of ${BATCH} keep the backlog at its length; ` +
+    "raw: the same rows by bare commits.",
+  rounds: 3,
+  variants: [
+    {
+      name: "raw",
+      measure: async () => {
+        const { submit, drain } = await rawDrain(workplace.file(), BACKLOG);
+        return { "submit tasks/s": submit, "drain tasks/s": drain };
+      },
+    },
+    { name: "engine", measure: () => submitAndDrain(workplace.file()) },
+    {
+      name: `standing ${SHORT}`,
+      measure: async () => ({ "tasks/s": await standing(workplace.file(), SHORT) }),
+    },
+    {
+      name: `standing ${BACKLOG}`,
+      measure: async () => ({ "tasks/s": await standing(workplace.file(), BACKLOG) }),
+    },
+  ],
+  ratios: [
+    { name: "submit, engine / raw", of: "engine: submit tasks/s", to: "raw: submit tasks/s" },
+    { name: "drain, engine / raw", of: "engine: drain tasks/s", to: "raw: drain tasks/s" },
+    {
+      name: `standing ${BACKLOG} / ${SHORT}`,
+      of: `standing ${BACKLOG}: tasks/s`,
+      to: `standing ${SHORT}: tasks/s`,
+    },
+  ],
+});
+
+async function submitAndDrain(path: string): Promise<Figures> {
+  const engine = await Engine.open(path, SLOTS);
+  const start = performance.now();
+  await engine.submitBatches(BACKLOG, BATCH);
+  const submitted = performance.now();
+  await Promise.all([engine.queue.start(), engine.reach(BACKLOG)]);
+  const done = performance.now();
+  await engine.close(BACKLOG);
+  return {
+    "submit tasks/s": BACKLOG / (submitted - start) * 1000,
+    "drain tasks/s": BACKLOG / (done - submitted) * 1000,
+  };
+}
+
+async function standing(path: string, length: number): Promise<number> {
+  const engine = await Engine.open(path, SLOTS);
+  await engine.submitBatches(length, BATCH);
+  let submitted = length;
+  const topUps: Promise<void>[] = [];
+  engine.onFinished = (finished) => {
+    if (finished % BATCH !== 0 || finished >= WARM_UP + COUNTED) return;
+    submitted += BATCH;
+    topUps.push(engine.submitBatch(BATCH));
+  };
+  await Promise.all([engine.queue.start(), engine.reach(WARM_UP)]);
+  const [start, from] = [performance.now(), engine.finished];
+  await engine.reach(WARM_UP + COUNTED);
+  const [seconds, to] = [(performance.now() - start) / 1000, engine.finished];
+  await Promise.all(topUps);
+  await engine.close(submitted, { unfinished: true });
+  return (to - from) / seconds;
+}

@@ -1,0 +1,147 @@
+/**
+ * What a client sees: requests a second and latencies of the real program while its workers do the work.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { rawLife } from "./ceiling.ts";
+import { expectDone } from "./census.ts";
+import { requestRate } from "./hey.ts";
+import { runLoad } from "./load.ts";
+import type { Figures, ScenarioMaker } from "./scenario.ts";
+import { Server, untilIdle } from "./server.ts";
+import { ROOT } from "./workplace.ts";
+
+/** Requests by number of connections. */
+const LOADS = [
+  { connections: 1, requests: 1_500 },
+  { connections: 16, requests: 6_000 },
+  { connections: 64, requests: 12_000 },
+] as const;
+const WARM_UP = { connections: 16, requests: 2_000 };
+/** hey sends as many requests over each connection: what does not divide would be left out. */
+const HEY = { connections: 64, requests: 64 * 150 };
+const RAW_TASKS = 40_000;
+
+const TASK = "app.tasks.add";
+const GET = { name: "GET /add/1/2", method: "GET", path: "/add/1/2" };
+const POST = {
+  name: "POST /v1/tasks",
+  method: "POST",
+  path: "/v1/tasks",
+  body: { name: TASK, args: [1, 2] },
+};
+
+/** The scenario `http`. */
+export const http: ScenarioMaker = (workplace) => {
+  const most = LOADS.at(-1)!.connections;
+  return {
+    method: `main.ts as a process, log to a file, tasks that do not wait; a second process sends ` +
+      LOADS.map(({ connections, requests }) => `${requests} requests over ${connections}`).join(", ") +
+      " connections, each its next request after its answer; done: from the last answer until nothing waits or " +
+      "runs; bare: a server that answers a constant, under the same load; hey: its requests/s beside our " +
+      "generator's; raw: 4 mutations a task by bare commits.",
+    rounds: 3,
+    variants: [
+      {
+        name: "raw 4",
+        measure: async () => ({ "tasks/s": await rawLife(workplace.file(), RAW_TASKS, "hand-off") }),
+      },
+      { name: "bare", measure: bare },
+      { name: "sluice", measure: () => sluice(workplace.make()) },
+    ],
+    ratios: [GET, POST].flatMap(({ name }) => [
+      {
+        name: `${name} c=${most}: sluice / bare`,
+        of: `sluice: ${name} c=${most} requests/s`,
+        to: `bare: ${GET.name} c=${most} requests/s`,
+      },
+      {
+        name: `${name} c=${most}: sluice / raw 4`,
+        of: `sluice: ${name} c=${most} requests/s`,
+        to: "raw 4: tasks/s",
+      },
+    ]),
+  };
+};
+
+async function bare(): Promise<Figures> {
+  const process = new Deno.Command("deno", {
+    args: ["run", "-q", "--allow-net=127.0.0.1", join(ROOT, "bench/bare_server.ts")],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  try {
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const { value } = await reader.read();
+    const port = Number(value);
+    await runLoad({ port, ...WARM_UP, ...GET });
+    const figures: Record<string, number> = {};
+    for (const { connections, requests } of LOADS) {
+      const report = await measured(port, GET, connections, requests);
+      Object.assign(figures, report.figures);
+    }
+    return { ...figures, ...await withHey(port) };
+  } finally {
+    await process.stdin.close();
+    await process.status;
+  }
+}
+
+async function sluice(folder: string): Promise<Figures> {
+  const server = new Server({ folder, settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info" } });
+  const connection = await server.connect();
+  const port = await server.listening();
+  let accepted = 0;
+  let errors = 0;
+  const figures: Record<string, number> = {};
+  for (const target of [GET, POST]) {
+    await runLoad({ port, ...WARM_UP, ...target });
+    accepted += WARM_UP.requests;
+    for (const { connections, requests } of LOADS) {
+      const report = await measured(port, target, connections, requests);
+      const answered = performance.now();
+      await untilIdle(connection);
+      Object.assign(figures, report.figures);
+      figures[`${target.name} c=${connections} done s`] = (performance.now() - answered) / 1000;
+      accepted += report.accepted;
+      errors += requests - report.accepted;
+    }
+  }
+  const hey = await withHey(port);
+  if (Object.keys(hey).length > 0) accepted += HEY.requests;
+  await untilIdle(connection);
+  Object.assign(figures, hey, { "not 2xx": errors, "memory MB": await server.memory() });
+  connection.close();
+  await server.stop();
+  if (errors > 0) throw new Error(`${errors} answers were not 2xx: ${server.log().slice(-2000)}`);
+  await expectDone(server.kvPath, TASK, accepted);
+  return figures;
+}
+
+async function measured(
+  port: number,
+  target: typeof GET | typeof POST,
+  connections: number,
+  requests: number,
+): Promise<{ figures: Figures; accepted: number }> {
+  const { seconds, statuses, p50, p99, cpu } = await runLoad({ port, connections, requests, ...target });
+  const accepted = Object.entries(statuses)
+    .reduce((sum, [status, count]) => status.startsWith("2") ? sum + count : sum, 0);
+  const name = `${target.name} c=${connections}`;
+  return {
+    accepted,
+    figures: {
+      [`${name} requests/s`]: requests / seconds,
+      [`${name} p50 ms`]: p50,
+      [`${name} p99 ms`]: p99,
+      ...(connections === HEY.connections && { [`${name} generator µs/request`]: cpu }),
+    },
+  };
+}
+
+/** The same load by `hey`, where it is installed. */
+async function withHey(port: number): Promise<Figures> {
+  const rate = await requestRate(`http://127.0.0.1:${port}${GET.path}`, HEY);
+  return rate === null ? {} : { [`hey c=${HEY.connections} requests/s`]: rate };
+}

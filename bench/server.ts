@@ -1,0 +1,147 @@
+/**
+ * Sluice as a real process: `main.ts` as `deno task start` runs it, with a database and a log in a folder.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { Connection } from "./connection.ts";
+import { ROOT } from "./workplace.ts";
+
+/** Milliseconds that a server is given to start. */
+const START_DEADLINE = 30_000;
+
+const LISTENS = /Sluice listens on http:\/\/127\.0\.0\.1:(\d+)/;
+
+const running = new Set<Server>();
+
+/** Kills every server that this process has started and that still runs. */
+export function endServers(): void {
+  for (const server of running) server.kill("SIGKILL");
+}
+
+/** What a server runs with. */
+export interface ServerOptions {
+  /** Folder of its database and log. */
+  readonly folder: string;
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The log's name, for several lives in one folder. @default {"server.log"} */
+  readonly log?: string;
+}
+
+/** A started process. */
+export class Server {
+  readonly kvPath: string;
+  readonly logPath: string;
+  /** When it was spawned, on this process's monotonic clock. */
+  readonly spawnedAt: number;
+  /** Resolves when it has ended, to its exit code; `null` when a signal ended it. */
+  readonly exited: Promise<number | null>;
+  readonly #process: ChildProcess;
+  #exitCode: number | null | undefined;
+
+  constructor({ folder, settings = {}, log = "server.log" }: ServerOptions) {
+    this.kvPath = join(folder, "sluice.kv");
+    this.logPath = join(folder, log);
+    const file = openSync(this.logPath, "a");
+    this.spawnedAt = performance.now();
+    this.#process = spawn("deno", [
+      "run",
+      "-q",
+      "--cached-only",
+      "-P=server",
+      `--allow-write=${folder}`,
+      join(ROOT, "main.ts"),
+    ], {
+      cwd: ROOT,
+      env: { ...passedOn(), PORT: "0", KV_PATH: this.kvPath, ...settings },
+      stdio: ["ignore", file, file],
+    });
+    closeSync(file);
+    running.add(this);
+    this.exited = new Promise((resolve, reject) => {
+      this.#process.once("error", reject);
+      this.#process.once("exit", (code) => {
+        this.#exitCode = code;
+        running.delete(this);
+        resolve(code);
+      });
+    });
+    this.exited.catch(() => running.delete(this));
+  }
+
+  /** Its exit code, `null` when a signal ended it, `undefined` while it runs. */
+  get exitCode(): number | null | undefined {
+    return this.#exitCode;
+  }
+
+  /** Resolves to the port as soon as it listens. @throws when it ends or takes too long */
+  async listening(): Promise<number> {
+    while (performance.now() - this.spawnedAt < START_DEADLINE) {
+      const port = LISTENS.exec(this.log())?.[1];
+      if (port !== undefined) return Number(port);
+      if (this.#exitCode !== undefined) break;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error(`The server does not listen: ${this.log()}`);
+  }
+
+  /** A connection to it. */
+  async connect(): Promise<Connection> {
+    return await Connection.open(await this.listening());
+  }
+
+  /** What it has logged. */
+  log(): string {
+    return Deno.readTextFileSync(this.logPath);
+  }
+
+  /** Resident memory in MB (10^6 bytes). */
+  async memory(): Promise<number> {
+    const args = ["-o", "rss=", "-p", String(this.#process.pid)];
+    const { stdout } = await new Deno.Command("ps", { args }).output();
+    const kib = Number(new TextDecoder().decode(stdout));
+    if (!(kib > 0)) throw new Error("Cannot read the server's memory with ps");
+    return kib * 1024 / 1e6;
+  }
+
+  kill(signal: "SIGTERM" | "SIGKILL"): void {
+    this.#process.kill(signal);
+  }
+
+  /** Stops it gracefully. @throws when it does not come to its end */
+  async stop(): Promise<void> {
+    this.kill("SIGTERM");
+    await this.exited;
+    // No exit code: Deno's node:child_process gives none to a process that was sent a signal.
+    const last = this.log().trimEnd().split("\n").at(-1)!;
+    if (!last.includes('"message":"stopped"')) throw new Error(`The server did not stop well: ${last}`);
+  }
+}
+
+/** What Deno itself needs; a setting of this environment must not change what is measured. */
+function passedOn(): Record<string, string> {
+  const needed = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME"];
+  return Object.fromEntries(
+    needed.map((name) => [name, Deno.env.get(name) ?? ""]).filter(([, value]) => value),
+  );
+}
+
+/** Resolves when nothing waits and nothing runs any more. @throws when nothing moves for half a minute */
+export async function untilIdle(connection: Connection): Promise<void> {
+  let last = "";
+  let changedAt = performance.now();
+  for (;;) {
+    const { channels } = await connection.json("GET", "/v1/channels");
+    const open = (channels as Record<string, number>[]).map(({ name, ready, delayed, blocked, running }) => ({
+      name,
+      open: ready! + delayed! + blocked! + running!,
+    })).filter(({ open }) => open > 0);
+    if (open.length === 0) return;
+    const now = JSON.stringify(open);
+    if (now !== last) [last, changedAt] = [now, performance.now()];
+    if (performance.now() - changedAt > 30_000) throw new Error(`Stalled for 30 s with ${now}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
