@@ -131,7 +131,7 @@ export class Promoter {
       ) {
         const pointer = decode<ParkedPointer>(entry.value);
         // Without room here, a process that does not know the name would only park it again.
-        if (!engine.consumer(pointer.channel)?.free) break;
+        if (!engine.consumer(pointer.channel)?.free) continue;
         if (await this.#promote(entry)) released++;
       }
     }

@@ -297,7 +297,18 @@ class EngineQueue implements Queue {
   async tick(): Promise<void> {
     if (this.#stopping) return;
     await this.#ready();
-    for (const schedule of this.#schedules) await tickSchedule(this.#engine, schedule);
+    const faults: Error[] = [];
+    for (const schedule of this.#schedules) {
+      try {
+        await tickSchedule(this.#engine, schedule);
+      } catch (cause) {
+        // The others are due as well.
+        faults.push(new Error(`Schedule '${schedule.id}' could not be submitted: ${cause}`, { cause }));
+      }
+    }
+    if (faults.length > 0) {
+      throw faults.length === 1 ? faults[0] : new AggregateError(faults, faults.join("; "));
+    }
   }
 
   /** A promise while there is something to wait for before a commit. */
