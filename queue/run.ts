@@ -20,6 +20,7 @@ import {
   ShutdownError,
   SoftTimeLimitExceeded,
   StoppedError,
+  StoreBrokenError,
   TaskRevokedError,
   TimeLimitExceeded,
 } from "./errors.ts";
@@ -255,7 +256,9 @@ export class Run implements Limited {
 
   /** A settlement that could not be stored: the task stays claimed and is rescued, or its store is broken. */
   #lost(error: unknown): void {
-    if (error instanceof FencedError || error instanceof StoppedError) return;
+    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
+      return;
+    }
     this.engine.emit({ type: "fault", message: `Task ${this.record.id} could not be settled`, error });
   }
 }
