@@ -1,0 +1,80 @@
+/**
+ * A process that executes tasks over a database file, and can be killed at any moment. What it has to say is one JSON
+ * value a line on its standard output; it is told what to submit by lines on its standard input.
+ *
+ * ```text
+ * engine_child.ts <file>
+ *   stdin    {"submit": [{name, args}, …]}   {"drain": true}   and its end: stop
+ *   stdout   {"ready": worker}  {"ids": […]}  {"started": id, "retries": n}  {"finished": id}  {"drained": true}
+ * ```
+ *
+ * @module
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import { createQueue, defineTask, isFinal, openStore, type TaskContext } from "../../queue/mod.ts";
+
+const encoder = new TextEncoder();
+function say(line: unknown): void {
+  Deno.stdout.writeSync(encoder.encode(`${JSON.stringify(line)}\n`));
+}
+
+/** One row for each time that a settlement of the task landed. */
+function countSettlement(ctx: TaskContext): void {
+  ctx.commit.set(["settled", ctx.id, crypto.randomUUID()], encoder.encode(`${ctx.retries}`));
+}
+
+const work = z.tuple([z.int()]);
+const definitions = [
+  defineTask({ name: "count", args: work }, async (ctx, milliseconds) => {
+    if (milliseconds > 0) await ctx.sleep(milliseconds / 1000);
+    countSettlement(ctx);
+    return milliseconds;
+  }),
+  defineTask(
+    { name: "flaky", args: work, maxRetries: 1, retry: { delay: 0.01, factor: 1 }, priority: 7 },
+    (ctx, milliseconds) => {
+      if (ctx.retries === 0) throw new Error("once");
+      countSettlement(ctx);
+      return milliseconds;
+    },
+  ),
+  defineTask({ name: "wait", args: work }, (ctx) => ctx.sleep(3600)),
+  defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
+];
+
+const store = await openStore(Deno.args[0]!);
+const queue = createQueue({
+  store,
+  definitions,
+  channels: { default: 16 },
+  // Nobody is judged lost by time here: what comes back at once comes back by the restart alone.
+  workerLostAfter: 3600,
+  pid: Deno.pid,
+  onEvent(event) {
+    if (event.type === "registered") say({ ready: event.worker });
+    if (event.type === "started") say({ started: event.task.id, retries: event.retries });
+    if (event.type === "finished") say({ finished: event.task.id });
+    if (event.type === "fault") say({ fault: `${event.message}: ${event.error}` });
+  },
+});
+await queue.start();
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { submit, drain } = JSON.parse(line);
+  if (submit) queue.submitAll(submit).then(({ tasks }) => say({ ids: tasks.map(({ id }) => id) }));
+  if (drain) await untilAllEnded();
+}
+await queue.stop(0);
+store.close();
+
+async function untilAllEnded(): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const page = await queue.list({ limit: 500, ...(cursor && { cursor }) });
+    await Promise.all(page.tasks.filter(({ state }) => !isFinal(state)).map(({ id }) => queue.wait(id)));
+    cursor = page.cursor ?? undefined;
+  } while (cursor);
+  say({ drained: true });
+}
