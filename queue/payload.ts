@@ -54,7 +54,11 @@ export function putChunks(keys: Keys, id: string, part: BlobPart, value: unknown
 }
 
 /** Reads the chunks of a record's parts, so that `args` and `result` are there. */
-export async function unpack(store: Store, keys: Keys, record: TaskRecord): Promise<TaskRecord> {
+export async function unpack(
+  store: Pick<Store, "getMany">,
+  keys: Keys,
+  record: TaskRecord,
+): Promise<TaskRecord> {
   if (record.argsChunks === undefined && record.resultChunks === undefined) return record;
   return {
     ...record,
@@ -68,7 +72,7 @@ export async function unpack(store: Store, keys: Keys, record: TaskRecord): Prom
 }
 
 async function readChunks(
-  store: Store,
+  store: Pick<Store, "getMany">,
   keys: Keys,
   id: string,
   part: BlobPart,

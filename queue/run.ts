@@ -25,12 +25,14 @@ import {
   TimeLimitExceeded,
 } from "./errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
+import { readUntilAnswered } from "./lane.ts";
 import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
 import { ended, EXPIRED, type Outcome, retried } from "./state.ts";
 import { decode, encode } from "./store/codec.ts";
+import type { Key } from "./store/port.ts";
 import { put, together, type Unit } from "./store/unit.ts";
 import type { Json, TaskError } from "./task.ts";
 
@@ -82,7 +84,8 @@ export class Run implements Limited {
       // The handler may do with its arguments what it likes; the record's own are stored again at a retry.
       const args = record.args
         ? record.args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg)
-        : (await unpack(engine.store, engine.keys, record)).args ?? [];
+        : await this.#readArgs();
+      if (this.#closed) return;
       const parsed = definition.args.safeParse(args);
       if (!parsed.success) throw new InvalidTaskError(faultsOf(parsed.error, "/args"));
       const value = await definition.handler(context, ...parsed.data);
@@ -92,6 +95,13 @@ export class Run implements Limited {
     } finally {
       this.left(this);
     }
+  }
+
+  /** Large arguments, whenever the store answers: its silence is no failure of the task. */
+  async #readArgs(): Promise<readonly Json[]> {
+    const { store, clock, keys } = this.engine;
+    const patient = { getMany: (asked: readonly Key[]) => readUntilAnswered(store, clock, asked) };
+    return (await unpack(patient, keys, this.record)).args ?? [];
   }
 
   /** Stores a progress report, at most four times a second; the latest one wins. */

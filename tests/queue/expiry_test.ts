@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { keysOf } from "../../queue/store/keys.ts";
+import { put } from "../../queue/store/unit.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 import { stored } from "../support/rows.ts";
@@ -90,4 +92,23 @@ onBothStores("more tasks than one look takes expire together", async (open) => {
   for (let i = 0; i < 2; i++) await q.queue.submitAll(Array.from({ length: 250 }, () => request));
   await q.clock.advance(5000);
   assert.equal(q.events.of("finished").length, 500);
+});
+
+Deno.test("a task whose worker was lost has started, so it does not expire", async () => {
+  const held = heldTask("held");
+  const options = { definitions: [held.definition], channels: { default: 1 } };
+  await using q = await openQueue({ ...options, start: false });
+  const { id } = await q.queue.submit(held.definition, [], { expires: 10 });
+  // As the rescue leaves it.
+  const keys = keysOf("sluice");
+  const pointer = { name: "held", deliveries: 1 };
+  await q.store.commit([], [put(keys.ready("default", 5, id), pointer)]);
+  await q.queue.submit(held.definition, [], { priority: 9 });
+  await q.queue.start();
+  await q.clock.advance(20_000);
+  assert.equal((await q.queue.get(id)).state, "PENDING");
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  held.runs[1]!.finish("after all");
+  assert.equal((await q.ended({ id })).result, "after all");
 });

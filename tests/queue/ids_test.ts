@@ -68,6 +68,7 @@ Deno.test("the first id of a moment stands between the ids made before and those
 });
 
 Deno.test("the first id of a moment before 1970 is the first of all", () => {
+  assert(isTaskId(firstIdAt(-5)));
   assert.equal(timeOfId(firstIdAt(-5)), 0);
   assert.equal(timeOfId(firstIdAt(1.9)), 1);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TooLargeError } from "../../queue/mod.ts";
+import { memoryStore, type Store, TooLargeError } from "../../queue/mod.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 import { countRows, rowsOf, stored } from "../support/rows.ts";
@@ -97,4 +97,23 @@ onBothStores("retention removes the chunks with their task", async (open) => {
   assert.equal((await countRows(q.store))["blob"], 4);
   await q.clock.advance(120_000);
   assert.deepEqual(await stored(q.store), {});
+});
+
+Deno.test("a store that does not answer when large arguments are read fails no task", async () => {
+  const inner = memoryStore();
+  let failures = 0;
+  const store: Store = {
+    ...inner,
+    getMany: (keys) =>
+      keys[0]?.[1] === "blob" && failures++ < 3
+        ? Promise.reject(new Error("no answer"))
+        : inner.getMany(keys),
+  };
+  const text = textOf("a", 100 * KIB);
+  await using q = await openQueue({ definitions: [echo], store, start: false });
+  const { id } = await q.queue.submit(echo, [text]);
+  await q.queue.start();
+  await q.clock.advance(5000);
+  assert.equal(failures > 3, true);
+  assert((await q.ended({ id })).result === text);
 });

@@ -86,6 +86,17 @@ onBothStores("a report after the end is refused, also one that was waiting for i
   finish();
 });
 
+onBothStores("the first report of a run that has ended is refused", async (open) => {
+  const held = heldTask("held", { timeLimit: 1 });
+  await using q = await open({ definitions: [held.definition] });
+  await q.queue.submit(held.definition, []);
+  await q.clock.advance(1000);
+  held.runs[0]!.ctx.progress("too late");
+  await q.clock.advance(1000);
+  assert.deepEqual(await rowsOf(q.store, "run"), []);
+  held.runs[0]!.finish();
+});
+
 onBothStores("the next run starts without the last one's report", async (open) => {
   const held = heldTask("held", { maxRetries: 1, retry: { delay: 1, factor: 1 } });
   await using q = await open({ definitions: [held.definition] });
