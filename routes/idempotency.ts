@@ -23,9 +23,22 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
       faults: [{ in: "header", pointer: "/idempotency-key", detail }],
     });
   }
-  const content = new TextEncoder().encode(`${c.req.path}\n${JSON.stringify(body, sortedFields)}`);
+  const content = new TextEncoder().encode(`${c.req.path}\n${canonical(body)}`);
   const fingerprint = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toBase64();
   return { scope: "http", key, fingerprint };
+}
+
+function canonical(body: unknown): string {
+  try {
+    return JSON.stringify(body, sortedFields);
+  } catch (error) {
+    // The stack's end: what JSON can be parsed, JSON can also be too deep to be written.
+    if (!(error instanceof RangeError)) throw error;
+    const detail = "must not be nested so deeply";
+    throw new RequestError("invalid-request", `body: ${detail}`, {
+      faults: [{ in: "body", pointer: "", detail }],
+    });
+  }
 }
 
 function sortedFields(_field: string, value: unknown): unknown {

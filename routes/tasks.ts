@@ -91,7 +91,8 @@ export function taskRoutes(queue: Queue) {
       const body = c.req.valid("json");
       const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
       const [first] = tasks;
-      const waited = await preferredWait(c, queue, first!.id);
+      // The task is stored by now: what keeps us from waiting must not sound as if it were not.
+      const waited = await preferredWait(c, queue, first!.id).catch(() => null);
       const ended = waited !== null && isFinal(waited.state);
       const response = c.json(wireTask(waited ?? first!), ended ? 200 : 202);
       response.headers.append("location", `${c.req.path}/${first!.id}`);

@@ -137,8 +137,11 @@ Deno.test("POST /v1/tasks/batch refuses more than one commit holds", async () =>
 Deno.test("arguments nested without end are refused, not an internal error", async () => {
   await using t = await openApp({ start: false });
   const body = `{"name":"app.tasks.add","args":[1,${"[".repeat(100_000)}${"]".repeat(100_000)}]}`;
-  const response = await t.post("/v1/tasks", body);
-  assert.ok(response.status === 422 || response.status === 413, String(response.status));
+  for (const headers of [{}, { "idempotency-key": "deep" }] as Record<string, string>[]) {
+    const response = await t.post("/v1/tasks", body, headers);
+    assert.ok(response.status === 422 || response.status === 413, String(response.status));
+    await response.body?.cancel();
+  }
   await nothingStored(t.queue);
 });
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { type Queue, StoppedError } from "../../queue/mod.ts";
+import { createApp } from "../../routes/mod.ts";
 import { openApp } from "../support/open_app.ts";
 
 const ADD = { name: "app.tasks.add", args: [1, 2] };
@@ -54,6 +56,23 @@ Deno.test("a preference that is none is ignored", async () => {
     assert.equal(response.headers.get("preference-applied"), null);
     await response.body?.cancel();
   }
+});
+
+Deno.test("a task that is stored is accepted even when nobody can wait for it", async () => {
+  await using t = await openApp({ start: false });
+  const queue = {
+    submitAll: t.queue.submitAll.bind(t.queue),
+    wait: () => Promise.reject(new StoppedError("stopping")),
+    definitions: () => [],
+  };
+  const response = await createApp({ queue: queue as unknown as Queue }).request("/v1/tasks", {
+    method: "POST",
+    headers: { "content-type": "application/json", prefer: "wait=5" },
+    body: JSON.stringify(ADD),
+  });
+  assert.equal(response.status, 202);
+  assert.equal(response.headers.get("preference-applied"), null);
+  assert.equal((await response.json()).state, "PENDING");
 });
 
 Deno.test("a client that goes away while it waits is not an internal error", async () => {
