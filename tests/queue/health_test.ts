@@ -52,6 +52,16 @@ onBothStores("a queue that idles or works is ready", async (open) => {
   await q.clock.settle();
 });
 
+onBothStores("a slot that a long run leaves, with nothing else to do, is no stall", async (open) => {
+  const held = heldTask("held");
+  await using q = await open({ definitions: [held.definition], channels: { default: 1 } });
+  await q.queue.submit(held.definition, []);
+  await q.clock.advance(600_000);
+  held.runs[0]!.finish();
+  await q.events.next("finished");
+  assert.deepEqual(await q.queue.health(), READY);
+});
+
 Deno.test("a store that does not answer is told within two seconds", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], store });

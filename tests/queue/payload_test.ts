@@ -99,21 +99,37 @@ onBothStores("retention removes the chunks with their task", async (open) => {
   assert.deepEqual(await stored(q.store), {});
 });
 
-Deno.test("a store that does not answer when large arguments are read fails no task", async () => {
+/** A store that answers to the first few reads of chunks with an error. */
+function silentAboutChunks(reads: number): Store {
   const inner = memoryStore();
-  let failures = 0;
-  const store: Store = {
+  return {
     ...inner,
     getMany: (keys) =>
-      keys[0]?.[1] === "blob" && failures++ < 3
-        ? Promise.reject(new Error("no answer"))
-        : inner.getMany(keys),
+      keys[0]?.[1] === "blob" && reads-- > 0 ? Promise.reject(new Error("no answer")) : inner.getMany(keys),
   };
+}
+
+Deno.test("a store that does not answer when large arguments are read fails no task", async () => {
   const text = textOf("a", 100 * KIB);
-  await using q = await openQueue({ definitions: [echo], store, start: false });
+  await using q = await openQueue({ definitions: [echo], store: silentAboutChunks(3), start: false });
   const { id } = await q.queue.submit(echo, [text]);
   await q.queue.start();
+  await q.clock.settle();
+  assert.equal(q.events.of("finished").length, 0);
   await q.clock.advance(5000);
-  assert.equal(failures > 3, true);
   assert((await q.ended({ id })).result === text);
+});
+
+Deno.test("a run that ends before its large arguments were read does not begin", async () => {
+  const held = heldTask("held", { timeLimit: 1 });
+  await using q = await openQueue({
+    definitions: [held.definition],
+    store: silentAboutChunks(10),
+    start: false,
+  });
+  const { id } = await q.queue.submit(held.definition, [textOf("a", 100 * KIB)]);
+  await q.queue.start();
+  await q.clock.advance(5000);
+  assert.equal((await q.queue.get(id)).error?.type, "TimeLimitExceeded");
+  assert.equal(held.runs.length, 0);
 });
