@@ -54,12 +54,14 @@ onBothStores("a queue that idles or works is ready", async (open) => {
 
 onBothStores("a slot that a long run leaves, with nothing else to do, is no stall", async (open) => {
   const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition], channels: { default: 1 } });
-  await q.queue.submit(held.definition, []);
+  await using q = await open({ definitions: [held.definition], channels: { default: 2 } });
+  for (let i = 0; i < 2; i++) await q.queue.submit(held.definition, []);
   await q.clock.advance(600_000);
   held.runs[0]!.finish();
   await q.events.next("finished");
   assert.deepEqual(await q.queue.health(), READY);
+  held.runs[1]!.finish();
+  await q.clock.settle();
 });
 
 Deno.test("a store that does not answer is told within two seconds", async () => {
