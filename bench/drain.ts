@@ -21,7 +21,6 @@ export const drain: ScenarioMaker = (workplace) => ({
     `${BACKLOG} tasks submitted in batches of ${BATCH} before the workers start, then run, ${SLOTS} slots; ` +
     `standing: ${COUNTED} tasks run while batches of ${BATCH} keep the backlog at its length; ` +
     "raw: the same rows by bare commits.",
-  rounds: 3,
   variants: [
     {
       name: "raw",

@@ -41,7 +41,6 @@ export const http: ScenarioMaker = (workplace) => {
       " connections, each its next request after its answer; done: from the last answer until nothing waits or " +
       "runs; bare: a server that answers a constant, under the same load; hey: its requests/s beside our " +
       "generator's; raw: 4 mutations a task by bare commits.",
-    rounds: 3,
     variants: [
       {
         name: "raw 4",

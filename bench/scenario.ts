@@ -24,13 +24,16 @@ export interface Ratio {
   readonly to: string;
 }
 
+/** Seconds after which a scenario begins no further round, unless a number of rounds was asked for. */
+const LONG_ENOUGH = 40;
+
 /** What is measured together. */
 export interface Scenario {
   /** How it is measured, in a sentence. */
   readonly method: string;
   readonly variants: readonly Variant[];
   readonly ratios?: readonly Ratio[];
-  /** Rounds when none were asked for. @default {5} */
+  /** Rounds when no number was asked for. @default {5} */
   readonly rounds?: number;
 }
 
@@ -40,7 +43,7 @@ export type ScenarioMaker = (workplace: Workplace, seed: number) => Scenario;
 /**
  * Runs a scenario and prints every round and the medians.
  *
- * @param rounds how many; `null`: as many as the scenario is worth
+ * @param rounds how many; `null`: as many as the scenario is worth, fewer on a slow machine
  * @param note told what is being measured
  * @throws what a variant throws; the workplace then keeps that measurement's files
  */
@@ -51,7 +54,10 @@ export async function runScenario(
   const { variants, ratios = [] } = scenario;
   const rows = new Map<string, number[]>();
   const count = rounds ?? scenario.rounds ?? 5;
-  for (let round = 0; round < count; round++) {
+  const begin = performance.now();
+  let round = 0;
+  for (; round < count; round++) {
+    if (rounds === null && performance.now() - begin > LONG_ENOUGH * 1000) break;
     for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
       note(`round ${round + 1} of ${count}: ${variant.name}`);
       const figures = await variant.measure();
@@ -66,9 +72,9 @@ export async function runScenario(
   const quotients = ratios.map(({ name, of, to }): [string, number[]] => {
     const [upper, lower] = [rows.get(of), rows.get(to)];
     if (!upper || !lower) throw new TypeError(`Cannot divide '${of}' by '${to}': no such figure`);
-    return [name, upper.map((value, round) => value / lower[round]!)];
+    return [name, upper.map((value, i) => value / lower[i]!)];
   });
-  return table([...inOrder, ...quotients], count);
+  return table([...inOrder, ...quotients], round);
 }
 
 function placeOf(variants: readonly Variant[], row: string): number {
