@@ -16,22 +16,25 @@ import { RequestError } from "./problems.ts";
 export function limitBody(limit: number): MiddlewareHandler {
   return async function limitBody(c, next) {
     const announced = c.req.header("content-length");
-    if (announced === undefined) {
-      c.req.raw = new Request(c.req.raw, { body: await readText(c.req.raw.body, limit) });
-    } else if (Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
+    if (announced !== undefined) {
+      if (Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
+    } else if (c.req.raw.body) {
+      c.req.raw = new Request(c.req.raw, { body: await read(c.req.raw.body, limit) });
+    }
     await next();
   };
 }
 
-async function readText(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "", size = 0;
-  for await (const chunk of body ?? []) {
+/** A blob, because a body of text would bring a content type along. */
+async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Promise<Blob> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > limit) throw tooLarge(limit, "more");
-    text += decoder.decode(chunk, { stream: true });
+    chunks.push(chunk);
   }
-  return text + decoder.decode();
+  return new Blob(chunks);
 }
 
 function tooLarge(limit: number, found: string): RequestError {

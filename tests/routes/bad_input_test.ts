@@ -87,7 +87,9 @@ Deno.test("POST /v1/tasks refuses another content type, and none", async () => {
   }
   const bytes = new Blob([body]).stream();
   const none = await t.app.request("/v1/tasks", { method: "POST", body: bytes });
-  await problem(none, 415, "unsupported-media-type");
+  assert.match((await problem(none, 415, "unsupported-media-type")).detail, /got no content type/);
+  const empty = await t.post("/v1/tasks");
+  assert.deepEqual(places(await problem(empty, 422, "invalid-request")), ["body /name"]);
   await nothingStored(t.queue);
 });
 
