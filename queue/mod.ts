@@ -25,6 +25,7 @@ export { kvStore } from "./store/kv_store.ts";
 export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
+export { nearest } from "./suggest.ts";
 export {
   type Channel,
   type FinalState,

@@ -4,12 +4,16 @@
  * @module
  */
 
+/** Characters of a word that is worth comparing: the time grows with the product of two lengths. */
+const LONGEST = 200;
+
 /**
  * The known word nearest to a wrong one by edit distance, if it is near enough to be a slip.
  *
  * @returns `null` when nothing is near
  */
 export function nearest(wrong: string, known: Iterable<string>): string | null {
+  if (wrong.length > LONGEST) return null;
   let best: string | null = null;
   let least = Math.max(2, Math.floor(wrong.length / 3)) + 1;
   for (const word of known) {

@@ -6,7 +6,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Fault } from "../queue/mod.ts";
 import type { Problem } from "./contract.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../queue/mod.ts";
 
 /** One entry of a problem's `errors`. */
 export type RequestFault = NonNullable<z.output<typeof Problem>["errors"]>[number];
