@@ -6,7 +6,6 @@
 import { z } from "zod";
 import type { Consumer } from "./consumer.ts";
 import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
-import { timeOfId } from "./ids.ts";
 import { withDeadline } from "./lane.ts";
 import type { Membership } from "./membership.ts";
 import { readRecords } from "./read.ts";
@@ -14,11 +13,13 @@ import type { ParkedPointer, RunRow, WorkerRow } from "./record.ts";
 import { decode } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
 import type { Entry, KeyRange } from "./store/port.ts";
-import { knownChannels } from "./submit.ts";
+import { knownChannels } from "./options.ts";
 import type { Channel, Health, Json, Worker } from "./task.ts";
 
 /** Entries counted at most for one depth. */
 const DEPTH_CAP = 10_000;
+/** Of so many tasks submitted first the one is sought that has waited longest: a delayed one is ready later. */
+const OLDEST = 10;
 /** Milliseconds without progress, with work due and slots free, after which the process is not ready. */
 const STALLED_AFTER = 10_000;
 /** Milliseconds that a health check waits for the store. */
@@ -78,7 +79,8 @@ export async function viewChannels(engine: Engine): Promise<Channel[]> {
   return await Promise.all(
     [...knownChannels(engine)].sort().map(async (name) => {
       const ready = await listUpToCap(engine, engine.keys.readyOf(name));
-      const oldest = ready.reduce((least, entry) => Math.min(least, timeOfId(idOf(entry.key))), Infinity);
+      const ids = ready.map((entry) => idOf(entry.key)).sort().slice(0, OLDEST);
+      const since = (await readRecords(engine, ids)).flatMap((record) => record ? [record.runAt] : []);
       return {
         name,
         paused: false,
@@ -89,7 +91,7 @@ export async function viewChannels(engine: Engine): Promise<Channel[]> {
         delayed: delayed.get(name) ?? 0,
         blocked: blocked.get(name) ?? 0,
         running: running.get(name) ?? 0,
-        oldestAge: ready.length === 0 ? null : Math.max(0, now - oldest) / 1000,
+        oldestAge: since.length === 0 ? null : Math.max(0, now - Math.min(...since)) / 1000,
       };
     }),
   );

@@ -39,8 +39,7 @@ export class LaneGone extends Error {
 /** One commit slot. At most one commit is outstanding in it. */
 export class Lane {
   #number = 0;
-  /** Number and commit of the lane's row, as far as they are known. */
-  #landed = 0;
+  /** Of the lane's row, as far as it is known. */
   #versionstamp: string;
 
   constructor(readonly store: Store, readonly key: Key, versionstamp: string, readonly clock: Clock) {
@@ -76,10 +75,13 @@ export class Lane {
       if (versionstamp === null) {
         const [row] = await readUntilAnswered(this.store, this.clock, [this.key]);
         if (!row) throw new LaneGone();
-        if (row.value !== this.#landed) [number, versionstamp] = [row.value as number, row.versionstamp];
+        if (row.versionstamp !== this.#versionstamp) {
+          [number, versionstamp] = [row.value as number, row.versionstamp];
+          // Not ours: the registration was deleted, and a repeat of its commit has brought the row back.
+          if (!tried.has(number)) throw new LaneGone();
+        }
       }
       if (versionstamp !== null) {
-        this.#landed = number;
         this.#versionstamp = versionstamp;
         const landed = tried.get(number);
         if (!landed) throw refused;

@@ -16,6 +16,7 @@ import { oneLine } from "./failure.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
 import { Membership } from "./membership.ts";
+import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
 import { getTask, listTasks, type TaskFilter } from "./read.ts";
 import { RecordCache } from "./record_cache.ts";
@@ -118,7 +119,7 @@ export interface Queue {
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
  *
- * @throws {TypeError} when two definitions have one name, or a schedule's task is not among the definitions
+ * @throws {TypeError} when a definition has impossible defaults, two have one name, or a schedule's task is not among the definitions
  *
  * @example
  * ```ts
@@ -353,6 +354,7 @@ class EngineQueue implements Queue {
     deadlines.stop();
     if (!this.#broken) await this.#membership.retire();
     committer.end();
+    this.#waits.end(new StoppedError("The queue has stopped"));
     emit({ type: "stopped" });
   }
 }
@@ -360,6 +362,7 @@ class EngineQueue implements Queue {
 function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTaskDefinition> {
   const byName = new Map<string, AnyTaskDefinition>();
   for (const definition of definitions) {
+    checkDefinition(definition);
     if (byName.has(definition.name)) {
       throw new TypeError(`Cannot define task '${definition.name}' twice: names must be unique`);
     }

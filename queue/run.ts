@@ -87,7 +87,11 @@ export class Run implements Limited {
         : await this.#readArgs();
       if (this.#closed) return;
       const parsed = definition.args.safeParse(args);
-      if (!parsed.success) throw new InvalidTaskError(faultsOf(parsed.error, "/args"));
+      if (!parsed.success) {
+        // The definition was changed since: another run would meet the same arguments.
+        const error = brief(new InvalidTaskError(faultsOf(parsed.error, "/args")));
+        return this.#end({ state: "FAILURE", error });
+      }
       const value = await definition.handler(context, ...parsed.data);
       if (!this.#closed) this.#succeed(value, context);
     } catch (error) {
@@ -289,6 +293,6 @@ function reasonOf(thrown: unknown, final: boolean): TaskError {
 
 /** Errors that say something about the engine's limits: another run would meet them again. */
 function isOurs(error: unknown): boolean {
-  return error instanceof InvalidTaskError || error instanceof ResultTooLarge ||
+  return error instanceof ResultTooLarge ||
     error instanceof RefusedCommitError || error instanceof ResultNotSerializable;
 }

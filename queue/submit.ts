@@ -19,14 +19,12 @@ import { handOffUnit, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { together, type Unit } from "./store/unit.ts";
+import { channelFaults, optionFaults } from "./options.ts";
 import { nearest } from "./suggest.ts";
 import type { Idempotency, Task, TaskRequest } from "./task.ts";
 
 /** Bytes of commits in memory above which submissions are refused until some have landed. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-
-/** Ten years: longest delay, expiry and time limit, in seconds. */
-const LONGEST = 10 * 365 * 86400;
 
 /** Tasks of one `submitAll`. */
 export const MAX_BATCH = 250;
@@ -198,64 +196,4 @@ function toRecord(
     ...(request.tags?.length && { tags: request.tags }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
   };
-}
-
-function optionFaults(request: TaskRequest, at: string): Fault[] {
-  const faults: Fault[] = [];
-  const number = (name: keyof TaskRequest, least: number, most: number, whole: boolean) => {
-    const value = request[name];
-    if (value === undefined) return;
-    if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value))) {
-      return;
-    }
-    const kind = whole ? "an integer" : "a number of seconds";
-    faults.push({
-      pointer: `${at}/${wireName(name)}`,
-      detail: `must be ${kind} from ${least} to ${most}: got ${value}`,
-    });
-  };
-  number("priority", 0, 9, true);
-  number("maxRetries", 0, 1000, true);
-  number("delay", 0, LONGEST, false);
-  number("expires", 0.001, LONGEST, false);
-  number("softTimeLimit", 0.001, LONGEST, false);
-  number("timeLimit", 0.001, LONGEST, false);
-  if (request.delay !== undefined && request.runAt !== undefined) {
-    faults.push({ pointer: `${at}/run_at`, detail: "must not be given together with delay" });
-  }
-  if (request.runAt !== undefined && !(request.runAt >= 0 && request.runAt < 8.64e15)) {
-    faults.push({ pointer: `${at}/run_at`, detail: `must be a date: got ${request.runAt}` });
-  }
-  if (request.tags !== undefined) {
-    if (request.tags.length > 20) faults.push({ pointer: `${at}/tags`, detail: "must be at most 20 tags" });
-    request.tags.forEach((tag, i) => {
-      if (typeof tag !== "string" || tag.length === 0 || tag.length > 100) {
-        faults.push({ pointer: `${at}/tags/${i}`, detail: "must be a text of 1 to 100 characters" });
-      }
-    });
-  }
-  return faults;
-}
-
-/** The wire's name of an option: pointers are for people who sent JSON. */
-function wireName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function channelFaults(engine: Engine, channel: string, at: string): Fault[] {
-  const known = knownChannels(engine);
-  if (known.has(channel)) return [];
-  const near = nearest(channel, known);
-  const hint = near ? `; did you mean '${near}'?` : "";
-  return [{
-    pointer: `${at}/channel`,
-    detail: `must be one of ${[...known].join(", ")}: got '${channel}'${hint}`,
-  }];
-}
-
-/** Channels known from definitions and settings. */
-export function knownChannels(engine: Engine): Set<string> {
-  const known = new Set(engine.slots.keys());
-  for (const definition of engine.definitions.values()) known.add(definition.channel ?? DEFAULT_CHANNEL);
-  return known;
 }

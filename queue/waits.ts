@@ -14,11 +14,18 @@ const LOOK = { first: 100, last: 1000 } as const;
 /** Those who wait, by task id. */
 export class Waits {
   #waiting = new Map<string, Set<Bell>>();
+  #over: Error | null = null;
 
   /** The task has ended. */
   ended(id: string): void {
     const bells = this.#waiting.get(id);
     if (bells) { for (const bell of bells) bell.ring(); }
+  }
+
+  /** The queue has stopped: nobody waits any longer for what has not ended by now. */
+  end(reason: Error): void {
+    this.#over = reason;
+    for (const id of this.#waiting.keys()) this.ended(id);
   }
 
   /** See `Queue.wait`. */
@@ -35,6 +42,7 @@ export class Waits {
         const task = await getTask(engine, id);
         const left = end - engine.clock.monotonic();
         if (isFinal(task.state) || left <= 0) return task;
+        if (this.#over) throw this.#over;
         await bell.wait(Math.min(look, left));
       }
     } finally {

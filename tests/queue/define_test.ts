@@ -130,3 +130,20 @@ Deno.test("a queue refuses a schedule whose task it does not know", () => {
   );
   assert.throws(() => createQueue({ store, definitions: [task("a", () => 1)], schedules }), TypeError);
 });
+
+Deno.test("a definition whose defaults no request could have is refused when the queue is made", () => {
+  const cases: Record<string, object> = {
+    "priority must be an integer from 0 to 9: got 12": { priority: 12 },
+    "maxRetries must be an integer from 0 to 1000: got -1": { maxRetries: -1 },
+    "timeLimit must be a number of seconds": { timeLimit: 0 },
+    "retry.maxDelay must be a number from 0": { retry: { maxDelay: Infinity } },
+    "name must be a text of 1 to 200 characters": { name: "" },
+  };
+  for (const [message, options] of Object.entries(cases)) {
+    const definition = defineTask({ name: "odd", args: z.tuple([]), ...options }, () => {});
+    assert.throws(
+      () => createQueue({ store: memoryStore(), definitions: [definition] }),
+      (error: Error) => error instanceof TypeError && error.message.includes(message),
+    );
+  }
+});

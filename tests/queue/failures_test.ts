@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { defineTask, TaskFailedError } from "../../queue/mod.ts";
+import { type AnyTaskDefinition, defineTask, TaskFailedError } from "../../queue/mod.ts";
 import { describe } from "../../queue/failure.ts";
 import { task } from "../support/held_task.ts";
-import { onBothStores } from "../support/open_queue.ts";
+import { onBothStores, openQueue } from "../support/open_queue.ts";
 
 class Unprintable extends Error {
   override get message(): string {
@@ -129,4 +129,19 @@ onBothStores("queue.result throws what the task failed with", async (open) => {
     assert.equal(error.message, `Task '${submitted.id}' ended as FAILURE: TypeError: no luck`);
     return true;
   });
+});
+
+Deno.test("a handler whose own submission is refused fails like any other, and is retried", async () => {
+  const inner = defineTask({ name: "inner", args: z.tuple([z.int()]) }, () => {});
+  let runs = 0;
+  const outer: AnyTaskDefinition = defineTask(
+    { name: "outer", args: z.tuple([]), maxRetries: 1 },
+    async () => {
+      runs++;
+      await q.queue.submitAll([{ name: "inner", args: ["no integer"] }]);
+    },
+  );
+  await using q = await openQueue({ definitions: [inner, outer] });
+  const task = await q.ended(await q.queue.submit(outer, []), 10);
+  assert.deepEqual([task.state, task.error?.type, runs], ["FAILURE", "InvalidTaskError", 2]);
 });

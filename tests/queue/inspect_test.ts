@@ -116,3 +116,13 @@ Deno.test("a process that has stopped is no worker any more", async () => {
   await a.close();
   assert.equal((await b.queue.workers()).length, 1);
 });
+
+Deno.test("a task that was delayed has waited since it was due, not since it was submitted", async () => {
+  const held = heldTask("held");
+  await using q = await openQueue({ definitions: [held.definition], channels: { default: 1 } });
+  await q.queue.submit(held.definition, []);
+  await q.queue.submit(held.definition, [], { delay: 60 });
+  await q.clock.advance(62_000);
+  const [channel] = await q.queue.channels();
+  assert.deepEqual([channel!.ready, channel!.oldestAge], [1, 2]);
+});

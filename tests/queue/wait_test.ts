@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { StoppedError } from "../../queue/mod.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 
@@ -94,4 +95,13 @@ onBothStores("a task that fails or is revoked ends the wait as well", async (ope
   await q.clock.settle();
   assert.deepEqual(seen.map(({ value }) => value?.state), ["FAILURE", "REVOKED"]);
   assert.deepEqual(results.map(({ error }) => (error as Error).name), ["TaskFailedError", "TaskFailedError"]);
+});
+
+Deno.test("who waits for a task that has not ended is told when the queue has stopped", async () => {
+  const held = heldTask("held");
+  await using q = await openQueue({ definitions: [held.definition], channels: {} });
+  const submitted = await q.queue.submit(held.definition, []);
+  const result = assert.rejects(q.queue.result(submitted), StoppedError);
+  await q.close();
+  await result;
 });
