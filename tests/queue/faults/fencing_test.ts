@@ -1,7 +1,7 @@
 /** A process that others judged lost can store nothing in its former name (invariant 3). */
 import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
-import { deletes, sets } from "../../support/faulty_store.ts";
+import { type CommitCall, deletes, sets } from "../../support/faulty_store.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { faultyStore } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
@@ -9,6 +9,9 @@ import { openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 import { put } from "../../../queue/store/unit.ts";
 import { rowsOf } from "../../support/rows.ts";
+
+const registers = ({ checks }: CommitCall) =>
+  checks.some(({ key, versionstamp }) => key[1] === "worker" && versionstamp === null);
 
 /** `suspended` runs one task; `other` has judged it lost meanwhile and, if it executes, runs the task again. */
 async function judged(options: { otherExecutes: boolean }) {
@@ -171,10 +174,7 @@ Deno.test("a keyed submit while the process is not registered does not write a r
   });
   await lookup.hit;
   await rescuer.clock.advance(LOST_AFTER);
-  const registering = store.onCommit(
-    "held",
-    ({ checks }) => checks.some(({ key, versionstamp }) => key[1] === "worker" && versionstamp === null),
-  );
+  const registering = store.onCommit("held", registers);
   await q.clock.advance(3000); // the heartbeat finds out
   await registering.hit;
   await lookup.land();
@@ -207,6 +207,38 @@ Deno.test("a batch whose claim landed just before the process was fenced is not 
   assert.deepEqual(mine.runs.map(({ ctx }) => ctx.signal.aborted), [false]);
   mine.runs[0]!.finish();
   await suspended.clock.settle();
+});
+
+Deno.test("a registration that the client repeats after its worker was rescued brings nobody back", async () => {
+  for (const beats of [0, 3]) {
+    await using processes = new Processes();
+    const mine = heldTask("held");
+    const suspended = await processes.start({ definitions: [mine.definition], start: false });
+    const other = await processes.start({ channels: {} });
+    const echo = suspended.faulty.onCommit("echoed", registers);
+    await suspended.queue.start();
+    const former = suspended.worker();
+    await suspended.queue.submitAll([{ name: "held", args: [1] }]);
+    await suspended.clock.advance(beats * 3000);
+    assert.equal(mine.runs.length, 1);
+    await other.clock.advance(LOST_AFTER + 3000);
+    assert.equal(other.events.of("rescued").length, 1);
+    assert.notEqual(await echo.land(), null); // its worker is absent, as the first time
+    mine.runs[0]!.finish("late");
+    await suspended.clock.advance(3000);
+    assert.deepEqual(suspended.events.of("fenced").map(({ worker }) => worker), [former]);
+    assert.deepEqual(suspended.events.of("fault"), []);
+    assert.equal(mine.runs.length, 2);
+    mine.runs[1]!.finish("again");
+    await suspended.clock.settle();
+    assert.deepEqual((await rowsOf(processes.store, "task")).map(({ value }) => value.result), ["again"]);
+    for (let n = 0; n < 7; n++) {
+      await other.clock.advance(3000);
+      await suspended.clock.advance(3000);
+    }
+    const workers = (await rowsOf(processes.store, "worker")).map(({ key }) => key[2]);
+    assert.deepEqual(workers.toSorted(), [suspended.worker(), other.worker()].toSorted());
+  }
 });
 
 Deno.test("a suspect is still run after a task beside it could not be parked", async () => {
