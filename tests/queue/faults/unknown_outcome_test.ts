@@ -285,3 +285,17 @@ Deno.test("a store that breaks while the outcome of several submits is asked for
   await Promise.all(units);
   assert.equal(broken.length, 1);
 });
+
+Deno.test("a store that does not answer while large arguments are read fails no task", async () => {
+  const store = faultyStore(memoryStore());
+  const held = heldTask("held");
+  await using q = await openQueue({ store, definitions: [held.definition], start: false });
+  const { tasks: [task] } = await q.queue.submitAll([{ name: "held", args: ["x".repeat(50_000)] }]);
+  const reads = [store.onRead("failed", asks("blob")), store.onRead("held", asks("blob"))];
+  await q.queue.start();
+  await q.clock.advance(2 * DEADLINE);
+  assert.deepEqual(reads.map(({ met }) => met), [true, true]);
+  assert.equal(held.runs.length, 1);
+  held.runs[0]!.finish("done");
+  assert.equal((await q.ended(task!)).result, "done");
+});
