@@ -15,12 +15,13 @@ import { createApp, createLog, parseSettings, type Settings, SettingsError } fro
 import { demoSchedules, demoTasks } from "./tasks/mod.ts";
 
 const started = Promise.withResolvers<Queue>();
-registerCrons(async () => await (await started.promise).tick(), (error) => console.error(error));
+registerCrons(async () => await (await started.promise).tick(), report);
 
 try {
   await main(Deno.args, Deno.env.toObject());
 } catch (error) {
-  quit(error);
+  report(error);
+  exit(1);
 }
 
 async function main(args: string[], env: Record<string, string>): Promise<void> {
@@ -78,7 +79,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
 
   let stopping = false;
   async function stop(code: number): Promise<void> {
-    if (stopping) Deno.exit(130);
+    if (stopping) return exit(130);
     stopping = true;
     const served = server?.shutdown();
     await queue.stop(settings.SHUTDOWN_GRACE);
@@ -86,7 +87,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 1000))]);
     store.close();
     await log.flush();
-    Deno.exit(code);
+    exit(code);
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
 }
@@ -119,7 +120,17 @@ function explain(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-function quit(error: unknown): never {
-  console.error(`Sluice cannot start: ${explain(error)}`);
-  Deno.exit(1);
+/** Under `--watch` the module's end is not the process's: Deno throws instead of ending, and the watcher goes on. */
+function exit(code: number): void {
+  try {
+    Deno.exit(code);
+  } catch {
+    // The watcher ends it.
+  }
+}
+
+/** For what happens before there is a log, and beside it. */
+function report(error: unknown): void {
+  // deno-lint-ignore no-console -- the terminal is all there is
+  console.error(`Sluice: ${explain(error)}`);
 }

@@ -14,12 +14,8 @@ import { Holds } from "./holds.ts";
 import type { Clock } from "./clock.ts";
 import { type Commit, type Lane, LaneGone, readUntilAnswered } from "./lane.ts";
 import type { Check, Key, Mutation, Store } from "./store/port.ts";
-import { keyId } from "./store/key_id.ts";
-import { checkSize, mutationKeySize, mutationSize } from "./store/size.ts";
+import { LANE_BYTES, type Load, weigh } from "./load.ts";
 import type { Unit } from "./store/unit.ts";
-
-/** What a lane's own check and mutation take of a commit. */
-const LANE_BYTES = 1024;
 
 /** Mutations that are worth a further lane while another commit is in flight. */
 const WORTH_A_LANE = 100;
@@ -34,13 +30,9 @@ export interface Standing {
   readonly lanes: readonly Lane[];
 }
 
-/** A unit on its way, measured and with its keys named. */
-interface Pending {
+/** A unit on its way. */
+interface Pending extends Load {
   readonly unit: Unit;
-  readonly checkIds: readonly string[];
-  readonly mutationIds: readonly string[];
-  readonly bytes: number;
-  readonly keyBytes: number;
   /** It made a commit fail as a whole, so it travels alone. */
   alone: boolean;
   resolve(versionstamp: string | null): void;
@@ -106,41 +98,15 @@ export class Committer {
    */
   commit(unit: Unit): Promise<string | null> {
     if (this.#ended) return Promise.reject(this.#ended);
-    const { limits } = this.store;
-    let bytes = 0;
-    let keyBytes = 0;
-    const checkIds: string[] = [];
-    const mutationIds: string[] = [];
+    let load: Load;
     try {
-      for (const check of unit.checks) {
-        bytes += checkSize(check);
-        checkIds.push(keyId(check.key));
-      }
-      for (const mutation of unit.mutations) {
-        bytes += mutationSize(mutation);
-        keyBytes += mutationKeySize(mutation);
-        mutationIds.push(keyId(mutation.key));
-      }
-    } catch (cause) {
-      const message = `Commit cannot be stored: ${(cause as Error).message}`;
-      return Promise.reject(new RefusedCommitError(message, { cause }));
-    }
-    if (
-      bytes > limits.bytes - LANE_BYTES || keyBytes > limits.keyBytes - LANE_BYTES ||
-      unit.checks.length > limits.checks - 1 || unit.mutations.length > limits.mutations - 1
-    ) {
-      return Promise.reject(
-        new RefusedCommitError(
-          `Commit is too large for the store: ${unit.checks.length} checks (at most ${limits.checks - 1}), ` +
-            `${unit.mutations.length} mutations (at most ${limits.mutations - 1}), ` +
-            `${bytes} bytes (at most ${limits.bytes - LANE_BYTES}), ` +
-            `${keyBytes} bytes of keys (at most ${limits.keyBytes - LANE_BYTES})`,
-        ),
-      );
+      load = weigh(unit, this.store.limits);
+    } catch (error) {
+      return Promise.reject(error);
     }
     return new Promise((resolve, reject) => {
-      this.#bytes += bytes;
-      this.#queue.push({ unit, checkIds, mutationIds, bytes, keyBytes, alone: false, resolve, reject });
+      this.#bytes += load.bytes;
+      this.#queue.push({ unit, ...load, alone: false, resolve, reject });
       this.#schedule();
     });
   }

@@ -48,7 +48,7 @@ export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
   const mutations = writeNew(keys, record);
   mutations.push(wait(keys, record, 0, now));
   if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
-  return { checks: [], mutations, evidence: keys.task(record.id) };
+  return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
 }
 
 /**
@@ -58,7 +58,7 @@ export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
 export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
   const mutations = writeNew(keys, record);
   mutations.push(put(keys.run(record.id), run));
-  return { checks: [], mutations, evidence: keys.task(record.id), worker: run.worker };
+  return { checks: [], mutations, evidence: keys.task(record.id), fresh: true, worker: run.worker };
 }
 
 /** ready → run, for any number of pointers of a channel. */

@@ -15,6 +15,11 @@ export interface Unit {
    * without it is then dropped.
    */
   readonly evidence?: Key;
+  /**
+   * It writes only keys that contain an id made for it, so it conflicts with no unit on its way: whoever meets these
+   * keys has seen them landed.
+   */
+  readonly fresh?: boolean;
   /** The worker in whose name it acts (claim, settle, …): of no use under a later registration. */
   readonly worker?: string;
 }
@@ -42,6 +47,7 @@ export function together(...units: readonly Unit[]): Unit {
     checks: units.flatMap((unit) => unit.checks),
     mutations: units.flatMap((unit) => unit.mutations),
     ...(evidence && { evidence }),
+    ...(units.every((unit) => unit.fresh) && { fresh: true }),
     ...(worker !== undefined && { worker }),
   };
 }
