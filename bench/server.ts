@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Connection } from "./connection.ts";
 import { ROOT } from "./workplace.ts";
@@ -30,6 +30,9 @@ export interface ServerOptions {
   readonly log?: string;
 }
 
+/** The flags that `deno task start` gives to V8. */
+const V8_FLAGS = /--v8-flags=\S+/.exec(readFileSync(join(ROOT, "deno.json"), "utf8"))?.slice(0, 1) ?? [];
+
 /** A started process. */
 export class Server {
   readonly kvPath: string;
@@ -50,6 +53,7 @@ export class Server {
       "run",
       "-q",
       "--cached-only",
+      ...V8_FLAGS,
       "-P=server",
       `--allow-write=${folder}`,
       join(ROOT, "main.ts"),
