@@ -16,9 +16,11 @@ import { pickup } from "./pickup.ts";
 import { runScenario, type ScenarioMaker } from "./scenario.ts";
 import { endServers } from "./server.ts";
 import { start } from "./start.ts";
+import { store } from "./store.ts";
 import { Workplace } from "./workplace.ts";
 
 const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
+  store,
   e2e,
   drain,
   pickup,
