@@ -24,6 +24,9 @@ const HEY = { connections: 64, requests: 64 * 150 };
 const RAW_TASKS = 40_000;
 
 const TASK = "app.tasks.add";
+/** As many as the `e2e` scenario has: with the default 16, most of what 64 connections submit has to wait. */
+const SLOTS = 100;
+
 const GET = { name: "GET /add/1/2", method: "GET", path: "/add/1/2" };
 const POST = {
   name: "POST /v1/tasks",
@@ -36,7 +39,8 @@ const POST = {
 export const http: ScenarioMaker = (workplace) => {
   const most = LOADS.at(-1)!.connections;
   return {
-    method: `main.ts as a process, log to a file, tasks that do not wait; a second process sends ` +
+    method:
+      `main.ts as a process with ${SLOTS} slots, log to a file, tasks that do not wait; a second process sends ` +
       LOADS.map(({ connections, requests }) => `${requests} requests over ${connections}`).join(", ") +
       " connections, each its next request after its answer; done: from the last answer until nothing waits or " +
       "runs; bare: a server that answers a constant, under the same load; hey: its requests/s beside our " +
@@ -88,7 +92,10 @@ async function bare(): Promise<Figures> {
 }
 
 async function sluice(folder: string): Promise<Figures> {
-  const server = new Server({ folder, settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info" } });
+  const server = new Server({
+    folder,
+    settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info", CHANNELS: `celery=${SLOTS}` },
+  });
   const connection = await server.connect();
   const port = await server.listening();
   let accepted = 0;
