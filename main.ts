@@ -21,7 +21,7 @@ try {
   await main(Deno.args, Deno.env.toObject());
 } catch (error) {
   report(error);
-  exit(1);
+  Deno.exit(1);
 }
 
 async function main(args: string[], env: Record<string, string>): Promise<void> {
@@ -38,6 +38,8 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     log.write("error", "unhandled rejection", { error: String(event.reason?.stack ?? event.reason) });
   });
 
+  /** When the program was told to stop. */
+  let stopping: number | null = null;
   const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
   const demo = { timeScale: settings.DEMO_TIME_SCALE, random: Math.random };
   const queue = createQueue({
@@ -74,20 +76,32 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
       ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
     }).fetch,
   );
+  const known = new Set(queue.definitions().map(({ channel }) => channel));
+  for (const channel of Object.keys(settings.CHANNELS).filter((name) => !known.has(name))) {
+    log.write("debug", "no definition uses this channel", { channel });
+  }
+  for (const channel of known) {
+    if (!(channel in settings.CHANNELS)) {
+      log.write("warn", "this process does not execute the channel", { channel });
+    }
+  }
   await queue.start();
   started.resolve(queue);
 
-  let stopping = false;
   async function stop(code: number): Promise<void> {
-    if (stopping) return exit(130);
-    stopping = true;
+    if (stopping !== null) {
+      // A terminal signals its whole group and `deno task` passes the signal on: two at once are one.
+      if (performance.now() - stopping > 1000) Deno.exit(130);
+      return;
+    }
+    stopping = performance.now();
     const served = server?.shutdown();
     await queue.stop(settings.SHUTDOWN_GRACE);
     // A client that keeps its answer waiting is not waited for.
     await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 1000))]);
     store.close();
     await log.flush();
-    exit(code);
+    Deno.exit(code);
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
 }
@@ -99,7 +113,7 @@ function readCommand(args: string[], env: Record<string, string>): { command: st
     options: { channels: { type: "string" } },
   });
   if (command !== "start" && command !== "worker") {
-    throw new TypeError(`Command must be 'start' or 'worker': got '${command}'`);
+    throw new SettingsError([`Command must be 'start' or 'worker': got '${command}'`]);
   }
   return {
     command,
@@ -113,20 +127,14 @@ function explain(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) {
     return "The port is in use by another program. Set PORT to a free one, or stop the other program.";
   }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return "HOST must be an address of this machine: it has no such one.";
+  }
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
     return `${error.message}. Use a PORT above 1023, or give Deno the permission that is named here.`;
   }
   if (error instanceof SettingsError || error instanceof Error && "code" in error) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-/** Under `--watch` the module's end is not the process's: Deno throws instead of ending, and the watcher goes on. */
-function exit(code: number): void {
-  try {
-    Deno.exit(code);
-  } catch {
-    // The watcher ends it.
-  }
 }
 
 /** For what happens before there is a log, and beside it. */

@@ -38,10 +38,19 @@ export function acceptArgs(
   const accepted = own.length < 20 && own.every(isShortScalar)
     ? { args: own as Json[], chunks: undefined }
     : throughJson(own, at, found);
-  const parsed = definition.args.safeParse(accepted.args);
-  const faults = parsed.success ? found : [...found, ...faultsOf(parsed.error, at)];
+  const faults = [...found, ...schemaFaults(definition, accepted.args, at)];
   if (faults.length > 0) throw new InvalidTaskError(faults);
   return accepted;
+}
+
+function schemaFaults(definition: AnyTaskDefinition, args: readonly Json[], at: string): Fault[] {
+  try {
+    const parsed = definition.args.safeParse(args);
+    return parsed.success ? [] : faultsOf(parsed.error, at);
+  } catch (error) {
+    // A refinement threw, or is asynchronous, which a submission cannot wait for.
+    return [{ pointer: at, detail: `cannot be checked by the definition: ${error}` }];
+  }
 }
 
 /** What needs neither be measured nor copied: a number takes at most 25 bytes of JSON, a character at most 6. */

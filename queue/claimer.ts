@@ -85,34 +85,39 @@ export class Claimer {
    */
   async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
     const { window, engine } = this;
-    const want = Math.min(taker.free, engine.store.limits.checks - 1);
-    if (window.empty) await window.fill(want, this.#claiming);
-    const chosen = this.#choose(want, worker);
+    const most = engine.store.limits.checks - 1;
+    const want = () => Math.min(taker.free, most);
+    if (window.empty) await window.fill(want(), this.#claiming);
+    const chosen = this.#choose(taker, worker);
     // Suspects that have to wait do not hide what stands behind them.
-    while (chosen.skipped && chosen.candidates.length < want && window.more) {
+    while (chosen.skipped && taker.free > 0 && chosen.candidates.length < most && window.more) {
       // What was chosen is claimed even when no more can be read.
-      const read = window.fill(want, this.#claiming, "behind").then(() => true, () => false);
+      const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
-      this.#choose(want, worker, chosen);
+      this.#choose(taker, worker, chosen);
     }
     const { candidates, strangers } = chosen;
     window.expire();
+    const done = candidates.length > 0 ? this.#commit(candidates, taker, worker) : null;
     await this.#park(strangers);
-    if (candidates.length > 0) return { done: this.#commit(candidates, taker, worker) };
+    if (done) return { done };
     if (this.#claiming.size === 0) this.#progressAt = engine.clock.monotonic();
     return strangers.length > 0 ? { done: Promise.resolve() } : null;
   }
 
-  /** Takes tasks from the window; what is not known here is to be parked, and of suspects one runs at a time. */
+  /**
+   * Takes tasks from the window, and a slot for each at once: a hand-off may take slots while a claim waits. What is
+   * not known here is to be parked, and of suspects one runs at a time.
+   */
   #choose(
-    want: number,
+    taker: Taker,
     worker: string,
     chosen: Chosen = { candidates: [], strangers: [], skipped: false },
   ): Chosen {
     const { engine, window } = this;
     const { candidates, strangers } = chosen;
     const startedAt = engine.clock.now();
-    while (candidates.length < want) {
+    while (taker.free > 0 && candidates.length < engine.store.limits.checks - 1) {
       const entry = window.take();
       if (!entry) break;
       const pointer = decode<Pointer>(entry.value);
@@ -129,6 +134,7 @@ export class Claimer {
         }
         engine.suspects.count++;
       }
+      taker.take(1);
       candidates.push({ entry, id: idOf(entry.key), definition, run });
     }
     return chosen;
@@ -147,7 +153,6 @@ export class Claimer {
 
   async #commit(candidates: readonly Candidate[], taker: Taker, worker: string): Promise<void> {
     const { engine } = this;
-    taker.take(candidates.length);
     for (const { id } of candidates) this.#claiming.add(id);
     let landed = false;
     try {

@@ -102,7 +102,7 @@ export class Promoter {
     const done = { checks: [], mutations: [del(reminder.key)] };
     const [entry] = await engine.store.getMany([keys.task(id)]);
     const record = entry && recordOf(entry);
-    if (!record || record.doneAt !== undefined || record.retries > 0) {
+    if (!record || record.doneAt !== undefined || record.startedAt !== undefined) {
       await engine.committer.commit(done);
       return true;
     }

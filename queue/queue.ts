@@ -10,7 +10,7 @@ import { Consumer } from "./consumer.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
-import { StoppedError, TaskFailedError } from "./errors.ts";
+import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import { oneLine } from "./failure.ts";
 import { idSource } from "./ids.ts";
@@ -26,7 +26,7 @@ import type { Run } from "./run.ts";
 import { type CodeSchedule, tickSchedule } from "./schedule.ts";
 import { keysOf } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
-import { submitAll } from "./submit.ts";
+import { faultsOfRequest, submitAll } from "./submit.ts";
 import { Sweeper } from "./sweeper.ts";
 import type {
   Channel,
@@ -93,6 +93,8 @@ export interface Queue {
     requests: readonly TaskRequest[],
     idempotency?: Idempotency,
   ): Promise<{ tasks: Task[]; replayed: boolean }>;
+  /** What `submitAll` would refuse of a request's name, channel and arguments; nothing is stored. @throws {TooLargeError} */
+  faults(request: Pick<TaskRequest, "name" | "args" | "channel">): Fault[];
   /** @throws {TaskNotFoundError} */
   get(id: string): Promise<Task>;
   /** Newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
@@ -251,6 +253,10 @@ class EngineQueue implements Queue {
     const pending = this.#ready();
     if (pending) await pending;
     return submitAll(this.#engine, requests, idempotency);
+  }
+
+  faults(request: Pick<TaskRequest, "name" | "args" | "channel">): Fault[] {
+    return faultsOfRequest(this.#engine, request);
   }
 
   get(id: string): Promise<Task> {

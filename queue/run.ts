@@ -30,7 +30,7 @@ import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } fro
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
-import { ended, EXPIRED, type Outcome, retried } from "./state.ts";
+import { ended, EXPIRED, type Outcome, retried, returned } from "./state.ts";
 import { decode, encode } from "./store/codec.ts";
 import type { Key } from "./store/port.ts";
 import { put, together, type Unit } from "./store/unit.ts";
@@ -158,7 +158,8 @@ export class Run implements Limited {
     this.#abort(new ShutdownError("The worker is stopping; the task runs again elsewhere"));
     if (!wasOpen) return;
     const { engine, record } = this;
-    const unit = requeueUnit(engine.keys, record, this.row.deliveries - 1, engine.clock.now(), false);
+    const next = returned(record, this.row);
+    const unit = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
     try {
       if (await this.#commit(unit) === null) return await this.#settle({ state: "REVOKED", error: REVOKED });
     } catch (error) {
@@ -190,8 +191,8 @@ export class Run implements Limited {
 
   /** Only a task that was never started expires. */
   #hasExpired(): boolean {
-    const { retries, expiresAt } = this.record;
-    return expiresAt !== undefined && retries === 0 && this.row.deliveries === 1 &&
+    const { startedAt, expiresAt } = this.record;
+    return expiresAt !== undefined && startedAt === undefined && this.row.deliveries === 1 &&
       expiresAt <= this.engine.clock.now();
   }
 

@@ -50,6 +50,11 @@ export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt:
   };
 }
 
+/** PENDING or RETRY, as before: a run was given back unfinished. It has started, so it expires no more. */
+export function returned(record: TaskRecord, run: RunOf): TaskRecord {
+  return { ...record, startedAt: run.startedAt, worker: run.worker };
+}
+
 /** How a task ends: with a result, or with the reason why there is none. */
 export type Outcome =
   | { readonly state: "SUCCESS"; readonly result: Json; readonly resultChunks?: number | undefined }

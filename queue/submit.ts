@@ -160,6 +160,21 @@ function toRecords(
   return records;
 }
 
+/** What a submission of this name, channel and arguments would be refused for. See `Queue.faults`. */
+export function faultsOfRequest(
+  engine: Engine,
+  request: Pick<TaskRequest, "name" | "args" | "channel">,
+): Fault[] {
+  try {
+    toRecord(engine, request, "", engine.clock.now(), undefined);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidTaskError) return [...error.faults];
+    if (error instanceof UnknownTaskError) return [{ pointer: error.pointer, detail: error.message }];
+    throw error;
+  }
+}
+
 /** Checks a request against its definition and the engine's limits, and fills in the defaults. */
 function toRecord(
   engine: Engine,
@@ -169,12 +184,15 @@ function toRecord(
   keyed: (Idempotency & { expiresAt: number }) | undefined,
 ): TaskRecord {
   const definition = engine.definitions.get(request.name);
-  if (!definition) {
-    throw new UnknownTaskError(request.name, nearest(request.name, engine.definitions.keys()), `${at}/name`);
-  }
   const faults = optionFaults(request, at);
-  const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
   if (request.channel !== undefined) faults.push(...channelFaults(engine, request.channel, at));
+  if (!definition) {
+    const suggestion = nearest(request.name, engine.definitions.keys());
+    const unknown = new UnknownTaskError(request.name, suggestion, `${at}/name`);
+    if (faults.length === 0) throw unknown;
+    throw new InvalidTaskError([{ pointer: unknown.pointer, detail: unknown.message }, ...faults]);
+  }
+  const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
   const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {

@@ -6,7 +6,7 @@
  */
 import type { z } from "@hono/zod-openapi";
 import type { Context, ErrorHandler, Hook, NotFoundHandler } from "./env.ts";
-import { InvalidTaskError, SluiceError, UnknownTaskError } from "../queue/mod.ts";
+import { type Fault, InvalidTaskError, type Queue, SluiceError, UnknownTaskError } from "../queue/mod.ts";
 import { HTTPException } from "hono/http-exception";
 import type { Problem } from "./contract.ts";
 import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
@@ -86,6 +86,37 @@ export const refuseInvalid: Hook = (result, c) => {
   const faults = zodFaults(PARTS[result.target] ?? "body", result.error);
   return problem(c, "invalid-request", sentence(faults), { faults });
 };
+
+/** Answers what a schema refused; of task requests together with what the engine finds in them: every fault at once. */
+export function refuseInvalidTasks(queue: Queue): Hook {
+  return async function refuseInvalidTasks(result, c) {
+    if (result.success) return;
+    if (result.target !== "json") return refuseInvalid(result, c);
+    const faults = zodFaults("body", result.error);
+    const known = new Set(faults.map(({ pointer }) => pointer));
+    const body = await c.req.json().catch(() => null);
+    const batch: unknown[] | null = Array.isArray(body?.tasks) ? body.tasks.slice(0, 250) : null;
+    const found = (batch ?? [body]).flatMap((request, i) =>
+      engineFaults("body", foundBy(queue, request), batch ? `/tasks/${i}` : "")
+    );
+    faults.push(...found.filter(({ pointer }) => !known.has(pointer)));
+    return problem(c, "invalid-request", sentence(faults), { faults });
+  };
+}
+
+function foundBy(queue: Queue, request: unknown): Fault[] {
+  if (typeof request !== "object" || request === null) return [];
+  const { name, args, channel } = request as Record<string, unknown>;
+  if (typeof name !== "string" || name.length > 200) return [];
+  const faults = queue.faults({
+    name,
+    args: Array.isArray(args) ? args : [],
+    ...typeof channel === "string" && { channel },
+  });
+  return args === undefined || Array.isArray(args)
+    ? faults
+    : faults.filter((f) => !f.pointer.startsWith("/args"));
+}
 
 const PARTS: Readonly<Record<string, RequestPart>> = { param: "path", query: "query", header: "header" };
 

@@ -24,7 +24,6 @@ function setting<Value>(
 }
 
 const CHANNEL = /^([\w.-]{1,100})=(\d{1,4})$/;
-const KV_ADDRESS = /^https?:\/\/[^\s/]+/;
 
 const text = z.string();
 
@@ -69,10 +68,10 @@ export const SETTINGS = {
     text.regex(/^[\w.-]{1,100}$/),
   ),
   KV_PATH: setting(
-    "Where tasks are kept: a file, ':memory:', or the http(s) address of a KV server.",
+    "Where tasks are kept: a file, or ':memory:'.",
     "./data/sluice.kv",
-    "a path, ':memory:' or an address like https://kv.example",
-    text.refine((path) => !/^https?:/.test(path) || KV_ADDRESS.test(path)),
+    "a path or ':memory:' (KV servers come with a later version)",
+    text.refine((path) => !/^https?:/.test(path)),
   ),
   CHANNELS: setting(
     "Channels that this process executes, and how many tasks of each at once; 'none' serves HTTP only.",

@@ -12,7 +12,7 @@ import { entityTag, matches } from "./etag.ts";
 import { idempotency } from "./idempotency.ts";
 import { header, json, PROBLEM } from "./openapi.ts";
 import { preferredWait } from "./prefer.ts";
-import { refuseInvalid } from "./problems.ts";
+import { refuseInvalidTasks } from "./problems.ts";
 import { taskRequest, wireTask } from "./wire.ts";
 
 /** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
@@ -86,7 +86,7 @@ const revoke = createRoute({
 
 /** The routes of tasks. */
 export function taskRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
+  return new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) })
     .openapi(submit, async (c) => {
       const body = c.req.valid("json");
       const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));

@@ -185,3 +185,23 @@ Deno.test("GET /v1/tasks names each wrong query parameter", async () => {
   const cursor = await problem(await t.get("/v1/tasks?cursor=abc"), 422, "invalid-task");
   assert.deepEqual(places(cursor), ["query /cursor"]);
 });
+
+Deno.test("every fault of a request is told at once, whoever finds it", async () => {
+  await using t = await openApp({ start: false });
+  const bad = { name: "app.tasks.add", args: ["a", 1.5], priority: 11, delay: -1, channel: "celry" };
+  const answer = await problem(await t.post("/v1/tasks", JSON.stringify(bad)), 422, "invalid-request");
+  const expected = ["body /args/0", "body /args/1", "body /channel", "body /delay", "body /priority"];
+  assert.deepEqual(places(answer).sort(), expected);
+  const stranger = { name: "app.tasks.ad", args: [1], priority: 11, channel: "zzz" };
+  const batch = await problem(
+    await t.post("/v1/tasks/batch", JSON.stringify({ tasks: [ADD, stranger] })),
+    422,
+    "invalid-request",
+  );
+  assert.deepEqual(places(batch).sort(), [
+    "body /tasks/1/channel",
+    "body /tasks/1/name",
+    "body /tasks/1/priority",
+  ]);
+  await nothingStored(t.queue);
+});

@@ -191,3 +191,35 @@ Deno.test("no hand-off is begun after stop() was called; those in flight are giv
   assert.deepEqual(await stored(inner), { ready: 1, task: 1 });
   await q.close();
 });
+
+Deno.test("a hand-off takes no slot that a claim, still looking, is about to take", async () => {
+  const store = memoryStore({ incarnation: "one" });
+  const before = await openQueue({
+    definitions: [heldTask("gone").definition, heldTask("held").definition],
+    store,
+    start: false,
+  });
+  await before.queue.submitAll([{ name: "gone", args: [], priority: 9 }, { name: "held", args: [] }]);
+  await before.close();
+  const held = heldTask("held");
+  await using q = await openQueue({
+    definitions: [held.definition],
+    store,
+    channels: { default: 1 },
+    start: false,
+  });
+  const started = q.queue.start();
+  for (let n = 0; n < 20; n++) {
+    await q.queue.submit(held.definition, [n]);
+    assert(held.runs.length <= 1, `${held.runs.length} handlers in one slot`);
+  }
+  await started;
+  await q.clock.settle();
+  assert.equal(held.runs.length, 1);
+  while (held.runs.length < 21) {
+    held.runs.at(-1)!.finish();
+    await q.clock.advance(100);
+  }
+  held.runs.at(-1)!.finish();
+  await q.clock.settle();
+});

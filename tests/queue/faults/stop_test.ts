@@ -146,3 +146,25 @@ Deno.test("stop() before start(), and during it, leaves nothing", async () => {
   await starting.clock.advance(LOST_AFTER);
   assert.deepEqual(await countRows(processes.store), { meta: 1 });
 });
+
+Deno.test("a task that was given back has started: it expires no more", async () => {
+  const processes = new Processes();
+  await using _ = processes;
+  const held = heldTask("held");
+  const q = await processes.start({ definitions: [held.definition] });
+  const { id } = await q.queue.submit(held.definition, [], { expires: 1 });
+  await q.clock.settle();
+  const stopped = q.queue.stop(0);
+  await q.clock.advance(100);
+  await stopped;
+  const next = await processes.start({ definitions: [held.definition], channels: {} });
+  await next.clock.advance(10_000);
+  assert.equal((await next.queue.get(id)).state, "PENDING");
+  await next.close();
+  const last = await processes.start({ definitions: [held.definition] });
+  await last.clock.advance(10_000);
+  assert.equal(held.runs.length, 2);
+  held.runs[1]!.finish("done");
+  await last.clock.settle();
+  assert.equal((await last.queue.get(id)).state, "SUCCESS");
+});
