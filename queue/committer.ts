@@ -1,7 +1,7 @@
 /**
  * Group commit. Every write of the engine is a unit; units that wait while all lanes are busy are merged, in order,
  * up to the store's limits. At rest a unit travels at once and alone; under load the batches grow by themselves.
- * One commit costs 0.2-0.5 ms of disk whatever it holds, a mutation 6-12 µs (docs/performance.md).
+ * One commit costs about half a millisecond of disk whatever it holds, a mutation 10 µs (docs/performance.md).
  *
  * Two units conflict if one mutates a key that the other checks or mutates, or if they expect a key at different
  * versionstamps: the later one waits for the earlier one's own outcome. All others may share a commit or overtake.

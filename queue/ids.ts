@@ -1,6 +1,6 @@
 /**
- * Task ids: UUIDv7 (RFC 9562 §5.7), so that ids sort by time. Keys in time order matter: a store takes 100 thousand
- * rows a second in order and 16 thousand in random order (docs/performance.md).
+ * Task ids: UUIDv7 (RFC 9562 §5.7), so that ids sort by time. Keys in time order matter: a store takes 154 thousand
+ * rows a second in order and 26 thousand in random order (docs/performance.md).
  *
  * @module
  */

@@ -74,7 +74,7 @@ export async function readRecords(engine: Engine, ids: readonly string[]): Promi
 }
 
 /**
- * Ids claimed together were mostly submitted together, so one list finds them all, at a fifth of the cost of reads by
+ * Ids claimed together were mostly submitted together, so one list finds them all, at less than half the cost of reads by
  * ten (docs/performance.md). `null` when they are too far apart.
  */
 async function readNeighbours(engine: Engine, ids: readonly string[]): Promise<(TaskRecord | null)[] | null> {

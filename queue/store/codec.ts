@@ -1,7 +1,7 @@
 /**
  * The engine's own rows are JSON in UTF-8: a string value would take two bytes a character as soon as one of them is
  * not Latin-1, and the size of bytes is known before they are sent. Speed is the same as V8's serialization of
- * objects (100-140 thousand rows a second either way, docs/performance.md).
+ * objects (106-154 thousand rows a second, docs/performance.md).
  *
  * @module
  */
