@@ -5,10 +5,11 @@
  */
 import { sleep } from "./clock.ts";
 import type { TaskCommit, TaskContext, TaskLog } from "./define.ts";
+import type { Engine } from "./engine.ts";
 import { RetryError } from "./errors.ts";
 import type { LogLevel } from "./events.ts";
+import type { TaskRecord } from "./record.ts";
 import { parseRetryAfter } from "./retry.ts";
-import type { Run } from "./run.ts";
 import type { Check, Key, Mutation } from "./store/port.ts";
 import { del, putRaw } from "./store/unit.ts";
 import type { Json } from "./task.ts";
@@ -16,11 +17,19 @@ import type { Json } from "./task.ts";
 /** Mutations and checks that `ctx.commit` takes. */
 const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;
 
+/** What a context needs of its run. */
+export interface RunOfContext {
+  readonly engine: Engine;
+  readonly record: TaskRecord;
+  readonly signal: AbortSignal;
+  report(report: Json): void;
+}
+
 /** The context of one run; its parts are made when they are used. */
 export class RunContext implements TaskContext {
   #commit: RunCommit | null = null;
 
-  constructor(readonly run: Run) {}
+  constructor(readonly run: RunOfContext) {}
 
   get id(): string {
     return this.run.record.id;

@@ -5,12 +5,11 @@
  */
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
-import type { Consumer } from "./consumer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { OnEvent } from "./events.ts";
 import type { RecordCache } from "./record_cache.ts";
-import type { TaskRecord } from "./record.ts";
+import type { RunRow, TaskRecord } from "./record.ts";
 import type { Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
 
@@ -20,6 +19,14 @@ export interface EngineSettings {
   readonly resultTtl: number;
   readonly idempotencyTtl: number;
   readonly workerLostAfter: number;
+}
+
+/** A channel's slots, as those see them who have a task for one; `Consumer` says more. */
+export interface Slots {
+  readonly free: number;
+  reserve(): RunRow | null;
+  beginReserved(run: RunRow, record: TaskRecord): void;
+  withdraw(): void;
 }
 
 /** See the module's text. */
@@ -42,7 +49,7 @@ export interface Engine {
   /** Tells whoever executes a channel that a task became ready; see `ReadyWindow.arrived` for the priority. */
   wake(channel: string, priority?: number): void;
   /** Who executes a channel in this process. */
-  consumer(channel: string): Consumer | undefined;
+  consumer(channel: string): Slots | undefined;
   /** Tells the promoter that something is due at this time. */
   dueAt(time: number): void;
   /** Tells those who wait for a task that it has ended. */

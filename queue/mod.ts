@@ -17,7 +17,8 @@ export {
 } from "./define.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
 export type { DefinitionView } from "./inspect.ts";
-export { createQueue, type Queue, type QueueOptions } from "./queue.ts";
+export type { Queue, QueueOptions } from "./api.ts";
+export { createQueue } from "./queue.ts";
 export type { TaskFilter } from "./read.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { CodeSchedule } from "./schedule.ts";

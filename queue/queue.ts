@@ -4,14 +4,14 @@
  * @module
  */
 import type { z } from "zod";
-import { type Clock, type Random, sleep, systemClock } from "./clock.ts";
+import type { Queue, QueueOptions } from "./api.ts";
+import { sleep, systemClock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { Consumer } from "./consumer.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
 import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
-import type { OnEvent } from "./events.ts";
 import { oneLine } from "./failure.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
@@ -25,7 +25,6 @@ import { obeyRevokes, revoke } from "./revoke.ts";
 import type { Run } from "./run.ts";
 import { type CodeSchedule, tickSchedule } from "./schedule.ts";
 import { keysOf } from "./store/keys.ts";
-import type { Store } from "./store/port.ts";
 import { faultsOfRequest, submitAll } from "./submit.ts";
 import { Sweeper } from "./sweeper.ts";
 import type {
@@ -40,83 +39,6 @@ import type {
 } from "./task.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
-
-/** What a queue is made of. */
-export interface QueueOptions {
-  readonly store: Store;
-  readonly definitions: readonly AnyTaskDefinition[];
-  /** Slots per channel that this process executes; `{}` executes nothing. @default {4 for each channel of the definitions} */
-  readonly channels?: Readonly<Record<string, number>>;
-  readonly schedules?: readonly CodeSchedule[];
-  /** First part of every key. @default {"sluice"} */
-  readonly namespace?: string;
-  /** Seconds that a final task is kept. @default {86400} */
-  readonly resultTtl?: number;
-  /** Seconds that an idempotency key is kept. @default {3600} */
-  readonly idempotencyTtl?: number;
-  /** Seconds without a heartbeat after which a worker is lost. @default {15} */
-  readonly workerLostAfter?: number;
-  /** Shown in the list of workers. */
-  readonly host?: string;
-  readonly pid?: number;
-  readonly onEvent?: OnEvent;
-  /** Called once when the store can serve no more; the program should end. */
-  readonly onBroken?: (error: Error) => void;
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
-
-/** A queue over a store. Made by {@link createQueue}. */
-export interface Queue {
-  /** Starts to execute, to promote and to sweep. Resolves when the process is registered. */
-  start(): Promise<void>;
-  /**
-   * Stops claiming, waits for running handlers, gives unfinished runs back uncounted and leaves the store, which it
-   * does not close. Idempotent.
-   *
-   * @param grace seconds to wait. @default {30}
-   */
-  stop(grace?: number): Promise<void>;
-  /** Submits one task by its definition; resolves when it is durable (invariant 1). */
-  submit<Schema extends ArgsSchema, Result>(
-    definition: TaskDefinition<Schema, Result>,
-    args: z.input<Schema>,
-    options?: SubmitOptions,
-  ): Promise<Task<Awaited<Result>>>;
-  /**
-   * Submits up to 250 tasks by name in one commit: all or none.
-   *
-   * @throws {UnknownTaskError} / {InvalidTaskError}: their pointers start with `/<index>` when there are several requests
-   * @throws {TooLargeError} / {OverloadedError} / {IdempotencyConflictError}
-   */
-  submitAll(
-    requests: readonly TaskRequest[],
-    idempotency?: Idempotency,
-  ): Promise<{ tasks: Task[]; replayed: boolean }>;
-  /** What `submitAll` would refuse of a request's name, channel and arguments; nothing is stored. @throws {TooLargeError} */
-  faults(request: Pick<TaskRequest, "name" | "args" | "channel">): Fault[];
-  /** @throws {TaskNotFoundError} */
-  get(id: string): Promise<Task>;
-  /** Newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
-  list(filter?: TaskFilter): Promise<{ tasks: Task[]; cursor: string | null }>;
-  /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
-  wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
-  /** Awaits the task's return value. @throws {TaskFailedError} when it ends otherwise */
-  result<Result>(task: Task<Result>, options?: { signal?: AbortSignal }): Promise<Result>;
-  /**
-   * Ends a waiting task as REVOKED, or has a running one aborted.
-   *
-   * @returns the task; not final yet when another process is aborting its run
-   * @throws {TaskNotFoundError} / {TaskFinalError}
-   */
-  revoke(id: string): Promise<Task>;
-  definitions(): readonly DefinitionView[];
-  channels(): Promise<Channel[]>;
-  workers(): Promise<Worker[]>;
-  health(): Promise<Health>;
-  /** Submits what schedules owe by now; any number of processes may call it (invariant 7). */
-  tick(): Promise<void>;
-}
 
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.

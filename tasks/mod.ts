@@ -3,16 +3,10 @@
  *
  * @module
  */
-import type { AnyTaskDefinition, CodeSchedule, Random } from "../queue/mod.ts";
-import { s0Schedules, s0Tasks } from "./s0.ts";
+import type { AnyTaskDefinition, CodeSchedule } from "../queue/mod.ts";
+import { type DemoOptions, s0Schedules, s0Tasks } from "./s0.ts";
 
-/** How the demonstration tasks behave. */
-export interface DemoOptions {
-  /** Factor on every duration; 0 does not wait. */
-  readonly timeScale: number;
-  /** Decides which runs fail. */
-  readonly random: Random;
-}
+export type { DemoOptions };
 
 /**
  * All demonstration tasks, for `createQueue`.

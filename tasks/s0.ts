@@ -4,8 +4,15 @@
  * @module
  */
 import { z } from "zod";
-import { type AnyTaskDefinition, type CodeSchedule, defineTask } from "../queue/mod.ts";
-import type { DemoOptions } from "./mod.ts";
+import { type AnyTaskDefinition, type CodeSchedule, defineTask, type Random } from "../queue/mod.ts";
+
+/** How the demonstration tasks behave. */
+export interface DemoOptions {
+  /** Factor on every duration; 0 does not wait. */
+  readonly timeScale: number;
+  /** Decides which runs fail. */
+  readonly random: Random;
+}
 
 const none = z.tuple([]);
 
