@@ -76,14 +76,9 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
       ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
     }).fetch,
   );
-  const known = new Set(queue.definitions().map(({ channel }) => channel));
-  for (const channel of Object.keys(settings.CHANNELS).filter((name) => !known.has(name))) {
-    log.write("debug", "no definition uses this channel", { channel });
-  }
-  for (const channel of known) {
-    if (!(channel in settings.CHANNELS)) {
-      log.write("warn", "this process does not execute the channel", { channel });
-    }
+  for (const channel of new Set(queue.definitions().map((definition) => definition.channel))) {
+    if (channel in settings.CHANNELS || Object.keys(settings.CHANNELS).length === 0) continue;
+    log.write("warn", "this process does not execute the channel", { channel });
   }
   await queue.start();
   started.resolve(queue);

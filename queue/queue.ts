@@ -43,7 +43,7 @@ import { Wakeups } from "./wakeups.ts";
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
  *
- * @throws {TypeError} when a definition has impossible defaults, two have one name, or a schedule's task is not among the definitions
+ * @throws {TypeError} when slots or times are no positive numbers, a definition has impossible defaults, two have one name, or a schedule's task is not among the definitions
  *
  * @example
  * ```ts
@@ -87,6 +87,7 @@ class EngineQueue implements Queue {
       }
     }
     const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
+    checkNumbers(options, slots);
     const onBroken = (error: Error) => {
       if (this.#broken) return;
       this.#broken = error;
@@ -304,4 +305,19 @@ const DEFAULT_SLOTS = 4;
 
 function defaultChannels(definitions: readonly AnyTaskDefinition[]): Record<string, number> {
   return Object.fromEntries(definitions.map(({ channel = DEFAULT_CHANNEL }) => [channel, DEFAULT_SLOTS]));
+}
+
+/** Refuses slots and times that nothing could work with. */
+function checkNumbers(options: QueueOptions, slots: ReadonlyMap<string, number>): void {
+  for (const [channel, n] of slots) {
+    if (Number.isInteger(n) && n > 0) continue;
+    throw new TypeError(
+      `Cannot execute channel '${channel}' as its slots must be an integer above 0: got ${n}`,
+    );
+  }
+  for (const option of ["resultTtl", "idempotencyTtl", "workerLostAfter"] as const) {
+    const seconds = options[option];
+    if (seconds === undefined || seconds > 0 && Number.isFinite(seconds)) continue;
+    throw new TypeError(`Cannot make a queue as '${option}' must be seconds above 0: got ${seconds}`);
+  }
 }

@@ -147,3 +147,13 @@ Deno.test("a definition whose defaults no request could have is refused when the
     );
   }
 });
+
+Deno.test("slots and times that nothing could work with are refused when the queue is made", () => {
+  for (
+    const options of [{ channels: { c: 0 } }, { channels: { c: NaN } }, { resultTtl: -1 }, {
+      workerLostAfter: NaN,
+    }]
+  ) {
+    assert.throws(() => createQueue({ store: memoryStore(), definitions: [], ...options }), TypeError);
+  }
+});
