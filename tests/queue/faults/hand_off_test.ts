@@ -192,34 +192,28 @@ Deno.test("no hand-off is begun after stop() was called; those in flight are giv
   await q.close();
 });
 
-Deno.test("a hand-off takes no slot that a claim, still looking, is about to take", async () => {
+Deno.test("a hand-off takes no slot of a task that a claim has chosen and is still parking others for", async () => {
   const store = memoryStore({ incarnation: "one" });
-  const before = await openQueue({
-    definitions: [heldTask("gone").definition, heldTask("held").definition],
-    store,
-    start: false,
-  });
+  const [gone, held] = [heldTask("gone"), heldTask("held")];
+  const before = await openQueue({ definitions: [gone.definition, held.definition], store, start: false });
   await before.queue.submitAll([{ name: "gone", args: [], priority: 9 }, { name: "held", args: [] }]);
   await before.close();
-  const held = heldTask("held");
-  await using q = await openQueue({
-    definitions: [held.definition],
-    store,
-    channels: { default: 1 },
-    start: false,
-  });
-  const started = q.queue.start();
-  for (let n = 0; n < 20; n++) {
-    await q.queue.submit(held.definition, [n]);
-    assert(held.runs.length <= 1, `${held.runs.length} handlers in one slot`);
+
+  const slow = faultyStore(store);
+  const parking = slow.onCommit("held", sets("blocked"));
+  const clock = new FakeClock();
+  const options = { definitions: [held.definition], channels: { default: 1 }, clock, faults: true };
+  await using q = await openQueue({ ...options, store: slow });
+  await clock.settle();
+  const submitted = [1, 2, 3].map((n) => q.queue.submit(held.definition, [n]));
+  await clock.settle();
+  assert(held.runs.length <= 1, `${held.runs.length} handlers in one slot`);
+  await parking.land();
+  for (let n = 0; n < 4; n++) {
+    await clock.advance(11_000);
+    assert.equal(held.runs.length, n + 1);
+    held.runs[n]!.finish();
   }
-  await started;
-  await q.clock.settle();
-  assert.equal(held.runs.length, 1);
-  while (held.runs.length < 21) {
-    held.runs.at(-1)!.finish();
-    await q.clock.advance(100);
-  }
-  held.runs.at(-1)!.finish();
-  await q.clock.settle();
+  await Promise.all(submitted);
+  await clock.settle();
 });
