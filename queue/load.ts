@@ -6,7 +6,7 @@
 import { RefusedCommitError } from "./errors.ts";
 import { keyId } from "./store/key_id.ts";
 import type { StoreLimits } from "./store/port.ts";
-import { valueSize } from "./store/size.ts";
+import { mutationSizeWith } from "./store/size.ts";
 import type { Unit } from "./store/unit.ts";
 
 /** What a lane's own check and mutation take of a commit. */
@@ -42,11 +42,8 @@ export function weigh(unit: Unit, limits: StoreLimits): Load {
     }
     for (const mutation of unit.mutations) {
       const id = keyId(mutation.key);
-      bytes += id.length;
-      if (mutation.type === "set") {
-        bytes += id.length + valueSize(mutation.value);
-        keyBytes += id.length;
-      }
+      bytes += mutationSizeWith(mutation, id.length);
+      if (mutation.type === "set") keyBytes += id.length;
       mutationIds.push(id);
     }
   } catch (cause) {

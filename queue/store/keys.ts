@@ -40,9 +40,6 @@ export function keysOf(ns: string) {
 
     ready: (channel: string, priority: number, id: string): Key => [ns, "ready", channel, 9 - priority, id],
     readyOf: (channel: string): KeyRange => ({ prefix: [ns, "ready", channel] }),
-    readyAt: (channel: string, priority: number): KeyRange => ({
-      prefix: [ns, "ready", channel, 9 - priority],
-    }),
 
     delayed: (dueAt: number, id: string): Key => [ns, "delayed", dueAt, id],
     delayedAll: (): KeyRange => ({ prefix: [ns, "delayed"] }),

@@ -38,7 +38,11 @@ export function valueSize(value: unknown): number {
 
 /** The bytes that a mutation adds to its commit (limit `bytes`). */
 export function mutationSize(mutation: Mutation): number {
-  const key = keySize(mutation.key);
+  return mutationSizeWith(mutation, keySize(mutation.key));
+}
+
+/** The same where the size of the key is known already: finding it out is the dearest part. */
+export function mutationSizeWith(mutation: Mutation, key: number): number {
   return mutation.type === "set" ? 2 * key + valueSize(mutation.value) : key;
 }
 
