@@ -38,7 +38,7 @@ const sources: Source[] = ["main.ts", "cron.ts", ...["queue", "routes", "tasks"]
 const rules: readonly { of: RegExp; may: RegExp; because: string }[] = [
   {
     of: /^queue\//,
-    may: /^(queue\/|zod$|node:)/,
+    may: /^(queue\/|zod$|croner$|node:)/,
     because: "the engine knows nothing of HTTP, tasks or the environment",
   },
   {
