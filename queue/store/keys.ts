@@ -40,6 +40,7 @@ export function keysOf(ns: string) {
 
     ready: (channel: string, priority: number, id: string): Key => [ns, "ready", channel, 9 - priority, id],
     readyOf: (channel: string): KeyRange => ({ prefix: [ns, "ready", channel] }),
+    readyAll: (): KeyRange => ({ prefix: [ns, "ready"] }),
 
     delayed: (dueAt: number, id: string): Key => [ns, "delayed", dueAt, id],
     delayedAll: (): KeyRange => ({ prefix: [ns, "delayed"] }),

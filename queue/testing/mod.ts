@@ -1,0 +1,134 @@
+/**
+ * For the tests of programs that use Sluice: a queue in memory whose clock the test moves. Handlers, retries, delays,
+ * schedules and workflows run as they do in production, and a day takes milliseconds.
+ *
+ * @module
+ */
+import type { z } from "zod";
+import type { Queue, QueueOptions } from "../api.ts";
+import type { ArgsSchema, TaskDefinition } from "../define.ts";
+import { createQueue } from "../queue.ts";
+import { keysOf } from "../store/keys.ts";
+import { memoryStore } from "../store/memory_store.ts";
+import type { SubmitOptions, Task } from "../task.ts";
+import { FakeClock, START } from "./fake_clock.ts";
+import { nextMoment } from "./next_moment.ts";
+
+/** What the test decides; the rest is `createQueue`'s. */
+export interface TestQueueOptions extends Omit<QueueOptions, "store" | "clock"> {
+  /** What time it is at first. @default {2026-01-05T09:00:00Z, a Monday} */
+  readonly now?: Date;
+}
+
+/** A queue whose clock stands still until the test moves it. */
+export interface TestQueue extends AsyncDisposable {
+  readonly queue: Queue;
+  /** What time it is for the queue and its handlers, milliseconds since 1970. */
+  readonly now: number;
+  /** Lets everything happen that needs no time to pass. */
+  settle(): Promise<void>;
+  /** Moves the clock so many seconds; whatever becomes due meanwhile happens at its own moment. */
+  advance(seconds: number): Promise<void>;
+  /**
+   * Submits a task and moves the clock until it has ended, retries included.
+   *
+   * @returns the handler's return value
+   * @throws {TaskFailedError} when the task ends otherwise
+   */
+  run<Schema extends ArgsSchema, Result>(
+    definition: TaskDefinition<Schema, Result>,
+    args: z.input<Schema>,
+    options?: SubmitOptions,
+  ): Promise<Awaited<Result>>;
+  /**
+   * Moves the clock until a task has ended.
+   *
+   * @param seconds how far the clock moves at most. @default {one day}
+   * @throws {Error} when it has not ended by then
+   */
+  ended(task: { readonly id: string }, seconds?: number): Promise<Task>;
+}
+
+/** Milliseconds that pass in one step while something runs. */
+const STEP = 1000;
+
+/**
+ * Opens a queue for a test. `random` is 0.5 unless the test says otherwise, so that jitter is always the same.
+ *
+ * @example
+ * ```ts
+ * import { defineTask } from "@sluice/sluice";
+ * import { testQueue } from "@sluice/sluice/testing";
+ * import { z } from "zod";
+ *
+ * const fetchPage = defineTask(
+ *   { name: "fetch", args: z.tuple([]), maxRetries: 3, retry: { delay: 60, factor: 1 } },
+ *   (context) => {
+ *     if (context.retries < 2) throw new Error("no network");
+ *     return "page";
+ *   },
+ * );
+ *
+ * await using t = await testQueue({ definitions: [fetchPage] });
+ * const before = t.now;
+ * const page = await t.run(fetchPage, []);
+ * console.assert(page === "page" && t.now - before >= 120_000);
+ * ```
+ */
+export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
+  const { now = new Date(START), ...rest } = options;
+  const clock = new FakeClock(now.getTime());
+  const store = memoryStore({ incarnation: "test" });
+  const queue = createQueue({ random: () => 0.5, ...rest, store, clock });
+  const keys = keysOf(rest.namespace ?? "sluice");
+  const started = queue.start();
+  await clock.settle();
+  await started;
+
+  /** Moves the clock to the next moment at which something can happen, or to `end`. */
+  async function step(end: number): Promise<void> {
+    await clock.settle();
+    const left = end - clock.monotonic();
+    const next = await nextMoment(store, keys);
+    if (next === "now") await clock.advance(Math.min(left, STEP));
+    else await clock.skip(Math.min(left, Math.max(1, next - clock.now())));
+  }
+
+  const t: TestQueue = {
+    queue,
+    get now() {
+      return clock.now();
+    },
+    settle: () => clock.settle(),
+    async advance(seconds) {
+      const end = clock.monotonic() + seconds * 1000;
+      while (clock.monotonic() < end) await step(end);
+    },
+    async run<Schema extends ArgsSchema, Result>(
+      definition: TaskDefinition<Schema, Result>,
+      args: z.input<Schema>,
+      submitOptions?: SubmitOptions,
+    ): Promise<Awaited<Result>> {
+      const task = await queue.submit(definition, args, submitOptions);
+      await t.ended(task);
+      return queue.result<Awaited<Result>>(task);
+    },
+    async ended({ id }, seconds = 86_400) {
+      const end = clock.monotonic() + seconds * 1000;
+      for (;;) {
+        await clock.settle();
+        const task = await queue.get(id);
+        if (task.doneAt !== null) return task;
+        if (clock.monotonic() >= end) throw new Error(`Task ${id} is still ${task.state} after ${seconds} s`);
+        await step(end);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      const stopped = queue.stop(0);
+      await clock.settle();
+      await stopped;
+      store.close();
+    },
+  };
+  return t;
+}

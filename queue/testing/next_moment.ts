@@ -1,0 +1,17 @@
+/**
+ * When something can happen next in a queue whose clock stands still.
+ *
+ * @module
+ */
+import type { Keys } from "../store/keys.ts";
+import type { KeyRange, Store } from "../store/port.ts";
+
+/** `"now"` while tasks run, wait for a slot or for a limit; else the wall-clock time of what is due first. */
+export async function nextMoment(store: Store, keys: Keys): Promise<number | "now"> {
+  const first = async (range: KeyRange) => (await store.list(range, { limit: 1 }))[0]?.key;
+  if (await first(keys.runs()) || await first(keys.readyAll()) || await first(keys.blockedAll())) {
+    return "now";
+  }
+  const due = await Promise.all([keys.delayedAll(), keys.laterAll()].map(first));
+  return Math.min(...due.map((key) => key === undefined ? Infinity : Number(key.at(-2))));
+}
