@@ -83,7 +83,7 @@ for (const [name, values] of Object.entries(WRONG)) {
       assert.deepEqual(more, [], value);
       assert.ok(fault?.startsWith(`${name} must be `), `${name}=${value}: ${fault}`);
       if (name === "API_TOKEN") assert.ok(!fault!.includes(value), "a secret leaked");
-      else assert.ok(fault!.endsWith(`: got '${value}'`), fault);
+      else assert.ok(fault!.endsWith(`: got '${value}'`), fault!);
     }
   });
 }

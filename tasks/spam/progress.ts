@@ -1,0 +1,28 @@
+/**
+ * A progress bar, for people only.
+ *
+ * @module
+ */
+
+/** Where the bar is drawn: `Deno.stderr`. */
+export interface Terminal {
+  isTerminal(): boolean;
+  writeSync(bytes: Uint8Array): number;
+}
+
+const WIDTH = 40;
+
+/**
+ * Draws a bar that is redrawn in place, and wiped when all is done. Draws nothing where the output is no terminal.
+ *
+ * @returns to be told the share that is done, 0 to 1
+ */
+export function progressBar(terminal: Terminal, title: string): (done: number) => void {
+  if (!terminal.isTerminal()) return () => {};
+  const encoder = new TextEncoder();
+  return (done) => {
+    const filled = Math.floor(done * WIDTH);
+    const bar = `${title} [${"#".repeat(filled)}${".".repeat(WIDTH - filled)}] ${Math.floor(done * 100)} %`;
+    terminal.writeSync(encoder.encode(`\r${done < 1 ? bar : `${" ".repeat(bar.length)}\r`}`));
+  };
+}
