@@ -9,6 +9,7 @@ import type { Engine } from "./engine.ts";
 import { RetryError } from "./errors.ts";
 import type { LogLevel } from "./events.ts";
 import type { TaskRecord } from "./record.ts";
+import type { Lock, LockOptions, RunLocks } from "./limits/locks.ts";
 import { parseRetryAfter } from "./retry.ts";
 import type { Check, Key, Mutation } from "./store/port.ts";
 import { del, putRaw } from "./store/unit.ts";
@@ -22,6 +23,7 @@ export interface RunOfContext {
   readonly engine: Engine;
   readonly record: TaskRecord;
   readonly signal: AbortSignal;
+  readonly locks: RunLocks;
   report(report: Json): void;
 }
 
@@ -67,6 +69,10 @@ export class RunContext implements TaskContext {
 
   progress(report: Json): void {
     this.run.report(report);
+  }
+
+  lock(name: string, options: LockOptions): Promise<Lock> {
+    return this.run.locks.take(name, options);
   }
 
   sleep(seconds: number): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import type { z } from "zod";
 import type { RetryError } from "./errors.ts";
+import type { Lock, LockOptions } from "./limits/locks.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Json } from "./task.ts";
 
@@ -49,6 +50,27 @@ export interface TaskContext {
   readonly commit: TaskCommit;
   /** Reports how far the run is; readers see the latest report, at most four are stored a second. */
   progress(report: Json): void;
+  /**
+   * Takes a lock that one run holds at a time, whichever process it is in. It is released when the run ends, at the
+   * latest; and when this process dies, at the end of its time to live. It does not renew itself: a run that may take
+   * longer calls `renew`. No run has the same lock twice.
+   *
+   * @param name 1 to 200 characters
+   * @throws {LockTimeoutError} when another run holds it for longer than `wait`
+   * @throws {RangeError} when `ttl` is not above 0
+   *
+   * @example
+   * ```ts
+   * import { defineTask } from "@sluice/sluice";
+   * import { z } from "zod";
+   *
+   * const book = defineTask({ name: "book", args: z.tuple([z.string()]) }, async (ctx, account) => {
+   *   await using lock = await ctx.lock(`account ${account}`, { ttl: 30, wait: 10 });
+   *   return `booked under ${lock.token}`;
+   * });
+   * ```
+   */
+  lock(name: string, options: LockOptions): Promise<Lock>;
   /** Resolves after so many seconds; rejects with the signal's reason when it aborts. */
   sleep(seconds: number): Promise<void>;
   /**

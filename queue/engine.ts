@@ -7,6 +7,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
+import type { LockWaits } from "./limits/locks.ts";
 import type { OnEvent } from "./events.ts";
 import type { RecordCache } from "./record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
@@ -42,6 +43,7 @@ export interface Engine {
   readonly committer: Committer;
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
+  readonly locks: LockWaits;
   /** Suspects that run in this process: at most one at a time. */
   readonly suspects: { count: number };
   readonly nextId: () => string;

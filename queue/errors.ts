@@ -9,6 +9,7 @@
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
  *                      TaskRevokedError  ShutdownError  CommitConflictError
+ *                      LockTimeoutError  LockNotHeldError
  *   only in a result   WorkerLostError  ResultTooLarge  ResultNotSerializable  Expired
  * ```
  *
@@ -170,6 +171,22 @@ export class ShutdownError extends SluiceError {
 /** A check of `ctx.commit` did not hold when the result was to be stored. */
 export class CommitConflictError extends SluiceError {
   readonly code = "commit-conflict";
+}
+
+/** Another run held the lock for as long as this one was ready to wait. */
+export class LockTimeoutError extends SluiceError {
+  readonly code = "lock-timeout";
+  constructor(readonly lockName: string, readonly wait: number) {
+    super(`Lock '${lockName}' is held by another run${wait > 0 ? `; waited ${wait} s` : ""}`);
+  }
+}
+
+/** The lock was released, or its time was over before it was renewed, or its run has ended. */
+export class LockNotHeldError extends SluiceError {
+  readonly code = "lock-not-held";
+  constructor(readonly lockName: string) {
+    super(`Lock '${lockName}' is not held by this run any more`);
+  }
 }
 
 /** The result is not JSON; the message names the place. */

@@ -22,6 +22,7 @@ export { createQueue } from "./queue.ts";
 export type { TaskFilter } from "./read.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { CodeSchedule } from "./schedule.ts";
+export type { Lock, LockOptions } from "./limits/locks.ts";
 export { kvStore } from "./store/kv_store.ts";
 export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";

@@ -15,6 +15,7 @@ import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./failure.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
+import { LockWaits } from "./limits/locks.ts";
 import { Membership } from "./membership.ts";
 import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
@@ -112,6 +113,7 @@ class EngineQueue implements Queue {
       committer,
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
+      locks: new LockWaits(),
       suspects: { count: 0 },
       nextId: idSource(clock),
       emit: onEvent,

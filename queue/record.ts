@@ -86,6 +86,15 @@ export interface ScheduleRow {
   readonly nextRunAt: number;
 }
 
+/** `lock`: who holds it, and until when by the wall clock. */
+export interface LockRow {
+  /** The task whose run holds it. */
+  readonly owner: string;
+  /** Seconds that it was taken or renewed for. */
+  readonly ttl: number;
+  readonly expiresAt: number;
+}
+
 /** `meta`. */
 export interface MetaRow {
   readonly version: number;

@@ -25,6 +25,7 @@ import {
   TimeLimitExceeded,
 } from "./errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
+import { RunLocks } from "./limits/locks.ts";
 import { readUntilAnswered } from "./lane.ts";
 import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
@@ -49,6 +50,7 @@ export class Run implements Limited {
   #progress: Json | undefined;
   #reportedAt = -Infinity;
   #reportTimer: (() => void) | null = null;
+  #locks: RunLocks | null = null;
 
   constructor(
     readonly engine: Engine,
@@ -72,6 +74,15 @@ export class Run implements Limited {
       if (this.#aborted) this.#controller.abort(this.#aborted);
     }
     return this.#controller.signal;
+  }
+
+  /** The locks that the handler takes. */
+  get locks(): RunLocks {
+    if (!this.#locks) {
+      this.#locks = new RunLocks(this);
+      if (this.#closed) this.#locks.close();
+    }
+    return this.#locks;
   }
 
   /** Runs the handler and settles. Resolves when the handler has returned; never rejects. */
@@ -165,6 +176,7 @@ export class Run implements Limited {
     } catch (error) {
       return this.#lost(error);
     }
+    this.#locks?.releaseAll();
     engine.emit({ type: "returned", task: record });
     engine.wake(record.channel);
   }
@@ -179,6 +191,7 @@ export class Run implements Limited {
     if (this.#closed) return false;
     this.#closed = true;
     this.#reportTimer?.();
+    this.#locks?.close();
     this.engine.deadlines.delete(this);
     this.closed(this);
     return true;
@@ -233,6 +246,7 @@ export class Run implements Limited {
     const next = retried(record, row, error, now + Math.round(delay * 1000));
     const unit = requeueUnit(engine.keys, next, 0, now, true);
     if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
+    this.#locks?.releaseAll();
     const duration = (now - row.startedAt) / 1000;
     engine.emit({
       type: "retried",
@@ -258,6 +272,7 @@ export class Run implements Limited {
           new CommitConflictError("A check of ctx.commit did not hold when the result was stored"),
         );
       }
+      this.#locks?.releaseAll();
       engine.ended(final);
     } catch (error) {
       if (error instanceof RefusedCommitError && writes) return this.#fail(error);

@@ -13,6 +13,7 @@
  * ns "lane"     W n                          number of the last commit that went through lane n of W
  * ns "idem"     scope key                    idempotency key
  * ns "schedule" id                           next occurrence of a schedule
+ * ns "lock"     name                         a lock of `ctx.lock`
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
  * ns "sweep"                                 how far retention has come
  * ns "later"    at id                        look at a task again at this time
@@ -64,6 +65,9 @@ export function keysOf(ns: string) {
     idempotency: (scope: string, key: string): Key => [ns, "idem", scope, key],
 
     schedule: (id: string): Key => [ns, "schedule", id],
+
+    lock: (name: string): Key => [ns, "lock", name],
+    locks: (): KeyRange => ({ prefix: [ns, "lock"] }),
 
     ended: (state: string, id: string): Key => [ns, "ended", state, id],
     endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),

@@ -1,0 +1,21 @@
+/**
+ * Times that one process stores and another compares with its own wall clock (invariant 9).
+ *
+ * @module
+ */
+
+/**
+ * Milliseconds by which the wall clocks of processes on one store may differ. A stored time that lies further ahead
+ * than its own rule allows was written by a clock that has been corrected since: it counts for nothing.
+ */
+export const CLOCK_SKEW = 60_000;
+
+/**
+ * Milliseconds until a stored time.
+ *
+ * @param longest milliseconds that the time may lie ahead of the clock that wrote it
+ */
+export function timeUntil(time: number, longest: number, now: number): number {
+  const left = time - now;
+  return left > longest + CLOCK_SKEW ? 0 : Math.max(0, left);
+}
