@@ -10,7 +10,7 @@ import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter } from "./read.ts";
-import type { CodeSchedule } from "./schedule.ts";
+import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Store } from "./store/port.ts";
 import type { Channel, Health, Idempotency, SubmitOptions, Task, TaskRequest, Worker } from "./task.ts";
 
@@ -20,6 +20,7 @@ export interface QueueOptions {
   readonly definitions: readonly AnyTaskDefinition[];
   /** Slots per channel that this process executes; `{}` executes nothing. @default {4 for each channel of the definitions} */
   readonly channels?: Readonly<Record<string, number>>;
+  /** Stored at start; people may edit and pause them. */
   readonly schedules?: readonly CodeSchedule[];
   /** First part of every key. @default {"sluice"} */
   readonly namespace?: string;
@@ -41,7 +42,8 @@ export interface QueueOptions {
 
 /** A queue over a store. Made by {@link createQueue}. */
 export interface Queue {
-  /** Starts to execute, to promote and to sweep. Resolves when the process is registered. */
+  readonly schedules: Schedules;
+  /** Starts to execute, to promote, to fire schedules and to sweep. Resolves when the process is registered. */
   start(): Promise<void>;
   /**
    * Stops claiming, waits for running handlers, gives unfinished runs back uncounted and leaves the store, which it
@@ -87,6 +89,6 @@ export interface Queue {
   channels(): Promise<Channel[]>;
   workers(): Promise<Worker[]>;
   health(): Promise<Health>;
-  /** Submits what schedules owe by now; any number of processes may call it (invariant 7). */
+  /** Fires the schedules that are due; a started queue does so by itself. Any number of processes may call it (invariant 7). */
   tick(): Promise<void>;
 }

@@ -52,6 +52,8 @@ export interface Engine {
   wake(channel: string, priority?: number): void;
   /** Who executes a channel in this process. */
   consumer(channel: string): Slots | undefined;
+  /** Tells the scheduler that a schedule is due at this time. */
+  scheduleDueAt(time: number): void;
   /** Tells the promoter that something is due at this time. */
   dueAt(time: number): void;
   /** Tells those who wait for a task that it has ended. */

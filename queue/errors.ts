@@ -6,6 +6,7 @@
  * SluiceError
  *   to the caller      UnknownTaskError  InvalidTaskError  TaskNotFoundError  TaskFinalError  TaskFailedError
  *                      IdempotencyConflictError  TooLargeError  OverloadedError  StoppedError
+ *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
  *                      TaskRevokedError  ShutdownError  CommitConflictError
@@ -90,6 +91,38 @@ export class IdempotencyConflictError extends SluiceError {
   readonly code = "idempotency-key-reused";
   constructor(readonly key: string) {
     super(`Idempotency key '${key}' was used before with another request`);
+  }
+}
+
+/** A schedule that cannot be: its trigger, its times, or its task. */
+export class InvalidScheduleError extends SluiceError {
+  readonly code = "invalid-schedule";
+  /** @param faults every fault found, not only the first */
+  constructor(readonly faults: readonly Fault[]) {
+    super(`Schedule is not valid: ${faults.map((f) => `${f.pointer}: ${f.detail}`).join("; ")}`);
+  }
+}
+
+/** The id names no schedule. */
+export class ScheduleNotFoundError extends SluiceError {
+  readonly code = "schedule-unknown";
+  constructor(readonly scheduleId: string) {
+    super(`No schedule has the id '${scheduleId.slice(0, 200)}'`);
+  }
+}
+
+/** Somebody edited the schedule since it was read. */
+export class ScheduleChangedError extends SluiceError {
+  readonly code = "schedule-changed";
+  constructor(readonly scheduleId: string) {
+    super(`Schedule '${scheduleId}' was edited meanwhile: read it again`);
+  }
+}
+
+/** The schedule's state does not allow it. */
+export class ScheduleConflictError extends SluiceError {
+  constructor(readonly code: "schedule-exists" | "schedule-declared" | "schedule-orphaned", message: string) {
+    super(message);
   }
 }
 

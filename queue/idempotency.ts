@@ -6,7 +6,7 @@
 import type { Engine } from "./engine.ts";
 import { IdempotencyConflictError, InvalidTaskError } from "./errors.ts";
 import { getTask } from "./read.ts";
-import type { IdempotencyRow, TaskRecord } from "./record.ts";
+import type { IdempotencyRow } from "./record.ts";
 import { decodeEntry } from "./store/codec.ts";
 import { put, type Unit } from "./store/unit.ts";
 import type { Idempotency, Task } from "./task.ts";
@@ -21,7 +21,7 @@ import type { Idempotency, Task } from "./task.ts";
 export async function idempotencyUnit(
   engine: Engine,
   keyed: Idempotency & { expiresAt: number },
-  records: readonly TaskRecord[],
+  made: readonly { readonly id: string }[],
 ): Promise<{ first?: IdempotencyRow; unit: Unit }> {
   if (!/^[\x21-\x7e]{1,255}$/.test(keyed.key)) {
     const detail = "must be 1 to 255 visible ASCII characters";
@@ -35,7 +35,7 @@ export async function idempotencyUnit(
     mutations: [put(
       key,
       {
-        ids: records.map((record) => record.id),
+        ids: made.map(({ id }) => id),
         fingerprint: keyed.fingerprint,
         expiresAt: keyed.expiresAt,
       } satisfies IdempotencyRow,

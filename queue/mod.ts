@@ -21,8 +21,20 @@ export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
 export type { TaskFilter } from "./read.ts";
 export type { RetryPolicy } from "./retry.ts";
-export type { CodeSchedule } from "./schedule.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";
+export type {
+  CatchUp,
+  CodeSchedule,
+  Occurrence,
+  OccurrenceOutcome,
+  PageOptions,
+  Schedule,
+  ScheduledTask,
+  ScheduleOptions,
+  ScheduleRequest,
+  Schedules,
+  Trigger,
+} from "./schedules/schedule.ts";
 export { kvStore } from "./store/kv_store.ts";
 export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";

@@ -10,7 +10,7 @@ import { nearest } from "./suggest.ts";
 import type { SubmitOptions } from "./task.ts";
 
 /** Ten years: longest delay, expiry and time limit, in seconds. */
-const LONGEST = 10 * 365 * 86400;
+export const LONGEST = 10 * 365 * 86400;
 
 /** What is wrong with a request's options, as JSON pointers under `at`. */
 export function optionFaults(request: SubmitOptions, at: string): Fault[] {

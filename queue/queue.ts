@@ -24,7 +24,8 @@ import { RecordCache } from "./record_cache.ts";
 import type { TaskRecord } from "./record.ts";
 import { obeyRevokes, revoke } from "./revoke.ts";
 import type { Run } from "./run.ts";
-import { type CodeSchedule, tickSchedule } from "./schedule.ts";
+import { Scheduler } from "./schedules/scheduler.ts";
+import { EngineSchedules } from "./schedules/schedules.ts";
 import { keysOf } from "./store/keys.ts";
 import { faultsOfRequest, submitAll } from "./submit.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -44,7 +45,7 @@ import { Wakeups } from "./wakeups.ts";
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
  *
- * @throws {TypeError} when slots or times are no positive numbers, a definition has impossible defaults, two have one name, or a schedule's task is not among the definitions
+ * @throws {TypeError} when slots or times are no positive numbers, a definition has impossible defaults, two have one name, or a schedule cannot be
  *
  * @example
  * ```ts
@@ -72,21 +73,14 @@ class EngineQueue implements Queue {
   readonly #promoter: Promoter;
   readonly #sweeper: Sweeper;
   readonly #waits = new Waits();
-  readonly #schedules: readonly CodeSchedule[];
+  readonly #scheduler: Scheduler;
+  readonly schedules: EngineSchedules;
   #broken: Error | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: QueueOptions) {
     const { store, clock = systemClock, onEvent = () => {} } = options;
     const definitions = indexed(options.definitions);
-    this.#schedules = options.schedules ?? [];
-    for (const { id, task } of this.#schedules) {
-      if (definitions.get(task.name) !== task) {
-        throw new TypeError(
-          `Cannot run schedule '${id}' as its task '${task.name}' is not among the definitions`,
-        );
-      }
-    }
     const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
     checkNumbers(options, slots);
     const onBroken = (error: Error) => {
@@ -120,6 +114,7 @@ class EngineQueue implements Queue {
       wake: (channel, priority) => wakeups.wake(channel, priority),
       consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => this.#promoter.dueAt(time),
+      scheduleDueAt: (time) => this.#scheduler.dueAt(time),
       ended: (record) => this.#ended(record),
     };
     const startedAt = clock.now();
@@ -131,6 +126,7 @@ class EngineQueue implements Queue {
         channels: Object.fromEntries(slots),
         startedAt,
         beat: 0,
+        schedules: [...this.#scheduler.declared.keys()],
         incarnation: store.incarnation,
       }),
       (worker) => this.#consumers.forEach((consumer) => consumer.drop(worker)),
@@ -144,6 +140,8 @@ class EngineQueue implements Queue {
       ]),
     );
     this.#promoter = new Promoter(this.#engine);
+    this.#scheduler = new Scheduler(this.#engine, options.schedules ?? []);
+    this.schedules = new EngineSchedules(this.#engine, () => this.#ready());
     this.#sweeper = new Sweeper(this.#engine);
     const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
       this.#consumers.get(channel)?.ring(priority);
@@ -153,6 +151,7 @@ class EngineQueue implements Queue {
   async start(): Promise<void> {
     await this.#ready();
     await this.#membership.rescue();
+    await this.#scheduler.start();
     this.#promoter.start();
     this.#sweeper.start();
     for (const consumer of this.#consumers.values()) consumer.start();
@@ -229,18 +228,7 @@ class EngineQueue implements Queue {
   async tick(): Promise<void> {
     if (this.#stopping) return;
     await this.#ready();
-    const faults: Error[] = [];
-    for (const schedule of this.#schedules) {
-      try {
-        await tickSchedule(this.#engine, schedule);
-      } catch (cause) {
-        // The others are due as well.
-        faults.push(new Error(`Schedule '${schedule.id}' could not be submitted: ${cause}`, { cause }));
-      }
-    }
-    if (faults.length > 0) {
-      throw faults.length === 1 ? faults[0] : new AggregateError(faults, faults.join("; "));
-    }
+    await this.#scheduler.tick();
   }
 
   /** A promise while there is something to wait for before a commit. */
@@ -275,7 +263,12 @@ class EngineQueue implements Queue {
     const consumers = [...this.#consumers.values()];
     const open = () => consumers.flatMap((consumer) => [...consumer.runs.values()]);
     emit({ type: "stopping", running: open().length });
-    await Promise.all([this.#promoter.stop(), this.#sweeper.stop(), ...consumers.map((c) => c.stop())]);
+    await Promise.all([
+      this.#promoter.stop(),
+      this.#scheduler.stop(),
+      this.#sweeper.stop(),
+      ...consumers.map((c) => c.stop()),
+    ]);
     const end = clock.monotonic() + grace * 1000;
     while (open().length > 0 && clock.monotonic() < end && !this.#broken) {
       await sleep(clock, Math.min(20, end - clock.monotonic()));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Occurrence, ScheduledTask, ScheduleOptions } from "./schedules/schedule.ts";
 import type { Json, TaskError } from "./task.ts";
 
 /** States of a record: what is running is told by its `run` row. */
@@ -69,6 +70,8 @@ export interface WorkerRow {
   readonly beat: number;
   /** The opening of an unshared store it registered in; see `Store.incarnation`. */
   readonly incarnation: string | null;
+  /** Ids of the schedules that its code declares. */
+  readonly schedules?: readonly string[];
   /** Judged lost: its lanes are deleted, its runs are being given back. */
   readonly lost?: boolean;
 }
@@ -80,10 +83,32 @@ export interface IdempotencyRow {
   readonly expiresAt: number;
 }
 
-/** `schedule`: the next occurrence that has not been submitted. */
-export interface ScheduleRow {
-  readonly every: number;
-  readonly nextRunAt: number;
+/** `schedule`: what a person or code decided, and how far it has come. */
+export interface ScheduleRow extends Required<ScheduleOptions> {
+  readonly task: ScheduledTask;
+  readonly paused: boolean;
+  readonly origin: "api" | "code";
+  /** Of a schedule from code: the definition it was last set to. A person's edits since then are kept. */
+  readonly declared?: string;
+  /** No registered process declares it any more. */
+  readonly orphaned?: boolean;
+  /** Changes with every edit. */
+  readonly revision: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** The first occurrence that has not been handled. */
+  readonly nextRunAt: number | null;
+  /** The time in its `due` key; `null` while it has none. */
+  readonly dueAt: number | null;
+  /** While it catches up with all: the last missed occurrence that has its task. */
+  readonly backfillTo?: number;
+  readonly lastRunAt: number | null;
+  /** Occurrences handled so far: the number of the next `occurrence` row. */
+  readonly handled: number;
+  /** Its tasks that may not have ended. */
+  readonly running: readonly string[];
+  /** The key it was created with. */
+  readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
 }
 
 /** `lock`: who holds it, and until when by the wall clock. */
@@ -94,6 +119,9 @@ export interface LockRow {
   readonly ttl: number;
   readonly expiresAt: number;
 }
+
+/** `occurrence`: what became of an occurrence. */
+export type OccurrenceRow = Omit<Occurrence, "state">;
 
 /** `meta`. */
 export interface MetaRow {

@@ -102,19 +102,21 @@ function place(
 }
 
 /**
- * Submits an occurrence of a schedule in the same commit that advances the schedule.
+ * Submits a schedule's task in the same commit that advances the schedule.
  *
- * @param advance fails when another process has submitted this occurrence
+ * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
+ * @returns `null` when it failed
  */
 export async function submitScheduled(
   engine: Engine,
   request: TaskRequest,
   scheduleId: string,
-  advance: Unit,
-): Promise<void> {
+  advance: (taskId: string) => Unit,
+): Promise<Task | null> {
   const now = engine.clock.now();
   const record = { ...toRecord(engine, request, "", now, undefined), scheduleId };
-  await store(engine, [record], advance, now);
+  const versionstamp = await store(engine, [record], advance(record.id), now);
+  return versionstamp === null ? null : viewOf(record, null);
 }
 
 function accepted(

@@ -86,5 +86,5 @@ export function s0Tasks({ timeScale, random }: DemoOptions): AnyTaskDefinition[]
 
 /** The scheduled task, each full minute. */
 export function s0Schedules(): CodeSchedule[] {
-  return [{ id: scheduledTask.name, task: scheduledTask, args: [], every: 60 }];
+  return [{ id: scheduledTask.name, task: scheduledTask, args: [], trigger: { cron: "* * * * *" } }];
 }

@@ -12,7 +12,9 @@
  * ns "worker"   W                            a registered process
  * ns "lane"     W n                          number of the last commit that went through lane n of W
  * ns "idem"     scope key                    idempotency key
- * ns "schedule" id                           next occurrence of a schedule
+ * ns "schedule" id                           a schedule
+ * ns "due"      dueAt id                     a schedule is to be looked at then
+ * ns "occurrence" id n                       what became of a schedule's nth occurrence
  * ns "lock"     name                         a lock of `ctx.lock`
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
  * ns "sweep"                                 how far retention has come
@@ -65,6 +67,13 @@ export function keysOf(ns: string) {
     idempotency: (scope: string, key: string): Key => [ns, "idem", scope, key],
 
     schedule: (id: string): Key => [ns, "schedule", id],
+    schedules: (): KeyRange => ({ prefix: [ns, "schedule"] }),
+
+    due: (dueAt: number, id: string): Key => [ns, "due", dueAt, id],
+    dueAll: (): KeyRange => ({ prefix: [ns, "due"] }),
+
+    occurrence: (schedule: string, n: number): Key => [ns, "occurrence", schedule, n],
+    occurrencesOf: (schedule: string): KeyRange => ({ prefix: [ns, "occurrence", schedule] }),
 
     lock: (name: string): Key => [ns, "lock", name],
     locks: (): KeyRange => ({ prefix: [ns, "lock"] }),

@@ -12,6 +12,6 @@ export async function nextMoment(store: Store, keys: Keys): Promise<number | "no
   if (await first(keys.runs()) || await first(keys.readyAll()) || await first(keys.blockedAll())) {
     return "now";
   }
-  const due = await Promise.all([keys.delayedAll(), keys.laterAll()].map(first));
+  const due = await Promise.all([keys.delayedAll(), keys.laterAll(), keys.dueAll()].map(first));
   return Math.min(...due.map((key) => key === undefined ? Infinity : Number(key.at(-2))));
 }

@@ -123,7 +123,7 @@ Deno.test("a queue refuses two definitions of one name", () => {
 
 Deno.test("a queue refuses a schedule whose task it does not know", () => {
   const store = memoryStore();
-  const schedules = [{ id: "s", task: task("a", () => 1), args: [], every: 60 }];
+  const schedules = [{ id: "s", task: task("a", () => 1), args: [], trigger: { interval: 60 } }];
   assert.throws(
     () => createQueue({ store, definitions: [], schedules }),
     { name: "TypeError", message: "Cannot run schedule 's' as its task 'a' is not among the definitions" },

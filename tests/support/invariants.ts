@@ -61,5 +61,40 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
     const chunks = tasks.get(String(key[2]))?.[`${String(key[3])}Chunks`] ?? 0;
     if (Number(key[4]) >= chunks) broken.push(`Chunk ${key.slice(2).join(" ")} belongs to no record`);
   }
+  return [...broken, ...brokenSchedules(of, tasks)];
+}
+
+/** Schedules are due exactly while they may fire, and no occurrence has two tasks (invariant 7). */
+// deno-lint-ignore no-explicit-any -- a task record, whatever it holds
+function brokenSchedules(of: (family: string) => Row[], tasks: ReadonlyMap<string, any>): string[] {
+  const broken: string[] = [];
+  const due = new Map(of("due").map(({ key }) => [String(key[3]), key[2]]));
+  const schedules = new Map(of("schedule").map((row) => [String(row.key[2]), row.value]));
+  for (const [id, { paused, orphaned, nextRunAt, dueAt }] of schedules) {
+    const may = !paused && !orphaned && nextRunAt !== null;
+    if (may !== (dueAt !== null)) broken.push(`Schedule ${id} may fire: ${may}, and is due at ${dueAt}`);
+    if (due.get(id) !== (dueAt ?? undefined)) {
+      broken.push(`Schedule ${id} is due at ${dueAt} and listed as due at ${due.get(id)}`);
+    }
+  }
+  for (const id of due.keys()) if (!schedules.has(id)) broken.push(`Schedule ${id} is due and gone`);
+  if (of("due").length !== due.size) broken.push("A schedule is listed as due twice");
+  const planned = new Set<string>();
+  const fired = new Set<string>();
+  for (const { key, value: { plannedAt, outcome, taskId } } of of("occurrence")) {
+    const [, , schedule, n] = key;
+    const { handled } = schedules.get(String(schedule)) ?? { handled: 0 };
+    if (Number(n) >= handled) broken.push(`Occurrence ${n} of ${schedule} is beyond its ${handled}`);
+    if (taskId !== null) fired.add(taskId);
+    if (outcome === "manual") continue;
+    const moment = `${schedule} at ${plannedAt}`;
+    if (planned.has(moment)) broken.push(`Occurrence of ${moment} was handled twice (invariant 7)`);
+    planned.add(moment);
+  }
+  for (const [id, { scheduleId }] of tasks) {
+    if (scheduleId === undefined || fired.has(id) || !schedules.has(scheduleId)) continue;
+    const { handled } = schedules.get(scheduleId);
+    if (handled <= 1000) broken.push(`Task ${id} of ${scheduleId} is in no occurrence (invariant 7)`);
+  }
   return broken;
 }

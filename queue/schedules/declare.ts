@@ -1,0 +1,116 @@
+/**
+ * Schedules that code declares. They are stored at start, and edited like any other: a person's edit is kept until the
+ * code's own definition changes, which is then set anew. What a person paused stays paused.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Engine } from "../engine.ts";
+import type { AnyTaskDefinition } from "../define.ts";
+import type { ScheduleRow } from "../record.ts";
+import { encode } from "../store/codec.ts";
+import { gridOf, sameTrigger } from "./grid.ts";
+import { changeUnit, createUnit, found, withDue } from "./row.ts";
+import type { CodeSchedule, ScheduledTask, ScheduleOptions } from "./schedule.ts";
+import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
+
+/** Bytes of all declared ids: every process shows them in its `worker` row. */
+const ID_BYTES = 32 * 1024;
+
+/** A schedule of the code with its defaults filled in. */
+export interface Declared extends Required<ScheduleOptions> {
+  readonly task: ScheduledTask;
+}
+
+/**
+ * Reads the schedules of the code.
+ *
+ * @throws {TypeError} naming every schedule that cannot be, and why
+ */
+export function readDeclared(
+  engine: Engine,
+  schedules: readonly CodeSchedule[],
+): ReadonlyMap<string, Declared> {
+  const declared = new Map<string, Declared>();
+  const faults: string[] = [];
+  for (const { id, task, args, ...options } of schedules) {
+    const own = faultsOfDeclared(engine, { id, task, args, ...options }, declared);
+    faults.push(...own.map((fault) => `Cannot run schedule '${id}' as ${fault}`));
+    if (own.length > 0) continue;
+    declared.set(id, { ...withDefaults(options), task: storedTask(engine, { name: task.name, args }) });
+  }
+  const bytes = encode([...declared.keys()]).length;
+  if (bytes > ID_BYTES) {
+    faults.push(`Cannot run so many schedules as their ids must be at most ${ID_BYTES} bytes: got ${bytes}`);
+  }
+  if (faults.length > 0) throw new TypeError(faults.join("; "));
+  return declared;
+}
+
+function faultsOfDeclared(
+  engine: Engine,
+  { id, task, args, ...options }: CodeSchedule,
+  others: ReadonlyMap<string, Declared>,
+): string[] {
+  if (others.has(id)) return ["its id must be unique"];
+  if (!isKnown(engine, task)) return [`its task '${task.name}' is not among the definitions`];
+  return faultsOfSchedule(engine, { ...options, id, task: { name: task.name, args } })
+    .map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`);
+}
+
+function isKnown(engine: Engine, task: AnyTaskDefinition): boolean {
+  return engine.definitions.get(task.name) === task;
+}
+
+/** Stores what this process's code declares. */
+export async function declareSchedules(
+  engine: Engine,
+  schedules: ReadonlyMap<string, Declared>,
+): Promise<void> {
+  await Promise.all([...schedules].map(([id, declared]) => declare(engine, id, declared)));
+}
+
+async function declare(engine: Engine, id: string, declared: Declared): Promise<void> {
+  const fingerprint = createHash("sha256").update(encode(declared)).digest("base64url");
+  for (;;) {
+    const [entry] = await engine.store.getMany([engine.keys.schedule(id)]);
+    const now = engine.clock.now();
+    const stored = found(entry);
+    const row = stored?.row;
+    if (row?.origin === "code" && row.declared === fingerprint && !row.orphaned) return;
+    const to = withDue(
+      row?.origin === "code" && row.declared === fingerprint
+        ? { ...row, orphaned: false }
+        : redeclared(declared, row, now, { declared: fingerprint, revision: engine.nextId() }),
+    );
+    const unit = stored
+      ? changeUnit(engine.keys, id, stored, to)
+      : createUnit(engine.keys, id, entry ?? null, to);
+    if (await engine.committer.commit(unit) !== null) return;
+    // Another process stores its schedules at this moment: look again.
+  }
+}
+
+/** The row of a new or changed definition. Its place is kept when its grid is. */
+function redeclared(
+  declared: Declared,
+  row: ScheduleRow | undefined,
+  now: number,
+  marks: Pick<ScheduleRow, "declared" | "revision">,
+): Omit<ScheduleRow, "dueAt"> {
+  const { orphaned: _orphaned, backfillTo: _backfillTo, ...former } = row ?? {
+    paused: false,
+    createdAt: now,
+    nextRunAt: null,
+    lastRunAt: null,
+    handled: 0,
+    running: [],
+  };
+  const next = { ...former, ...declared, ...marks, origin: "code" as const, updatedAt: now };
+  return row && sameGrid(row, declared) ? next : { ...next, nextRunAt: gridOf(next).after(now) };
+}
+
+/** Whether two schedules, made at the same moment, have the same occurrences. */
+export function sameGrid(a: ScheduleOptions, b: ScheduleOptions): boolean {
+  return sameTrigger(a.trigger, b.trigger) && a.startAt === b.startAt && a.endAt === b.endAt;
+}

@@ -1,0 +1,118 @@
+/**
+ * Firing: a due schedule takes one step. The commit that moves the schedule on also writes its history and the task,
+ * under check of the schedule's row: of any number of processes that try, one wins (invariant 7).
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { FencedError, InvalidTaskError, TooLargeError } from "../errors.ts";
+import { readRecords } from "../read.ts";
+import type { OccurrenceRow, ScheduleRow } from "../record.ts";
+import { idOf } from "../store/keys.ts";
+import { submitScheduled } from "../submit.ts";
+import type { Task } from "../task.ts";
+import { gridOf } from "./grid.ts";
+import { changeUnit, type Found, readSchedule, withDue } from "./row.ts";
+import { type Step, stepOf } from "./step.ts";
+
+/** Milliseconds until a schedule that must not skip looks again whether its instances have ended. */
+const WAIT = 500;
+
+/** Task ids that a schedule remembers at most: people may start more instances than `maxInstances`. */
+const MOST_RUNNING = 100;
+
+/**
+ * Takes the step that a schedule owes by `now`.
+ *
+ * @returns whether this process took it; another one may have been faster
+ */
+export async function fire(engine: Engine, schedule: Found, now: number): Promise<boolean> {
+  const { row, entry } = schedule;
+  const id = idOf(entry.key);
+  const step = stepOf(gridOf(row), row, now);
+  const to = moved(row, step);
+  const history = step.missed ? [occurrence("missed", now, step.missed.first, step.missed.last)] : [];
+  const commit = async (to: ScheduleRow, history: readonly OccurrenceRow[]) =>
+    await engine.committer.commit(changeUnit(engine.keys, id, schedule, to, history)) !== null;
+  const planned = step.fire;
+  try {
+    if (planned === null) return await commit(to, history);
+
+    const running = await unfinished(engine, row);
+    if (running.length >= row.maxInstances) {
+      if (row.catchUp === "all") return await commit({ ...row, dueAt: now + WAIT }, []);
+      return await commit({ ...to, running }, [...history, occurrence("skipped", now, planned)]);
+    }
+    try {
+      const jitter = Math.floor(engine.random() * row.jitter * 1000);
+      const request = { ...row.task, ...(jitter > 0 && { runAt: now + jitter }) };
+      const task = await submitScheduled(
+        engine,
+        request,
+        id,
+        (taskId) =>
+          changeUnit(engine.keys, id, schedule, { ...to, lastRunAt: now, running: [...running, taskId] }, [
+            ...history,
+            { ...occurrence("submitted", now, planned), startedAt: now, taskId },
+          ]),
+      );
+      return task !== null;
+    } catch (error) {
+      if (!(error instanceof InvalidTaskError || error instanceof TooLargeError)) throw error;
+      const detail = error.message;
+      engine.emit({ type: "fault", message: `Schedule '${id}' could not submit its task`, error });
+      return await commit(to, [...history, { ...occurrence("refused", now, planned), detail }]);
+    }
+  } catch (error) {
+    // Dropped with a registration that others judged lost: the schedule is still due.
+    if (error instanceof FencedError) return false;
+    throw error;
+  }
+}
+
+/** Submits a schedule's task because a person asks for it. @throws {ScheduleNotFoundError} / {InvalidTaskError} */
+export async function runNow(engine: Engine, id: string): Promise<Task> {
+  for (;;) {
+    const schedule = await readSchedule(engine, id);
+    const { row } = schedule;
+    const now = engine.clock.now();
+    const task = await submitScheduled(engine, row.task, id, (taskId) => {
+      const running = [...row.running, taskId].slice(-MOST_RUNNING);
+      const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
+      return changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
+    });
+    if (task !== null) return task;
+  }
+}
+
+function moved(row: ScheduleRow, { next, backfillTo }: Step): ScheduleRow {
+  const { backfillTo: _former, ...rest } = row;
+  return withDue({ ...rest, nextRunAt: next, ...(backfillTo !== undefined && { backfillTo }) });
+}
+
+function occurrence(
+  outcome: OccurrenceRow["outcome"],
+  now: number,
+  plannedAt: number,
+  last = plannedAt,
+): OccurrenceRow {
+  return {
+    plannedAt,
+    missedUntil: outcome === "missed" ? last : null,
+    startedAt: null,
+    taskId: null,
+    lateBy: Math.max(0, now - plannedAt) / 1000,
+    outcome,
+    detail: null,
+  };
+}
+
+/** Its tasks that have not ended; looked up only when there are enough of them to matter. */
+async function unfinished(
+  engine: Engine,
+  { running, maxInstances }: ScheduleRow,
+): Promise<readonly string[]> {
+  if (running.length < maxInstances) return running;
+  const records = await readRecords(engine, running);
+  return running.filter((_, i) => records[i] && records[i].doneAt === undefined);
+}

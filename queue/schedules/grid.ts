@@ -1,0 +1,86 @@
+/**
+ * A schedule's grid: the planned moments of a trigger between start and end. Nothing moves it: neither late ticks nor
+ * jitter nor restarts.
+ *
+ * @module
+ */
+import { Cron } from "croner";
+import type { ScheduleRow } from "../record.ts";
+import type { Trigger } from "./schedule.ts";
+
+/** Planned moments, milliseconds since 1970. */
+export interface Grid {
+  /** The first one later than `time`; `null` when there is none. */
+  after(time: number): number | null;
+  /** The last one earlier than `time`. */
+  before(time: number): number | null;
+}
+
+/** The grid of a schedule. */
+export function gridOf(
+  { trigger, startAt, endAt, createdAt }: Pick<ScheduleRow, "trigger" | "startAt" | "endAt" | "createdAt">,
+): Grid {
+  const whole = "cron" in trigger
+    ? cronGrid(trigger.cron, trigger.timezone)
+    : "interval" in trigger
+    ? intervalGrid(trigger.interval * 1000, startAt, createdAt)
+    : dateGrid(trigger.date);
+  return {
+    after(time) {
+      const found = whole.after(Math.max(time, (startAt ?? -Infinity) - 1));
+      return found === null || found > (endAt ?? Infinity) ? null : found;
+    },
+    before(time) {
+      const found = whole.before(Math.min(time, (endAt ?? Infinity) + 1));
+      return found === null || found < (startAt ?? -Infinity) ? null : found;
+    },
+  };
+}
+
+/** Makes a croner pattern. @throws {Error} saying what is wrong with the text or the zone */
+export function cronOf(text: string, timezone: string | undefined): Cron {
+  return new Cron(text, { paused: true, mode: "5-or-6-parts", timezone: timezone ?? "UTC" });
+}
+
+function cronGrid(text: string, timezone: string | undefined): Grid {
+  const cron = cronOf(text, timezone);
+  return {
+    after: (time) => cron.nextRun(new Date(time))?.getTime() ?? null,
+    before: (time) => cron.previousRuns(1, new Date(time))[0]?.getTime() ?? null,
+  };
+}
+
+/** The start itself is an occurrence, the creation is not. Fractions of a millisecond do not add up. */
+function intervalGrid(step: number, startAt: number | null, createdAt: number): Grid {
+  const anchor = startAt ?? createdAt;
+  const first = startAt === null ? 1 : 0;
+  const at = (n: number) => Math.round(anchor + n * step);
+  return {
+    after(time) {
+      let n = Math.max(first, Math.floor((time - anchor) / step));
+      while (at(n) <= time) n++;
+      return at(n);
+    },
+    before(time) {
+      let n = Math.ceil((time - anchor) / step);
+      while (at(n) >= time) n--;
+      return n < first ? null : at(n);
+    },
+  };
+}
+
+function dateGrid(date: number): Grid {
+  return {
+    after: (time) => time < date ? date : null,
+    before: (time) => time > date ? date : null,
+  };
+}
+
+/** Whether two triggers have the same grid. */
+export function sameTrigger(a: Trigger, b: Trigger): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+function sorted(trigger: Trigger): unknown {
+  return "cron" in trigger ? [trigger.cron, trigger.timezone ?? "UTC"] : trigger;
+}

@@ -1,0 +1,116 @@
+/**
+ * Reading schedules and their history, in pages.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { InvalidScheduleError } from "../errors.ts";
+import { readRecords } from "../read.ts";
+import type { OccurrenceRow, RunRow, ScheduleRow } from "../record.ts";
+import { viewOf } from "../state.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { TaskState } from "../task.ts";
+import { found, readSchedule } from "./row.ts";
+import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
+
+/** A schedule as callers see it. */
+export function viewOfSchedule(engine: Engine, id: string, row: ScheduleRow): Schedule {
+  return {
+    id,
+    task: row.task,
+    trigger: row.trigger,
+    paused: row.paused || row.orphaned === true,
+    startAt: row.startAt,
+    endAt: row.endAt,
+    jitter: row.jitter,
+    misfireGrace: row.misfireGrace,
+    catchUp: row.catchUp,
+    catchUpLimit: row.catchUpLimit,
+    maxInstances: row.maxInstances,
+    origin: row.origin,
+    revision: row.revision,
+    problem: problemOf(engine, row),
+    nextRunAt: row.dueAt === null ? null : row.nextRunAt,
+    lastRunAt: row.lastRunAt,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
+
+function problemOf(engine: Engine, { orphaned, task }: ScheduleRow): string | null {
+  if (orphaned) return "No code declares this schedule any more, so it is paused.";
+  if (engine.definitions.has(task.name)) return null;
+  return `This process knows no task '${task.name}': a process that does must fire the schedule.`;
+}
+
+/** A page of schedules by id. */
+export async function listSchedules(
+  engine: Engine,
+  options: PageOptions,
+): Promise<{ schedules: Schedule[]; cursor: string | null }> {
+  const { keys, store } = engine;
+  const limit = limitOf(options);
+  const after = readCursor(options, (last) => typeof last === "string");
+  const range = keys.schedules();
+  const start = after === null ? {} : { start: keys.schedule(`${after}\0`) };
+  const entries = await store.list({ ...range, ...start }, { limit });
+  const schedules = entries.flatMap((entry) => {
+    const schedule = found(entry);
+    return schedule ? [viewOfSchedule(engine, idOf(entry.key), schedule.row)] : [];
+  });
+  return { schedules, cursor: entries.length < limit ? null : makeCursor(idOf(entries.at(-1)!.key)) };
+}
+
+/** A page of a schedule's history, newest first. */
+export async function listOccurrences(
+  engine: Engine,
+  id: string,
+  options: PageOptions,
+): Promise<{ occurrences: Occurrence[]; cursor: string | null }> {
+  const { keys, store } = engine;
+  const limit = limitOf(options);
+  const before = readCursor(options, (last) => typeof last === "number");
+  await readSchedule(engine, id);
+  const range = keys.occurrencesOf(id);
+  const end = before === null ? {} : { end: keys.occurrence(id, before) };
+  const entries = await store.list({ ...range, ...end }, { limit, reverse: true });
+  const rows = entries.map(({ value }) => decode<OccurrenceRow>(value));
+  const states = await statesOf(engine, rows.flatMap(({ taskId }) => taskId ?? []));
+  const occurrences = rows.map((row) => ({ ...row, state: states.get(row.taskId ?? "") ?? null }));
+  return { occurrences, cursor: entries.length < limit ? null : makeCursor(entries.at(-1)!.key.at(-1)) };
+}
+
+async function statesOf(engine: Engine, ids: readonly string[]): Promise<Map<string, TaskState>> {
+  const records = (await readRecords(engine, ids)).filter((record) => record !== null);
+  const runs = await engine.store.getMany(records.map(({ id }) => engine.keys.run(id)));
+  return new Map(
+    records.map((record, i) => [record.id, viewOf(record, decodeEntry<RunRow>(runs[i])).state]),
+  );
+}
+
+function limitOf({ limit = 50 }: PageOptions): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 500) return limit;
+  const detail = `must be an integer from 1 to 500: got ${limit}`;
+  throw new InvalidScheduleError([{ pointer: "/limit", detail }]);
+}
+
+function makeCursor(last: unknown): string {
+  return new TextEncoder().encode(JSON.stringify([last])).toBase64({
+    alphabet: "base64url",
+    omitPadding: true,
+  });
+}
+
+function readCursor<Last>({ cursor }: PageOptions, isOurs: (last: unknown) => last is Last): Last | null {
+  if (cursor === undefined) return null;
+  try {
+    const [last] = JSON.parse(
+      new TextDecoder().decode(Uint8Array.fromBase64(cursor, { alphabet: "base64url" })),
+    );
+    if (isOurs(last)) return last;
+  } catch {
+    // Not one of ours.
+  }
+  throw new InvalidScheduleError([{ pointer: "/cursor", detail: "must be a cursor from an earlier page" }]);
+}

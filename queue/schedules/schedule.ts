@@ -1,0 +1,182 @@
+/**
+ * Schedules as their users see them.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition } from "../define.ts";
+import type { Fault } from "../errors.ts";
+import type { Idempotency, Task, TaskRequest, TaskState } from "../task.ts";
+
+/** When a schedule is due. */
+export type Trigger =
+  /** Cron text of five fields, or six with seconds first, in a time zone. @default {timezone "UTC"} */
+  | { readonly cron: string; readonly timezone?: string }
+  /** Seconds between two occurrences, from 0.01, counted from `startAt` or else from the schedule's creation. */
+  | { readonly interval: number }
+  /** Once, at this moment: milliseconds since 1970. */
+  | { readonly date: number };
+
+/** What becomes of occurrences that were missed; see `Schedule.misfireGrace`. */
+export type CatchUp =
+  /** Nothing. */
+  | "skip"
+  /** One task stands for all of them. */
+  | "one"
+  /** Each has its task, the last `catchUpLimit` of them. None waits for want of an instance: it comes later. */
+  | "all";
+
+/** When and how a schedule fires. Moments are milliseconds since 1970, durations seconds. */
+export interface ScheduleOptions {
+  readonly trigger: Trigger;
+  /** No occurrence before this moment. Intervals are counted from it. @default {null} */
+  readonly startAt?: number | null;
+  /** No occurrence after this moment. @default {null} */
+  readonly endAt?: number | null;
+  /** Up to so many seconds, at random, are added to a task's time; the occurrences stay where they are. @default {0} */
+  readonly jitter?: number;
+  /** An occurrence that is late by more is missed: `catchUp` decides. @default {60} */
+  readonly misfireGrace?: number;
+  /** @default {"one"} */
+  readonly catchUp?: CatchUp;
+  /** 1 to 1000. @default {100} */
+  readonly catchUpLimit?: number;
+  /** While so many of its tasks have not ended, an occurrence is skipped. 1 to 100. @default {1} */
+  readonly maxInstances?: number;
+}
+
+/** The task of a schedule: a task request without a time of its own. */
+export type ScheduledTask = Omit<TaskRequest, "delay" | "runAt">;
+
+/** A new schedule. */
+export interface ScheduleRequest extends ScheduleOptions {
+  /** 1 to 200 letters, digits, `.`, `_`, `:` and `-`. @default {a new UUID} */
+  readonly id?: string;
+  readonly task: ScheduledTask;
+  /** @default {false} */
+  readonly paused?: boolean;
+}
+
+/** A schedule declared in code, for `createQueue`. */
+export interface CodeSchedule extends ScheduleOptions {
+  /** Unique among the schedules; see {@link ScheduleRequest}. */
+  readonly id: string;
+  readonly task: AnyTaskDefinition;
+  readonly args: readonly unknown[];
+}
+
+/** A schedule. */
+export interface Schedule extends Required<ScheduleOptions> {
+  readonly id: string;
+  readonly task: ScheduledTask;
+  /** It has no next occurrence until it is resumed. */
+  readonly paused: boolean;
+  /** Who made it: the API, or code. */
+  readonly origin: "api" | "code";
+  /** Changes with every edit, not when it fires. */
+  readonly revision: string;
+  /** Why it cannot fire although it should; `null` when all is well. */
+  readonly problem: string | null;
+  /** The first occurrence that has not been handled. */
+  readonly nextRunAt: number | null;
+  /** When a task was last submitted. */
+  readonly lastRunAt: number | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** What became of an occurrence: `refused` is a task that its definition does not accept any more. */
+export type OccurrenceOutcome = "submitted" | "manual" | "skipped" | "missed" | "refused";
+
+/** An occurrence in a schedule's history. */
+export interface Occurrence {
+  readonly plannedAt: number;
+  /** Of several missed ones that one entry stands for: the last. */
+  readonly missedUntil: number | null;
+  /** When its task was submitted. */
+  readonly startedAt: number | null;
+  readonly taskId: string | null;
+  /** Seconds from the planned moment until it was handled. */
+  readonly lateBy: number;
+  readonly outcome: OccurrenceOutcome;
+  /** Why the task was refused. */
+  readonly detail: string | null;
+  /** The task's state now; `null` without a task, and when it is no longer kept. */
+  readonly state: TaskState | null;
+}
+
+/** Where a page of a list begins and how long it is. */
+export interface PageOptions {
+  /** 1 to 500. @default {50} */
+  readonly limit?: number;
+  /** Opaque; from the page before. */
+  readonly cursor?: string;
+}
+
+/**
+ * The schedules of a queue: `queue.schedules`.
+ *
+ * @example
+ * ```ts
+ * import { createQueue, defineTask, memoryStore } from "@sluice/sluice";
+ * import { z } from "zod";
+ *
+ * const report = defineTask({ name: "report", args: z.tuple([z.string()]) }, (_context, kind) => `${kind} sent`);
+ * const queue = createQueue({ store: memoryStore(), definitions: [report] });
+ * const { schedule } = await queue.schedules.create({
+ *   task: { name: "report", args: ["daily"] },
+ *   trigger: { cron: "0 3 * * *", timezone: "Europe/Rome" },
+ * });
+ * console.assert((await queue.schedules.next(schedule.id)).length === 10);
+ * await queue.stop();
+ * ```
+ */
+export interface Schedules {
+  /**
+   * Stores a schedule.
+   *
+   * @returns the schedule, and whether it is an earlier request's with the same idempotency key
+   * @throws {InvalidScheduleError} with every fault / {ScheduleConflictError} when the id is taken
+   * @throws {TooLargeError} / {IdempotencyConflictError}
+   */
+  create(
+    request: ScheduleRequest,
+    idempotency?: Idempotency,
+  ): Promise<{ schedule: Schedule; replayed: boolean }>;
+  /** What `create` would refuse; nothing is stored. @throws {TooLargeError} */
+  faults(request: ScheduleRequest): Fault[];
+  /** By id. @throws {InvalidScheduleError} for a limit or cursor that is not one */
+  list(options?: PageOptions): Promise<{ schedules: Schedule[]; cursor: string | null }>;
+  /** @throws {ScheduleNotFoundError} */
+  get(id: string): Promise<Schedule>;
+  /**
+   * Changes what is given. A new trigger, start or end counts from now.
+   *
+   * @param revision the schedule must still have it
+   * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / {InvalidScheduleError} / {TooLargeError}
+   */
+  update(id: string, changes: Partial<Omit<ScheduleRequest, "id">>, revision?: string): Promise<Schedule>;
+  /**
+   * Deletes a schedule and its history; the tasks it has submitted stay.
+   *
+   * @throws {ScheduleNotFoundError} / {ScheduleConflictError} when code declares it: it would be back at the next start
+   */
+  delete(id: string): Promise<void>;
+  /** Occurrences of the time in pause are not made up for. @throws {ScheduleNotFoundError} */
+  pause(id: string): Promise<Schedule>;
+  /** @throws {ScheduleNotFoundError} / {ScheduleConflictError} when no code declares it any more */
+  resume(id: string): Promise<Schedule>;
+  /** Submits its task now, paused or not, whatever else of it is running. @throws {ScheduleNotFoundError} */
+  run(id: string): Promise<Task>;
+  /**
+   * The next occurrences, of a paused schedule those it would have.
+   *
+   * @param count 1 to 100. @default {10}
+   * @throws {ScheduleNotFoundError} / {InvalidScheduleError}
+   */
+  next(id: string, count?: number): Promise<number[]>;
+  /** The last 1,000 occurrences, newest first. @throws {ScheduleNotFoundError} / {InvalidScheduleError} */
+  occurrences(
+    id: string,
+    options?: PageOptions,
+  ): Promise<{ occurrences: Occurrence[]; cursor: string | null }>;
+}

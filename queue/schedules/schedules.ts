@@ -1,0 +1,195 @@
+/**
+ * `queue.schedules`: what people and programs do with schedules.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../errors.ts";
+import { idempotencyUnit } from "../idempotency.ts";
+import type { ScheduleRow } from "../record.ts";
+import { del, together } from "../store/unit.ts";
+import type { Idempotency, Task } from "../task.ts";
+import { sameGrid } from "./declare.ts";
+import { runNow } from "./fire.ts";
+import { gridOf } from "./grid.ts";
+import { listOccurrences, listSchedules, viewOfSchedule } from "./read.ts";
+import { createUnit, editSchedule, forgetKeyUnit, readSchedule, withDue } from "./row.ts";
+import type { Occurrence, PageOptions, Schedule, ScheduleRequest, Schedules } from "./schedule.ts";
+import { faultsOfSchedule, firstAfter, storedTask, withDefaults } from "./valid.ts";
+
+/** Occurrences deleted in one commit. */
+const BATCH = 200;
+
+/** See {@link Schedules}. */
+export class EngineSchedules implements Schedules {
+  /** @param ready resolves when this process may commit */
+  constructor(readonly engine: Engine, readonly ready: () => Promise<void> | undefined) {}
+
+  async create(
+    request: ScheduleRequest,
+    idempotency?: Idempotency,
+  ): Promise<{ schedule: Schedule; replayed: boolean }> {
+    const { engine } = this;
+    await this.ready();
+    const now = engine.clock.now();
+    const id = request.id ?? engine.nextId();
+    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    for (;;) {
+      const [taken] = await engine.store.getMany([engine.keys.schedule(id)]);
+      const claim = keyed && await idempotencyUnit(engine, keyed, [{ id }]);
+      if (claim?.first) return { schedule: await this.get(claim.first.ids[0]!), replayed: true };
+      const row = this.#newRow(request, now, keyed);
+      if (taken) throw new ScheduleConflictError("schedule-exists", `Schedule '${id}' exists already`);
+      const unit = createUnit(engine.keys, id, null, row);
+      // Not landed: somebody was faster with the same id or key. Look again at what they wrote.
+      if (await engine.committer.commit(claim ? together(unit, claim.unit) : unit) === null) continue;
+      if (row.dueAt !== null) engine.scheduleDueAt(row.dueAt);
+      return { schedule: viewOfSchedule(engine, id, row), replayed: false };
+    }
+  }
+
+  faults(request: ScheduleRequest): Fault[] {
+    return faultsOfSchedule(this.engine, request);
+  }
+
+  list(options: PageOptions = {}): Promise<{ schedules: Schedule[]; cursor: string | null }> {
+    return listSchedules(this.engine, options);
+  }
+
+  async get(id: string): Promise<Schedule> {
+    const { row } = await readSchedule(this.engine, id);
+    return viewOfSchedule(this.engine, id, row);
+  }
+
+  async update(
+    id: string,
+    changes: Partial<Omit<ScheduleRequest, "id">>,
+    revision?: string,
+  ): Promise<Schedule> {
+    return await this.#edit(id, (row) => {
+      const now = this.engine.clock.now();
+      const asked = { ...row, ...changes };
+      this.#refuse({ ...asked, id });
+      const { backfillTo, ...rest } = row;
+      const next = {
+        ...rest,
+        ...withDefaults(asked),
+        task: storedTask(this.engine, asked.task),
+        paused: asked.paused,
+        updatedAt: now,
+        revision: this.engine.nextId(),
+      };
+      const moved = !sameGrid(row, next);
+      if (moved) return { ...next, nextRunAt: firstAfter(next, now) };
+      if (row.paused && !next.paused) return { ...next, nextRunAt: gridOf(next).after(now) };
+      return { ...next, ...(backfillTo !== undefined && { backfillTo }) };
+    }, revision);
+  }
+
+  async delete(id: string): Promise<void> {
+    const { engine } = this;
+    const { keys, store, committer } = engine;
+    await this.ready();
+    for (;;) {
+      const { entry, row } = await readSchedule(engine, id);
+      if (row.origin === "code" && !row.orphaned) {
+        throw new ScheduleConflictError(
+          "schedule-declared",
+          `Schedule '${id}' is declared in code and would be back at the next start: pause it, or take it out of the code`,
+        );
+      }
+      const history = await store.list(keys.occurrencesOf(id), { limit: BATCH });
+      const mutations = history.map(({ key }) => del(key));
+      const last = history.length < BATCH;
+      if (last) mutations.push(del(entry.key));
+      if (last && row.dueAt !== null) mutations.push(del(keys.due(row.dueAt, id)));
+      const unit = together({ checks: [entry], mutations }, await forgetKeyUnit(engine, id, row));
+      // The schedule goes with the last of its history, so that nothing is left behind after a crash.
+      if (await committer.commit(unit) !== null && last) return;
+    }
+  }
+
+  pause(id: string): Promise<Schedule> {
+    return this.#edit(id, (row) => row.paused ? row : this.#edited(row, { paused: true }));
+  }
+
+  resume(id: string): Promise<Schedule> {
+    return this.#edit(id, (row) => {
+      if (row.orphaned) {
+        throw new ScheduleConflictError(
+          "schedule-orphaned",
+          `Schedule '${id}' cannot be resumed as no code declares it any more`,
+        );
+      }
+      if (!row.paused) return row;
+      const { backfillTo: _backfillTo, ...rest } = row;
+      return this.#edited(rest, { paused: false, nextRunAt: gridOf(row).after(this.engine.clock.now()) });
+    });
+  }
+
+  async run(id: string): Promise<Task> {
+    await this.ready();
+    return await runNow(this.engine, id);
+  }
+
+  async next(id: string, count = 10): Promise<number[]> {
+    if (!Number.isInteger(count) || count < 1 || count > 100) {
+      const detail = `must be an integer from 1 to 100: got ${count}`;
+      throw new InvalidScheduleError([{ pointer: "/count", detail }]);
+    }
+    const { row } = await readSchedule(this.engine, id);
+    const grid = gridOf(row);
+    const moments: number[] = [];
+    let at = row.dueAt === null ? grid.after(this.engine.clock.now()) : row.nextRunAt;
+    for (; at !== null && moments.length < count; at = grid.after(at)) moments.push(at);
+    return moments;
+  }
+
+  occurrences(
+    id: string,
+    options: PageOptions = {},
+  ): Promise<{ occurrences: Occurrence[]; cursor: string | null }> {
+    return listOccurrences(this.engine, id, options);
+  }
+
+  async #edit(id: string, edit: (row: ScheduleRow) => ScheduleRow, revision?: string): Promise<Schedule> {
+    await this.ready();
+    const row = await editSchedule(this.engine, id, (row) => {
+      const to = edit(row);
+      return to === row ? row : withDue(to);
+    }, revision);
+    return viewOfSchedule(this.engine, id, row);
+  }
+
+  #edited(row: ScheduleRow, changes: Partial<ScheduleRow>): ScheduleRow {
+    return { ...row, ...changes, updatedAt: this.engine.clock.now(), revision: this.engine.nextId() };
+  }
+
+  #newRow(request: ScheduleRequest, now: number, idempotency: ScheduleRow["idempotency"]): ScheduleRow {
+    this.#refuse(request);
+    const options = { ...withDefaults(request), createdAt: now };
+    return withDue({
+      ...options,
+      task: storedTask(this.engine, request.task),
+      paused: request.paused ?? false,
+      origin: "api",
+      revision: this.engine.nextId(),
+      updatedAt: now,
+      nextRunAt: firstAfter(options, now),
+      lastRunAt: null,
+      handled: 0,
+      running: [],
+      ...(idempotency && { idempotency: keyOf(idempotency) }),
+    });
+  }
+
+  #refuse(request: ScheduleRequest): void {
+    const faults = faultsOfSchedule(this.engine, request);
+    if (faults.length > 0) throw new InvalidScheduleError(faults);
+  }
+}
+
+/** What a row keeps of a request's key. */
+function keyOf({ scope, key, expiresAt }: NonNullable<ScheduleRow["idempotency"]>) {
+  return { scope, key, expiresAt };
+}

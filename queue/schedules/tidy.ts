@@ -1,0 +1,63 @@
+/**
+ * What schedules need now and then: those that no code declares any more are set aside as orphans, and idempotency
+ * keys whose time is over are forgotten.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import type { WorkerRow } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import { together } from "../store/unit.ts";
+import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts";
+
+/**
+ * Looks through all schedules once.
+ *
+ * @param own ids that this process's code declares
+ */
+export async function tidySchedules(engine: Engine, own: Iterable<string>): Promise<void> {
+  const declared = await declaredAnywhere(engine, own);
+  const { keys, store } = engine;
+  const limit = store.limits.listBatch;
+  for (let range = keys.schedules();;) {
+    const entries = await store.list(range, { limit });
+    for (const entry of entries) {
+      const schedule = found(entry);
+      if (!schedule) continue;
+      const id = idOf(entry.key);
+      const orphaned = schedule.row.origin === "code" && !declared.has(id);
+      if (orphaned !== (schedule.row.orphaned ?? false)) await setOrphaned(engine, id, schedule, orphaned);
+      await forgetKey(engine, id, schedule);
+    }
+    if (entries.length < limit) return;
+    range = { ...range, start: keys.schedule(`${idOf(entries.at(-1)!.key)}\0`) };
+  }
+}
+
+/** Ids of the schedules that the code of a registered process declares. */
+async function declaredAnywhere(engine: Engine, own: Iterable<string>): Promise<Set<string>> {
+  const workers = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
+  return new Set([
+    ...own,
+    ...workers.flatMap(({ value }) => decode<WorkerRow>(value).schedules ?? []),
+  ]);
+}
+
+/**
+ * An orphan keeps its place: when code declares it again, it is as if Sluice had been down meanwhile. So a deployment
+ * that stops the one process that declares it before it starts the next loses nothing.
+ */
+async function setOrphaned(engine: Engine, id: string, schedule: Found, orphaned: boolean): Promise<void> {
+  const to = withDue({ ...schedule.row, orphaned });
+  const landed = await engine.committer.commit(changeUnit(engine.keys, id, schedule, to));
+  if (landed !== null && to.dueAt !== null) engine.scheduleDueAt(to.dueAt);
+}
+
+/** Deletes the idempotency key that a schedule was created with when its time is over. */
+async function forgetKey(engine: Engine, id: string, schedule: Found): Promise<void> {
+  const { idempotency, ...row } = schedule.row;
+  if (!idempotency || idempotency.expiresAt > engine.clock.now()) return;
+  const change = changeUnit(engine.keys, id, schedule, row);
+  await engine.committer.commit(together(change, await forgetKeyUnit(engine, id, schedule.row)));
+}

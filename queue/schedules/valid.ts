@@ -1,0 +1,170 @@
+/**
+ * What a schedule may be, and its defaults.
+ *
+ * @module
+ */
+import { acceptArgs } from "../args.ts";
+import type { Engine } from "../engine.ts";
+import { type Fault, InvalidScheduleError, TooLargeError } from "../errors.ts";
+import { LONGEST } from "../options.ts";
+import { encode } from "../store/codec.ts";
+import { faultsOfRequest } from "../submit.ts";
+import { nearest } from "../suggest.ts";
+import { cronOf, gridOf } from "./grid.ts";
+import type { ScheduledTask, ScheduleOptions, ScheduleRequest, Trigger } from "./schedule.ts";
+
+/** Bytes of a schedule's task, which is kept in the schedule's own row. */
+const TASK_BYTES = 48 * 1024;
+
+/** Last moment that a date can be. */
+const LAST_MOMENT = 8.64e15;
+
+/** Options with their defaults filled in. */
+export function withDefaults(options: ScheduleOptions): Required<ScheduleOptions> {
+  return {
+    trigger: options.trigger,
+    startAt: options.startAt ?? null,
+    endAt: options.endAt ?? null,
+    jitter: options.jitter ?? 0,
+    misfireGrace: options.misfireGrace ?? 60,
+    catchUp: options.catchUp ?? "one",
+    catchUpLimit: options.catchUpLimit ?? 100,
+    maxInstances: options.maxInstances ?? 1,
+  };
+}
+
+/** Every fault of a request, whatever the moment. @throws {TooLargeError} */
+export function faultsOfSchedule(engine: Engine, request: ScheduleRequest): Fault[] {
+  const faults: Fault[] = [];
+  if (request.id !== undefined && !/^[A-Za-z0-9._:-]{1,200}$/.test(request.id)) {
+    faults.push({
+      pointer: "/id",
+      detail: `must be 1 to 200 letters, digits, '.', '_', ':' or '-': got '${request.id}'`,
+    });
+  }
+  return [...faults, ...taskFaults(engine, request.task), ...optionFaults(request)];
+}
+
+/** A request's task as it is stored. @throws {TooLargeError} */
+export function storedTask(engine: Engine, task: ScheduledTask): ScheduledTask {
+  const { args } = acceptArgs(engine.definitions.get(task.name)!, task.args, "/task/args", []);
+  const stored = { ...task, args };
+  const bytes = encode(stored).length;
+  if (bytes > TASK_BYTES) {
+    throw new TooLargeError(`A schedule's task must be at most ${TASK_BYTES} bytes of JSON: got ${bytes}`);
+  }
+  return stored;
+}
+
+/** The first occurrence after `now`. @throws {InvalidScheduleError} when there is none */
+export function firstAfter(options: Required<ScheduleOptions> & { createdAt: number }, now: number): number {
+  const first = gridOf(options).after(now);
+  if (first !== null) return first;
+  const { trigger, endAt } = options;
+  const unbounded = gridOf({ ...options, endAt: null }).after(now);
+  if (unbounded !== null) {
+    const detail = `must leave an occurrence: the first is at ${iso(unbounded)}, the end at ${iso(endAt!)}`;
+    throw new InvalidScheduleError([{ pointer: "/end_at", detail }]);
+  }
+  throw new InvalidScheduleError([
+    "date" in trigger
+      ? { pointer: "/trigger/date", detail: `must be in the future: got ${iso(trigger.date)}` }
+      : { pointer: "/trigger", detail: "must have an occurrence after now: it has none" },
+  ]);
+}
+
+function taskFaults(engine: Engine, task: ScheduledTask): Fault[] {
+  const at = "/task";
+  const own = (["delay", "runAt"] as const).flatMap((option) => {
+    if ((task as { delay?: unknown; runAt?: unknown })[option] === undefined) return [];
+    const name = option === "delay" ? "delay" : "run_at";
+    return [{ pointer: `${at}/${name}`, detail: "must not be given: the trigger says when" }];
+  });
+  return [
+    ...own,
+    ...faultsOfRequest(engine, task).map((fault) => ({ ...fault, pointer: at + fault.pointer })),
+  ];
+}
+
+/** Every fault of a schedule's trigger and options. */
+export function optionFaults(options: ScheduleOptions): Fault[] {
+  const faults = triggerFaults(options.trigger);
+  const check = (name: string, value: unknown, holds: (value: number) => boolean, be: string) => {
+    if (value === undefined || typeof value === "number" && holds(value)) return;
+    faults.push({ pointer: `/${name}`, detail: `must be ${be}: got ${value}` });
+  };
+  const within = (least: number, most: number) => (value: number) => value >= least && value <= most;
+  const whole = (least: number, most: number) => (value: number) =>
+    Number.isInteger(value) && within(least, most)(value);
+  const { startAt, endAt } = options;
+  check("start_at", startAt ?? undefined, within(0, LAST_MOMENT), "a date");
+  check("end_at", endAt ?? undefined, within(0, LAST_MOMENT), "a date");
+  if (typeof startAt === "number" && typeof endAt === "number" && endAt < startAt) {
+    faults.push({ pointer: "/end_at", detail: `must not be before start_at: got ${iso(endAt)}` });
+  }
+  check("jitter", options.jitter, within(0, LONGEST), `a number of seconds from 0 to ${LONGEST}`);
+  check(
+    "misfire_grace",
+    options.misfireGrace,
+    within(1, LONGEST),
+    `a number of seconds from 1 to ${LONGEST}`,
+  );
+  check("catch_up_limit", options.catchUpLimit, whole(1, 1000), "an integer from 1 to 1000");
+  check("max_instances", options.maxInstances, whole(1, 100), "an integer from 1 to 100");
+  const { catchUp = "one" } = options;
+  if (!["skip", "one", "all"].includes(catchUp)) {
+    faults.push({ pointer: "/catch_up", detail: `must be skip, one or all: got '${catchUp}'` });
+  }
+  return faults;
+}
+
+/** Every fault of a trigger. */
+export function triggerFaults(trigger: Trigger): Fault[] {
+  const at = "/trigger";
+  const kinds = (["cron", "interval", "date"] as const).filter((kind) => kind in trigger);
+  if (kinds.length !== 1) {
+    const found = kinds.length === 0 ? "none" : kinds.join(" and ");
+    return [{ pointer: at, detail: `must have one of cron, interval and date: got ${found}` }];
+  }
+  if ("interval" in trigger) {
+    const { interval } = trigger;
+    if (interval >= 0.01 && interval <= LONGEST) return [];
+    const detail = `must be a number of seconds from 0.01 to ${LONGEST}: got ${interval}`;
+    return [{ pointer: `${at}/interval`, detail }];
+  }
+  if ("date" in trigger) {
+    if (trigger.date >= 0 && trigger.date <= LAST_MOMENT) return [];
+    return [{ pointer: `${at}/date`, detail: `must be a date: got ${trigger.date}` }];
+  }
+  return [...zoneFaults(trigger.timezone, `${at}/timezone`), ...cronFaults(trigger.cron, `${at}/cron`)];
+}
+
+function zoneFaults(zone: string | undefined, pointer: string): Fault[] {
+  try {
+    if (zone !== undefined) new Intl.DateTimeFormat("en", { timeZone: zone });
+    return [];
+  } catch {
+    const near = nearest(zone!, Intl.supportedValuesOf("timeZone"));
+    const hint = near ? `; did you mean '${near}'?` : "";
+    return [{ pointer, detail: `must be an IANA time zone such as Europe/Rome: got '${zone}'${hint}` }];
+  }
+}
+
+function cronFaults(text: string, pointer: string): Fault[] {
+  const must = "must be cron text of five fields, or six with seconds first";
+  if (typeof text !== "string" || text.length > 200) {
+    return [{ pointer, detail: `${must}, of at most 200 characters` }];
+  }
+  if (!/^(\S+\s+){4,5}\S+$/.test(text.trim())) return [{ pointer, detail: `${must}: got '${text}'` }];
+  try {
+    if (cronOf(text, "UTC").nextRun(new Date(0)) !== null) return [];
+    return [{ pointer, detail: `must fire at some time: '${text}' never does` }];
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^Cron\w*: /, "");
+    return [{ pointer, detail: `${must}: got '${text}' (${reason})` }];
+  }
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Occurrence, Queue, ScheduleOptions } from "../../../queue/mod.ts";
+import { heldTask, task } from "../../support/held_task.ts";
+import { FakeClock, START } from "../../support/fake_clock.ts";
+import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { countRows } from "../../support/rows.ts";
+
+const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const definitions = [task("ticks", () => 1)];
+const ticking = { task: { name: "ticks", args: [] }, id: "s" };
+
+/** `outcome planned`, minutes after the start, oldest first. */
+function told(occurrences: readonly Occurrence[]): string[] {
+  const minute = (time: number) => (time - START) / MINUTE;
+  return occurrences.toReversed().map(({ outcome, plannedAt, missedUntil }) =>
+    `${outcome} ${minute(plannedAt)}${missedUntil === null ? "" : `-${minute(missedUntil)}`}`
+  );
+}
+
+/** What a schedule of every minute does when nothing has run for an hour and 30 seconds. */
+async function afterAnHour(
+  open: typeof openQueue,
+  options: Partial<ScheduleOptions>,
+): Promise<string[]> {
+  const clock = new FakeClock();
+  await using made = await open({ definitions, clock, start: false });
+  await made.queue.schedules.create({ ...ticking, trigger: { interval: 60 }, ...options });
+  await clock.skip(HOUR + MINUTE / 2);
+  await using q = await open({ definitions, clock, store: made.store });
+  await clock.advance(20_000);
+  return told((await q.queue.schedules.occurrences("s", { limit: 100 })).occurrences);
+}
+
+onBothStores("skip: what was missed stays missed, what is in time runs", async (open) => {
+  assert.deepEqual(await afterAnHour(open, { catchUp: "skip" }), ["missed 1-59", "submitted 60"]);
+});
+
+onBothStores("one: an occurrence in time stands for what was missed", async (open) => {
+  assert.deepEqual(await afterAnHour(open, {}), ["missed 1-59", "submitted 60"]);
+});
+
+onBothStores("one: the last missed occurrence stands for those before it", async (open) => {
+  assert.deepEqual(await afterAnHour(open, { misfireGrace: 5 }), ["missed 1-59", "submitted 60"]);
+  assert.deepEqual(await afterAnHour(open, { misfireGrace: 5, catchUp: "skip" }), ["missed 1-60"]);
+});
+
+onBothStores("all: each missed occurrence has its task, the last of them up to the limit", async (open) => {
+  const submitted = (from: number) => Array.from({ length: 61 - from }, (_, n) => `submitted ${from + n}`);
+  assert.deepEqual(await afterAnHour(open, { catchUp: "all" }), submitted(1));
+  assert.deepEqual(await afterAnHour(open, { catchUp: "all", catchUpLimit: 10 }), [
+    "missed 1-49",
+    ...submitted(50),
+  ]);
+});
+
+onBothStores("one missed occurrence alone is missed with skip, and late with one", async (open) => {
+  const trigger = { date: START + MINUTE };
+  assert.deepEqual(await afterAnHour(open, { trigger, catchUp: "skip" }), ["missed 1-1"]);
+  assert.deepEqual(await afterAnHour(open, { trigger }), ["submitted 1"]);
+});
+
+onBothStores("a late occurrence tells by how much", async (open) => {
+  await using q = await open({ definitions });
+  await q.queue.schedules.create({ ...ticking, trigger: { interval: 60 } });
+  await q.clock.skip(72_500);
+  await q.clock.advance(1);
+  const { occurrences: [only] } = await q.queue.schedules.occurrences("s");
+  assert.equal(only!.lateBy, 12.5);
+  assert.equal(only!.startedAt, START + 72_500);
+  assert.equal(only!.plannedAt, START + 60_000);
+});
+
+onBothStores("all never skips: what finds no instance free comes one after the other", async (open) => {
+  const held = heldTask("held");
+  await using q = await open({ definitions: [held.definition] });
+  const task = { name: "held", args: [] };
+  await q.queue.schedules.create({ id: "s", task, trigger: { interval: 60 }, catchUp: "all" });
+  await q.clock.skip(3 * MINUTE);
+  await q.clock.advance(10_000);
+  assert.equal(held.runs.length, 1);
+  for (let n = 0; n < 3; n++) {
+    held.runs[n]!.finish();
+    await q.clock.advance(1_000);
+  }
+  assert.equal(held.runs.length, 3);
+  assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [
+    "submitted 1",
+    "submitted 2",
+    "submitted 3",
+  ]);
+});
+
+onBothStores("a clock set back repeats nothing, and goes on when the time comes again", async (open) => {
+  await using q = await open({ definitions });
+  await q.queue.schedules.create({ ...ticking, trigger: { cron: "* * * * *" } });
+  await q.clock.advance(3 * MINUTE);
+  q.clock.setWall(START);
+  await q.clock.advance(3 * MINUTE);
+  assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [
+    "submitted 1",
+    "submitted 2",
+    "submitted 3",
+  ]);
+  await q.clock.advance(MINUTE);
+  assert.equal((await q.queue.schedules.occurrences("s")).occurrences.length, 4);
+});
+
+onBothStores("a clock set forward catches up as after a standstill", async (open) => {
+  await using q = await open({ definitions });
+  await q.queue.schedules.create({ ...ticking, trigger: { cron: "* * * * *" } });
+  await q.clock.advance(MINUTE);
+  q.clock.setWall(START + 10 * MINUTE + 30_000);
+  await q.clock.advance(5_000);
+  assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [
+    "submitted 1",
+    "missed 2-9",
+    "submitted 10",
+  ]);
+});
+
+/** The history, oldest first. */
+async function wholeHistory(queue: Queue): Promise<Occurrence[]> {
+  const found: Occurrence[] = [];
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await queue.schedules.occurrences("s", { limit: 500, ...cursor && { cursor } });
+    found.push(...page.occurrences);
+    cursor = page.cursor;
+  }
+  return found.reverse();
+}
+
+/** Whatever happens to the clock, the history is the grid, each moment once and in order. */
+Deno.test("every occurrence of the grid is handled once, by its policy, whatever stands still and for how long", async () => {
+  const plan = fc.record({
+    trigger: fc.constantFrom(
+      { interval: 1 },
+      { interval: 7.5 },
+      { interval: 1.3 },
+      { cron: "*/10 * * * * *" },
+      { cron: "*/3 * * * *" },
+    ),
+    catchUp: fc.constantFrom("skip" as const, "one" as const, "all" as const),
+    catchUpLimit: fc.integer({ min: 1, max: 20 }),
+    misfireGrace: fc.integer({ min: 1, max: 90 }),
+    moves: fc.array(
+      fc.tuple(fc.constantFrom("advance", "skip", "back"), fc.integer({ min: 1, max: 150_000 })),
+      { minLength: 1, maxLength: 5 },
+    ),
+  });
+  await fc.assert(
+    fc.asyncProperty(plan, async ({ moves, ...options }) => {
+      await using q = await openQueue({ definitions, channels: { default: 500 } });
+      await q.queue.schedules.create({ ...ticking, ...options, maxInstances: 100 });
+      let latest = START;
+      for (const [move, milliseconds] of moves) {
+        if (move === "advance") await q.clock.advance(Math.min(milliseconds, 20_000));
+        if (move === "skip") await q.clock.skip(milliseconds);
+        if (move === "back") q.clock.setWall(q.clock.now() - milliseconds);
+        await q.clock.advance(2_000);
+        latest = Math.max(latest, q.clock.now());
+      }
+      q.clock.setWall(latest);
+      await q.queue.tick();
+      const history = await wholeHistory(q.queue);
+      const step = "interval" in options.trigger
+        ? options.trigger.interval * 1000
+        : options.trigger.cron.includes("10")
+        ? 10_000
+        : 180_000;
+      let next = START + step;
+      for (const { outcome, plannedAt, missedUntil, lateBy, startedAt } of history) {
+        assert.equal(plannedAt, next, `${outcome} is out of order`);
+        const late = lateBy > options.misfireGrace;
+        if (outcome === "missed") {
+          assert(late, "missed although in time");
+          next = missedUntil!;
+        } else {
+          assert.equal(outcome, "submitted");
+          assert(startedAt! >= plannedAt, "too early");
+          assert(!late || options.catchUp !== "skip", "submitted although missed");
+        }
+        next = Math.round(next + step);
+      }
+      assert(next > latest, `${next - START} is owed since ${latest - next} ms`);
+      assert.equal(
+        (await countRows(q.store)).task ?? 0,
+        history.filter(({ taskId }) => taskId !== null).length,
+      );
+    }),
+    { numRuns: 25 },
+  );
+});
