@@ -76,12 +76,9 @@ Deno.test("failing_task is retried three times, 5 s apart, then fails", async ()
 
 Deno.test("scheduled_task runs each full minute", async () => {
   await using t = await openDemo();
-  await t.queue.tick();
-  await t.clock.advance(60_000);
-  await t.queue.tick();
-  await t.clock.settle();
+  await t.clock.advance(180_000);
   const { tasks } = await t.queue.list({ name: "app.tasks.scheduled_task" });
-  assert.ok(tasks.length >= 1);
+  assert.equal(tasks.length, 3);
   for (const task of tasks) {
     assert.equal(task.result, "Scheduled task executed by Deno.cron");
     assert.equal(task.runAt % 60_000, 0);

@@ -123,11 +123,15 @@ onBothStores("a clock set forward catches up as after a standstill", async (open
 /** The history, oldest first. */
 async function wholeHistory(queue: Queue): Promise<Occurrence[]> {
   const found: Occurrence[] = [];
-  for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = await queue.schedules.occurrences("s", { limit: 500, ...cursor && { cursor } });
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Queue["schedules"]["occurrences"]>> = await queue.schedules.occurrences(
+      "s",
+      { limit: 500, ...cursor !== null && { cursor } },
+    );
     found.push(...page.occurrences);
     cursor = page.cursor;
-  }
+  } while (cursor !== null);
   return found.reverse();
 }
 

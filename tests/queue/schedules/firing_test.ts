@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
+import { defineTask } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { START } from "../../support/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -186,8 +188,6 @@ Deno.test("history keeps the last thousand occurrences", async () => {
 });
 
 onBothStores("a task that its definition accepts no longer is refused in the history", async (open) => {
-  const { z } = await import("zod");
-  const { defineTask } = await import("../../../queue/mod.ts");
   const loose = defineTask({ name: "t", args: z.tuple([z.string()]) }, (_ctx, word) => word);
   const strict = defineTask({ name: "t", args: z.tuple([z.int()]) }, (_ctx, n) => n);
   await using q = await open({ definitions: [loose], start: false });
