@@ -82,6 +82,22 @@ export interface TaskContext {
   retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
 }
 
+/** A definition's idempotency: two submissions with one key are the same piece of work. */
+export interface TaskIdempotency<Schema extends ArgsSchema = ArgsSchema> {
+  /** The key, made from the arguments: a text of 1 to 255 characters. */
+  readonly key: (...args: z.output<Schema>) => string;
+  /**
+   * Seconds, from the submission, that the key of a task that succeeded is kept. While its task has not ended a key
+   * is kept longer; after FAILURE or REVOKED it is free at once. @default {3600}
+   */
+  readonly ttl?: number;
+  /**
+   * What a second submission gets: the first task at once (`"skip"`), the first task and, if it asks to wait, its
+   * result (`"return"`), or a `DuplicateTaskError` (`"raise"`). @default {"return"}
+   */
+  readonly onDuplicate?: "skip" | "return" | "raise";
+}
+
 /** The part of a definition that is data. */
 export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   /** Full name, unique among the definitions: `app.tasks.add`. */
@@ -104,6 +120,12 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   readonly timeLimit?: number;
   /** Keep the outcome, not the return value. @default {false} */
   readonly ignoreResult?: boolean;
+  /**
+   * Makes the same arguments, submitted again, the same task (invariant 6). Tasks of a workflow have no such key.
+   *
+   * @default {every submission is a task of its own}
+   */
+  readonly idempotency?: TaskIdempotency<Schema>;
 }
 
 /** A task definition: options and handler. */

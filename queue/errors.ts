@@ -5,7 +5,7 @@
  * ```text
  * SluiceError
  *   to the caller      UnknownTaskError  InvalidTaskError  TaskNotFoundError  TaskFinalError  TaskFailedError
- *                      IdempotencyConflictError  TooLargeError  OverloadedError  StoppedError
+ *                      IdempotencyConflictError  DuplicateTaskError  TooLargeError  OverloadedError  StoppedError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
@@ -91,6 +91,17 @@ export class IdempotencyConflictError extends SluiceError {
   readonly code = "idempotency-key-reused";
   constructor(readonly key: string) {
     super(`Idempotency key '${key}' was used before with another request`);
+  }
+}
+
+/** A task with the same key of its definition was submitted before, and the definition refuses duplicates. */
+export class DuplicateTaskError extends SluiceError {
+  readonly code = "duplicate-task";
+  /** @param taskId the task that has the key */
+  constructor(readonly taskName: string, readonly key: string, readonly taskId: string) {
+    super(
+      `Task '${taskName}' was submitted before with the idempotency key '${key}': it is task '${taskId}'`,
+    );
   }
 }
 

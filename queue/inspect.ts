@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { Consumer } from "./consumer.ts";
+import { keyRules } from "./definition_keys.ts";
 import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
 import { withDeadline } from "./lane.ts";
 import type { Membership } from "./membership.ts";
@@ -34,6 +35,7 @@ export interface DefinitionView {
   readonly maxRetries: number;
   readonly softTimeLimit: number | null;
   readonly timeLimit: number;
+  readonly idempotency: { readonly ttl: number; readonly onDuplicate: "skip" | "return" | "raise" } | null;
   /** JSON Schema of the argument array. */
   readonly args: Json;
 }
@@ -48,6 +50,7 @@ export function viewDefinitions(engine: Engine): DefinitionView[] {
     maxRetries: definition.maxRetries ?? 0,
     softTimeLimit: definition.softTimeLimit ?? null,
     timeLimit: definition.timeLimit ?? DEFAULT_TIME_LIMIT,
+    idempotency: definition.idempotency ? keyRules(definition.idempotency) : null,
     args: z.toJSONSchema(definition.args, { io: "input", unrepresentable: "any" }) as Json,
   })).sort((a, b) => a.name < b.name ? -1 : 1);
 }

@@ -12,6 +12,7 @@ export {
   type TaskCommit,
   type TaskContext,
   type TaskDefinition,
+  type TaskIdempotency,
   type TaskLog,
   type TaskOptions,
 } from "./define.ts";
@@ -39,6 +40,7 @@ export { kvStore } from "./store/kv_store.ts";
 export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
+export { canonicalJson } from "./idempotency.ts";
 export { nearest } from "./suggest.ts";
 export {
   type Channel,

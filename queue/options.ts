@@ -89,10 +89,25 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
     if (value === undefined || value >= 0 && value <= LONGEST) continue;
     faults.push(`retry.${option} must be a number from 0 to ${LONGEST}: got ${value}`);
   }
+  faults.push(...idempotencyFaults(definition));
   if (typeof name !== "string" || name === "" || name.length > 200) {
     faults.push(`name must be a text of 1 to 200 characters: got '${name}'`);
   }
   if (faults.length > 0) throw new TypeError(`Cannot define task '${name}': ${faults.join("; ")}`);
+}
+
+function idempotencyFaults({ idempotency }: AnyTaskDefinition): string[] {
+  if (!idempotency) return [];
+  const { key, ttl = 1, onDuplicate = "return" } = idempotency;
+  const faults: string[] = [];
+  if (typeof key !== "function") faults.push(`idempotency.key must be a function: got ${key}`);
+  if (!(ttl > 0 && ttl <= LONGEST)) {
+    faults.push(`idempotency.ttl must be a number of seconds above 0, up to ${LONGEST}: got ${ttl}`);
+  }
+  if (!["skip", "return", "raise"].includes(onDuplicate)) {
+    faults.push(`idempotency.onDuplicate must be 'skip', 'return' or 'raise': got '${onDuplicate}'`);
+  }
+  return faults;
 }
 
 /** A pointer's option as a program spells it. */

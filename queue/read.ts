@@ -35,7 +35,11 @@ export function recordOf(entry: Entry): TaskRecord {
 
 /** When a final task's record may be removed, milliseconds since 1970. */
 export function keptUntil(engine: Engine, record: TaskRecord): number {
-  return Math.max(record.doneAt! + engine.settings.resultTtl * 1000, record.idempotency?.expiresAt ?? 0);
+  return Math.max(
+    record.doneAt! + engine.settings.resultTtl * 1000,
+    record.idempotency?.expiresAt ?? 0,
+    record.state === "SUCCESS" ? record.definitionKey?.expiresAt ?? 0 : 0,
+  );
 }
 
 /** One task. @throws {TaskNotFoundError} */

@@ -36,6 +36,8 @@ export interface TaskRecord {
   readonly ignoreResult?: boolean;
   readonly tags?: readonly string[];
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
+  /** Its definition's key; see `TaskIdempotency`. */
+  readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
 }
 

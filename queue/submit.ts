@@ -4,6 +4,7 @@
  * @module
  */
 import { acceptArgs } from "./args.ts";
+import { definitionKeys, withDefinitionKey } from "./definition_keys.ts";
 import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, type Engine } from "./engine.ts";
 import {
   type Fault,
@@ -17,7 +18,6 @@ import {
 import { idempotencyUnit, replay } from "./idempotency.ts";
 import { handOffUnit, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
-import { viewOf } from "./state.ts";
 import { together, type Unit } from "./store/unit.ts";
 import { channelFaults, optionFaults } from "./options.ts";
 import { nearest } from "./suggest.ts";
@@ -44,15 +44,18 @@ export async function submitAll(
   const now = engine.clock.now();
   const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
   const records = requests.length === 1
-    ? [toRecord(engine, requests[0]!, "", now, keyed)]
+    ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
   for (;;) {
-    const claim = keyed && await idempotencyUnit(engine, keyed, records);
+    const { tasks, fresh, unit, refusal } = await definitionKeys(engine, records, keyed ? 1 : 0);
+    const claim = keyed && await idempotencyUnit(engine, keyed, tasks);
     if (claim?.first) return { tasks: await replay(engine, claim.first), replayed: true };
-    const versionstamp = await store(engine, records, claim?.unit, now);
-    if (versionstamp !== null) {
-      return { tasks: records.map((record) => viewOf(record, null)), replayed: false };
-    }
+    if (refusal) throw refusal;
+    // What is stored already needs no key: asked again, its own key answers.
+    if (fresh.length === 0) return { tasks: [...tasks], replayed: false };
+    const also = unit && claim ? together(claim.unit, unit) : unit ?? claim?.unit;
+    const versionstamp = await store(engine, fresh, also, now);
+    if (versionstamp !== null) return { tasks: [...tasks], replayed: false };
     // Somebody was faster with the same key: look again at what they wrote.
   }
 }
@@ -102,7 +105,8 @@ function place(
 }
 
 /**
- * Submits a schedule's task in the same commit that advances the schedule.
+ * Submits a schedule's task in the same commit that advances the schedule. When its definition's key is taken,
+ * nothing is submitted: the task that has the key is the occurrence's task.
  *
  * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
  * @returns `null` when it failed
@@ -114,9 +118,13 @@ export async function submitScheduled(
   advance: (taskId: string) => Unit,
 ): Promise<Task | null> {
   const now = engine.clock.now();
-  const record = { ...toRecord(engine, request, "", now, undefined), scheduleId };
-  const versionstamp = await store(engine, [record], advance(record.id), now);
-  return versionstamp === null ? null : viewOf(record, null);
+  const record = { ...toKeyedRecord(engine, request, "", now, undefined), scheduleId };
+  const { tasks: [task], fresh, unit } = await definitionKeys(engine, [record], 1);
+  const also = advance(task!.id);
+  const versionstamp = fresh.length === 0
+    ? await engine.committer.commit(also)
+    : await store(engine, fresh, unit ? together(also, unit) : also, now);
+  return versionstamp === null ? null : task!;
 }
 
 function accepted(
@@ -148,7 +156,7 @@ function toRecords(
   let unknown: UnknownTaskError | null = null;
   requests.forEach((request, i) => {
     try {
-      records.push(toRecord(engine, request, `/${i}`, now, keyed));
+      records.push(toKeyedRecord(engine, request, `/${i}`, now, keyed));
     } catch (error) {
       if (error instanceof InvalidTaskError) faults.push(...error.faults);
       else if (error instanceof UnknownTaskError) {
@@ -168,13 +176,18 @@ export function faultsOfRequest(
   request: Pick<TaskRequest, "name" | "args" | "channel">,
 ): Fault[] {
   try {
-    toRecord(engine, request, "", engine.clock.now(), undefined);
+    toKeyedRecord(engine, request, "", engine.clock.now(), undefined);
     return [];
   } catch (error) {
     if (error instanceof InvalidTaskError) return [...error.faults];
     if (error instanceof UnknownTaskError) return [{ pointer: error.pointer, detail: error.message }];
     throw error;
   }
+}
+
+/** {@link toRecord} with the key that the definition makes of the arguments. */
+function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRecord>): TaskRecord {
+  return withDefinitionKey(engine, toRecord(engine, request, at, ...rest), at);
 }
 
 /** Checks a request against its definition and the engine's limits, and fills in the defaults. */

@@ -6,14 +6,15 @@
  * @module
  */
 import { Bell } from "./bell.ts";
+import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
 import { firstIdAt } from "./ids.ts";
 import { forget } from "./places.ts";
 import { keptUntil, recordOf } from "./read.ts";
-import type { IdempotencyRow, SweepRow, TaskRecord } from "./record.ts";
+import type { IdempotencyRow, SweepRow } from "./record.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
-import type { Mutation } from "./store/port.ts";
+import type { Key, Mutation } from "./store/port.ts";
 import { del, put } from "./store/unit.ts";
 
 /** Records looked at, and keys deleted, in one commit. */
@@ -79,7 +80,7 @@ export class Sweeper {
       const record = recordOf(found);
       if (record.doneAt !== undefined && keptUntil(engine, record) <= now) {
         mutations.push(...forget(keys, record));
-        await this.#forgetKey(record);
+        for (const key of keysHeldBy(keys, record)) await this.#forgetKey(key, record.id);
       }
       last = idOf(found.key);
       passed++;
@@ -93,13 +94,11 @@ export class Sweeper {
     return landed === null ? 0 : passed;
   }
 
-  /** Deletes a task's idempotency key if it still names the task. */
-  async #forgetKey(record: TaskRecord): Promise<void> {
-    if (!record.idempotency) return;
+  /** Deletes an idempotency key of a task if it still names the task. */
+  async #forgetKey(key: Key, id: string): Promise<void> {
     const { engine } = this;
-    const key = engine.keys.idempotency(record.idempotency.scope, record.idempotency.key);
     const [entry] = await engine.store.getMany([key]);
-    if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(record.id)) return;
+    if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(id)) return;
     await engine.committer.commit({ checks: [entry], mutations: [del(key)] });
   }
 }

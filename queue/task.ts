@@ -63,6 +63,8 @@ export interface Task<Result = Json> {
   readonly redriveOf: string | null;
   /** The worker that runs it or ran it last. */
   readonly worker: string | null;
+  /** Only in what a submission returns, when this is the first task of its key: how its definition treats a second. */
+  readonly duplicate?: "skip" | "return";
 }
 
 /** Options of one submission; each overrides its definition's default. */
@@ -95,7 +97,7 @@ export interface TaskRequest extends SubmitOptions {
 
 /** A caller's promise that two submissions with one key mean the same (invariant 6). */
 export interface Idempotency {
-  /** Who or what the key belongs to; keys of two scopes never meet. */
+  /** Who or what the key belongs to; keys of two scopes never meet. Not `task:…`: those are the definitions'. */
   readonly scope: string;
   /** 1 to 255 visible ASCII characters. */
   readonly key: string;

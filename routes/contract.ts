@@ -124,6 +124,9 @@ export const Task = z.object({
   schedule_id: z.string().nullable(),
   redrive_of: id.nullable(),
   worker: z.string().nullable(),
+  duplicate: z.literal(true).optional().openapi({
+    description: "In a submission's answer: the first task of this idempotency key of its definition.",
+  }),
 }).openapi("Task");
 
 /** Answer of a batch: the tasks in the request's order. */
@@ -153,6 +156,8 @@ export const Definition = z.object({
   max_retries: z.int(),
   soft_time_limit: z.number().nullable(),
   time_limit: z.number(),
+  idempotency: z.object({ ttl: z.number(), on_duplicate: z.enum(["skip", "return", "raise"]) }).nullable()
+    .openapi({ description: "Of a definition that makes an idempotency key of the arguments." }),
   args: z.any().openapi({ description: "JSON Schema of the argument array." }),
 }).openapi("Definition");
 
@@ -197,4 +202,5 @@ export const Problem = z.object({
     detail: z.string(),
   })).optional(),
   problems: z.array(z.string()).optional().openapi({ description: "Why the server is not ready." }),
+  task_id: z.string().optional().openapi({ description: "The task that stands in the way." }),
 }).openapi("Problem");

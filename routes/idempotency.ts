@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Idempotency } from "../queue/mod.ts";
+import { canonicalJson, type Idempotency } from "../queue/mod.ts";
 import type { Context } from "./env.ts";
 import { RequestError } from "./problems.ts";
 
@@ -30,7 +30,7 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
 
 function canonical(body: unknown): string {
   try {
-    return JSON.stringify(body, sortedFields);
+    return canonicalJson(body);
   } catch (error) {
     // The stack's end: what JSON can be parsed, JSON can also be too deep to be written.
     if (!(error instanceof RangeError)) throw error;
@@ -39,9 +39,4 @@ function canonical(body: unknown): string {
       faults: [{ in: "body", pointer: "", detail }],
     });
   }
-}
-
-function sortedFields(_field: string, value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }

@@ -6,7 +6,14 @@
  */
 import type { z } from "@hono/zod-openapi";
 import type { Context, ErrorHandler, Hook, NotFoundHandler } from "./env.ts";
-import { type Fault, InvalidTaskError, type Queue, SluiceError, UnknownTaskError } from "../queue/mod.ts";
+import {
+  DuplicateTaskError,
+  type Fault,
+  InvalidTaskError,
+  type Queue,
+  SluiceError,
+  UnknownTaskError,
+} from "../queue/mod.ts";
 import { HTTPException } from "hono/http-exception";
 import type { Problem } from "./contract.ts";
 import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
@@ -20,6 +27,7 @@ const PROBLEMS = {
   "task-unknown": { status: 404, title: "Unknown task" },
   "task-expired": { status: 404, title: "Task no longer kept" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "duplicate-task": { status: 409, title: "Task was submitted before" },
   "task-final": { status: 409, title: "Task has ended" },
   "too-large": { status: 413, title: "Too large" },
   "unsupported-media-type": { status: 415, title: "Request body must be application/json" },
@@ -46,6 +54,8 @@ export interface ProblemDetails {
   readonly faults?: RequestFault[];
   /** Reasons that are not faults of the request. */
   readonly problems?: readonly string[];
+  /** The task that stands in the way. */
+  readonly taskId?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -72,6 +82,7 @@ export function problem(c: Context, code: ProblemCode, detail: string, details: 
     request_id: c.get("requestId"),
     ...details.faults && { errors: details.faults },
     ...details.problems && { problems: [...details.problems] },
+    ...details.taskId !== undefined && { task_id: details.taskId },
   };
   return c.body(JSON.stringify(body), status, {
     "content-type": "application/problem+json",
@@ -167,7 +178,7 @@ function engineProblem(c: Context, error: SluiceError): Response {
     const faults = engineFaults(part, [{ pointer: error.pointer, detail: error.message }], prefix);
     return problem(c, code, error.message, { faults });
   }
-  return problem(c, code, error.message);
+  return problem(c, code, error.message, error instanceof DuplicateTaskError ? { taskId: error.taskId } : {});
 }
 
 function sentence(faults: readonly RequestFault[]): string {

@@ -39,7 +39,7 @@ const submit = createRoute({
   parameters: [idempotencyKey, prefer],
   request: { body: { required: true, content: { "application/json": { schema: TaskRequestBody } } } },
   responses: {
-    200: json("It has ended within the preferred wait.", Task),
+    200: json("It has ended within the preferred wait, or is a duplicate by its definition's key.", Task),
     202: json("Accepted and stored.", Task),
     default: PROBLEM,
   },
@@ -52,7 +52,11 @@ const submitBatch = createRoute({
   middleware: [limitBody(BATCH_BYTES)],
   parameters: [idempotencyKey],
   request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },
-  responses: { 202: json("Accepted and stored, in the request's order.", TaskBatch), default: PROBLEM },
+  responses: {
+    200: json("Each is a duplicate by its definition's key.", TaskBatch),
+    202: json("Accepted and stored, in the request's order.", TaskBatch),
+    default: PROBLEM,
+  },
 });
 
 const read = createRoute({
@@ -91,10 +95,12 @@ export function taskRoutes(queue: Queue) {
       const body = c.req.valid("json");
       const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
       const [first] = tasks;
+      const duplicate = first!.duplicate;
       // The task is stored by now: what keeps us from waiting must not sound as if it were not.
-      const waited = await preferredWait(c, queue, first!.id).catch(() => null);
+      const waited = duplicate === "skip" ? null : await preferredWait(c, queue, first!.id).catch(() => null);
+      const task = { ...waited ?? first!, ...duplicate && { duplicate } };
       const ended = waited !== null && isFinal(waited.state);
-      const response = c.json(wireTask(waited ?? first!), ended ? 200 : 202);
+      const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
       response.headers.append("location", `${c.req.path}/${first!.id}`);
       if (replayed) response.headers.append("idempotent-replayed", "true");
       return response;
@@ -104,7 +110,10 @@ export function taskRoutes(queue: Queue) {
       c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
       const requests = body.tasks.map(taskRequest);
       const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
-      const response = c.json({ tasks: tasks.map(wireTask) }, 202);
+      const response = c.json(
+        { tasks: tasks.map(wireTask) },
+        tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
+      );
       if (replayed) response.headers.append("idempotent-replayed", "true");
       return response;
     })

@@ -48,6 +48,7 @@ export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
     schedule_id: task.scheduleId,
     redrive_of: task.redriveOf,
     worker: task.worker,
+    ...task.duplicate !== undefined && { duplicate: true },
   };
 }
 
@@ -79,6 +80,8 @@ export function wireDefinition(definition: queue.DefinitionView): z.output<typeo
     max_retries: definition.maxRetries,
     soft_time_limit: definition.softTimeLimit,
     time_limit: definition.timeLimit,
+    idempotency: definition.idempotency &&
+      { ttl: definition.idempotency.ttl, on_duplicate: definition.idempotency.onDuplicate },
     args: definition.args,
   };
 }

@@ -37,6 +37,35 @@ Deno.test("a task whose process is killed runs again as soon as the process is b
   assert.equal((await rowsIn(path, "task"))[0]!.value.retries, 0);
 });
 
+Deno.test("an order whose worker is killed in mid-run is processed by the next, and is no duplicate of itself", async () => {
+  using files = folder();
+  const path = `${files.path}/a.kv`;
+  const submit = [{ name: "order", args: [17] }];
+  const isStarted = (line: string) => line.startsWith('{"started"');
+  let id: unknown;
+  {
+    await using child = new Child("engine_child.ts", [path]);
+    await child.tell({ submit });
+    await child.until((lines) => lines.some(isStarted));
+    id = child.said.find(({ started }) => started)!.started;
+    await child.kill();
+  }
+  await using child = new Child("engine_child.ts", [path]);
+  await child.until((lines) => lines.some(isStarted));
+  // The client saw no answer and asks again, while the order is being processed anew and when it is done.
+  await child.tell({ submit });
+  await child.tell({ drain: true });
+  await child.until((lines) => lines.includes('{"drained":true}'));
+  await child.tell({ submit });
+  await child.until((lines) => lines.filter((line) => line.startsWith('{"ids"')).length === 2);
+  assert.equal((await child.ended()).success, true);
+  const of = (what: string) => child.said.flatMap((line) => line[what] ?? []);
+  assert.deepEqual([of("started"), of("finished"), of("ids")], [[id], [id], [id, id]]);
+  const [record, ...others] = await rowsIn(path, "task");
+  assert.deepEqual(others, []);
+  assert.deepEqual([record!.value.state, record!.value.result], ["SUCCESS", "charged"]);
+});
+
 Deno.test("a poison task ends as WorkerLostError after three processes; its neighbours all succeed", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;

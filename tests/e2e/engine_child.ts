@@ -40,6 +40,14 @@ const definitions = [
       return milliseconds;
     },
   ),
+  defineTask(
+    { name: "order", args: work, idempotency: { key: (id) => `order ${id}` } },
+    async (ctx) => {
+      await ctx.sleep(1);
+      countSettlement(ctx);
+      return "charged";
+    },
+  ),
   defineTask({ name: "wait", args: work }, (ctx) => ctx.sleep(3600)),
   defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
 ];

@@ -29,6 +29,7 @@ Deno.test("definitions are shown by name, with defaults filled in and their argu
     maxRetries: 2,
     softTimeLimit: 5,
     timeLimit: 10,
+    idempotency: null,
   });
   const schema = args as { type: string; prefixItems: { type: string }[] };
   assert.equal(schema.type, "array");
@@ -42,6 +43,7 @@ Deno.test("definitions are shown by name, with defaults filled in and their argu
     maxRetries: 0,
     softTimeLimit: null,
     timeLimit: 3600,
+    idempotency: null,
   });
 });
 

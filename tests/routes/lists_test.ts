@@ -21,6 +21,7 @@ Deno.test("GET /v1/definitions tells what can be submitted", async () => {
     "max_retries",
     "soft_time_limit",
     "time_limit",
+    "idempotency",
     "args",
   ]);
   assert.equal(failing.max_retries, 3);

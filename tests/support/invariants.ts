@@ -49,6 +49,19 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
   for (const { key } of of("lane")) {
     if (!workers.has(String(key[2]))) broken.push(`Lane ${key[3]} of a worker that is not registered`);
   }
+  const keys = of("idem");
+  for (const [task, { name, state, definitionKey: own }] of tasks) {
+    if (!own || FINAL.has(state)) continue;
+    const held = keys.find(({ key }) => key[2] === `task:${name}` && key[3] === own.key);
+    if (!held?.value.ids.includes(task)) {
+      broken.push(`Task ${task} is ${state} without its key (invariant 6)`);
+    }
+  }
+  for (const { key, value } of keys) {
+    if (String(key[2]).startsWith("task:") && !tasks.has(value.ids[0])) {
+      broken.push(`Key ${key.slice(2).join(" ")} has outlived its task (invariant 6)`);
+    }
+  }
   const ended = new Map(of("ended").map((row) => [id(row), row.key[2]]));
   for (const [task, { state }] of tasks) {
     const listed = state === "FAILURE" || state === "REVOKED" ? state : undefined;
