@@ -170,8 +170,8 @@ Deno.test("conservation over HTTP: keyed batches, repeated until they are answer
   await submit(base, Infinity);
   for (const id of ids) {
     const response = await fetch(`${base}/v1/tasks/${id}`, { client, headers: { prefer: "wait=30" } });
-    const { state } = await response.json();
-    assert.equal(state, "SUCCESS");
+    const { state, error } = await response.json();
+    assert.equal(state, "SUCCESS", JSON.stringify(error));
   }
   child.terminate();
   assert.equal((await child.ended()).code, 0);
