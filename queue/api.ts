@@ -20,6 +20,10 @@ export interface QueueOptions {
   readonly definitions: readonly AnyTaskDefinition[];
   /** Slots per channel that this process executes; `{}` executes nothing. @default {4 for each channel of the definitions} */
   readonly channels?: Readonly<Record<string, number>>;
+  /** Threads at most, for tasks made by `defineThreadTask`; 0 runs them on the event loop, as tests like it. @default {one per core} */
+  readonly threads?: number;
+  /** Tasks after which a thread is replaced. @default {1000} */
+  readonly tasksPerThread?: number;
   /** Stored at start; people may edit and pause them. */
   readonly schedules?: readonly CodeSchedule[];
   /** First part of every key. @default {"sluice"} */

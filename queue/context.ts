@@ -6,11 +6,11 @@
 import { sleep } from "./clock.ts";
 import type { TaskCommit, TaskContext, TaskLog } from "./define.ts";
 import type { Engine } from "./engine.ts";
-import { RetryError } from "./errors.ts";
+import type { RetryError } from "./errors.ts";
 import type { LogLevel } from "./events.ts";
 import type { TaskRecord } from "./record.ts";
 import type { Lock, LockOptions, RunLocks } from "./limits/locks.ts";
-import { parseRetryAfter } from "./retry.ts";
+import { retryRequest } from "./retry.ts";
 import type { Check, Key, Mutation } from "./store/port.ts";
 import { del, putRaw } from "./store/unit.ts";
 import type { Json } from "./task.ts";
@@ -80,14 +80,7 @@ export class RunContext implements TaskContext {
   }
 
   retry(options: { in?: number | string | null; error?: unknown } = {}): RetryError {
-    const wish = options.in ?? null;
-    const seconds = typeof wish === "string" ? parseRetryAfter(wish, this.run.engine.clock.now()) : wish;
-    if (seconds !== null && !(seconds >= 0 && seconds <= 10 * 365 * 86400)) {
-      throw new RangeError(
-        `Cannot retry as 'in' must be seconds from 0 to ten years: current value is ${seconds}`,
-      );
-    }
-    return new RetryError(seconds, options.error);
+    return retryRequest(options, this.run.engine.clock.now());
   }
 }
 

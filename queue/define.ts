@@ -9,6 +9,7 @@ import type { RetryError } from "./errors.ts";
 import type { Lock, LockOptions } from "./limits/locks.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Json } from "./task.ts";
+import type { ThreadTarget } from "./threads/define.ts";
 
 /** The arguments' schema: one zod type per position. */
 export type ArgsSchema = z.ZodType<readonly unknown[], readonly unknown[]>;
@@ -132,6 +133,8 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
 export interface TaskDefinition<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
   extends TaskOptions<Schema> {
   readonly handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>;
+  /** The handler runs in a thread: see `defineThreadTask`. @default {on the event loop} */
+  readonly thread?: ThreadTarget;
 }
 
 /** Any definition, whatever its arguments and result. */

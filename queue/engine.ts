@@ -13,6 +13,7 @@ import type { RecordCache } from "./record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import type { Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
+import type { ThreadPool } from "./threads/pool.ts";
 
 /** Settings of a queue with their defaults filled in. Times in seconds. */
 export interface EngineSettings {
@@ -44,6 +45,8 @@ export interface Engine {
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
   readonly locks: LockWaits;
+  /** Runs what is to run in threads; `null`: it runs on the event loop. */
+  readonly threads: ThreadPool | null;
   /** Suspects that run in this process: at most one at a time. */
   readonly suspects: { count: number };
   readonly nextId: () => string;
@@ -66,5 +69,7 @@ export const DEFAULT_CHANNEL = "default";
 export const DEFAULT_TIME_LIMIT = 3600;
 /** Priority of tasks whose definition sets none. */
 export const DEFAULT_PRIORITY = 5;
+/** Milliseconds between two progress reports that are kept. */
+export const PROGRESS_INTERVAL = 250;
 /** Hand-overs to workers that were lost after which a task fails as WorkerLostError. */
 export const MAX_DELIVERIES = 3;

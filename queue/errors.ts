@@ -11,6 +11,7 @@
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
  *                      TaskRevokedError  ShutdownError  CommitConflictError
  *                      LockTimeoutError  LockNotHeldError
+ *   about a thread     OutOfMemoryError  ThreadExitError  ThreadModuleError
  *   only in a result   WorkerLostError  ResultTooLarge  ResultNotSerializable  Expired
  * ```
  *
@@ -241,4 +242,19 @@ export class ResultNotSerializable extends SluiceError {
 /** The result is larger than a record may hold. */
 export class ResultTooLarge extends SluiceError {
   readonly code = "result-too-large";
+}
+
+/** The run reached the memory limit of its thread. */
+export class OutOfMemoryError extends SluiceError {
+  readonly code = "out-of-memory";
+}
+
+/** The thread of a run ended by itself. */
+export class ThreadExitError extends SluiceError {
+  readonly code = "thread-exit";
+}
+
+/** A thread could not import the module of its task, or found no such function in it. */
+export class ThreadModuleError extends SluiceError {
+  readonly code = "thread-module";
 }

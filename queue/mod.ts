@@ -43,6 +43,12 @@ export type { Store } from "./store/port.ts";
 export { canonicalJson } from "./idempotency.ts";
 export { nearest } from "./suggest.ts";
 export {
+  defineThreadTask,
+  type ThreadContext,
+  type ThreadTarget,
+  type ThreadTaskOptions,
+} from "./threads/define.ts";
+export {
   type Channel,
   type FinalState,
   type Health,

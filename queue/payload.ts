@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ResultNotSerializable } from "./errors.ts";
+import { ResultNotSerializable, ResultTooLarge } from "./errors.ts";
 import type { TaskRecord } from "./record.ts";
 import { encode } from "./store/codec.ts";
 import type { BlobPart, Keys } from "./store/keys.ts";
@@ -114,6 +114,33 @@ export function toJson(value: unknown): Json {
   const fault = unserializable(value, "result", new Set());
   if (fault) throw new ResultNotSerializable(fault);
   return value as Json;
+}
+
+/**
+ * A handler's return value as its record will hold it, and its bytes if it is a text or an object.
+ *
+ * @throws {ResultNotSerializable} / {ResultTooLarge}
+ */
+export function toResult(value: unknown): { result: Json; bytes: number } {
+  const result = toJson(value);
+  const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
+  if (bytes > PAYLOAD_BYTES) {
+    throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
+  }
+  return { result, bytes };
+}
+
+/**
+ * A progress report as its row will hold it.
+ *
+ * @throws {ResultNotSerializable} / {RangeError} when it is too large
+ */
+export function toReport(report: unknown): Uint8Array {
+  const bytes = encode(toJson(report));
+  if (bytes.length > INLINE_BYTES) {
+    throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
+  }
+  return bytes;
 }
 
 /** Says where and why a value is not JSON; `null` when it is. */

@@ -39,6 +39,8 @@ import type {
   TaskRequest,
   Worker,
 } from "./task.ts";
+import { checkThreadTasks } from "./threads/define.ts";
+import { ThreadPool } from "./threads/pool.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
 
@@ -80,6 +82,7 @@ class EngineQueue implements Queue {
 
   constructor(options: QueueOptions) {
     const { store, clock = systemClock, onEvent = () => {} } = options;
+    const { threads = navigator.hardwareConcurrency, tasksPerThread = TASKS_PER_THREAD } = options;
     const definitions = indexed(options.definitions);
     const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
     checkNumbers(options, slots);
@@ -108,6 +111,7 @@ class EngineQueue implements Queue {
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
       locks: new LockWaits(),
+      threads: threads === 0 ? null : new ThreadPool(clock, onEvent, { threads, tasksPerThread }),
       suspects: { count: 0 },
       nextId: idSource(clock),
       emit: onEvent,
@@ -149,6 +153,9 @@ class EngineQueue implements Queue {
   }
 
   async start(): Promise<void> {
+    const { threads, definitions } = this.#engine;
+    const inThreads = [...definitions.values()].filter(({ thread }) => threads && thread);
+    if (inThreads.length > 0) await checkThreadTasks(inThreads);
     await this.#ready();
     await this.#membership.rescue();
     await this.#scheduler.start();
@@ -259,7 +266,7 @@ class EngineQueue implements Queue {
   }
 
   async #stop(grace: number): Promise<void> {
-    const { committer, emit, clock, deadlines } = this.#engine;
+    const { committer, emit, clock, deadlines, threads } = this.#engine;
     const consumers = [...this.#consumers.values()];
     const open = () => consumers.flatMap((consumer) => [...consumer.runs.values()]);
     emit({ type: "stopping", running: open().length });
@@ -269,12 +276,14 @@ class EngineQueue implements Queue {
       this.#sweeper.stop(),
       ...consumers.map((c) => c.stop()),
     ]);
+    // What waits for a thread has not begun.
+    await Promise.all(open().filter((run) => run.reserved).map((run) => run.giveBack()));
     const end = clock.monotonic() + grace * 1000;
     while (open().length > 0 && clock.monotonic() < end && !this.#broken) {
       await sleep(clock, Math.min(20, end - clock.monotonic()));
     }
     await Promise.all(open().map((run) => run.giveBack()));
-    await committer.drained();
+    await Promise.all([committer.drained(), threads?.stop()]);
     deadlines.stop();
     if (!this.#broken) await this.#membership.retire();
     committer.end();
@@ -295,6 +304,8 @@ function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTask
   return byName;
 }
 
+/** Tasks that a thread runs when no setting says how many. */
+const TASKS_PER_THREAD = 1000;
 /** Slots of a channel that no setting names. */
 const DEFAULT_SLOTS = 4;
 
@@ -309,6 +320,11 @@ function checkNumbers(options: QueueOptions, slots: ReadonlyMap<string, number>)
     throw new TypeError(
       `Cannot execute channel '${channel}' as its slots must be an integer above 0: got ${n}`,
     );
+  }
+  for (const [option, least] of [["threads", 0], ["tasksPerThread", 1]] as const) {
+    const n = options[option];
+    if (n === undefined || Number.isInteger(n) && n >= least) continue;
+    throw new TypeError(`Cannot make a queue as '${option}' must be an integer from ${least}: got ${n}`);
   }
   for (const option of ["resultTtl", "idempotencyTtl", "workerLostAfter"] as const) {
     const seconds = options[option];

@@ -45,6 +45,25 @@ export function retryDelay(policy: RetryPolicy, retries: number, error: unknown,
 }
 
 /**
+ * Makes the error by which a handler asks for another run; see `TaskContext.retry`.
+ *
+ * @param now wall clock, milliseconds
+ * @throws {RangeError} when `in` is no time from 0 to ten years
+ */
+export function retryRequest(
+  { in: wish = null, error }: { in?: number | string | null; error?: unknown },
+  now: number,
+): RetryError {
+  const seconds = typeof wish === "string" ? parseRetryAfter(wish, now) : wish;
+  if (seconds !== null && !(seconds >= 0 && seconds <= 10 * 365 * 86400)) {
+    throw new RangeError(
+      `Cannot retry as 'in' must be seconds from 0 to ten years: current value is ${seconds}`,
+    );
+  }
+  return new RetryError(seconds, error);
+}
+
+/**
  * Reads a `Retry-After` header (RFC 9110 §10.2.3): seconds, or a date.
  *
  * @param now wall clock, milliseconds

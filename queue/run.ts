@@ -8,11 +8,12 @@ import { faultsOf } from "./args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Limited } from "./deadlines.ts";
-import { DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
+import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "./engine.ts";
 import {
   CommitConflictError,
   FencedError,
   InvalidTaskError,
+  OutOfMemoryError,
   RefusedCommitError,
   ResultNotSerializable,
   ResultTooLarge,
@@ -22,28 +23,28 @@ import {
   StoppedError,
   StoreBrokenError,
   TaskRevokedError,
+  ThreadExitError,
   TimeLimitExceeded,
 } from "./errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
 import { RunLocks } from "./limits/locks.ts";
 import { readUntilAnswered } from "./lane.ts";
-import { chunkCount, INLINE_BYTES, jsonSize, PAYLOAD_BYTES, toJson, unpack } from "./payload.ts";
+import { chunkCount, toReport, toResult, unpack } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
 import { ended, EXPIRED, type Outcome, retried, returned } from "./state.ts";
-import { decode, encode } from "./store/codec.ts";
+import { decode } from "./store/codec.ts";
 import type { Key } from "./store/port.ts";
 import { put, together, type Unit } from "./store/unit.ts";
 import type { Json, TaskError } from "./task.ts";
-
-/** Milliseconds between two stored progress reports. */
-const PROGRESS_INTERVAL = 250;
+import type { ThreadTarget } from "./threads/define.ts";
+import type { ThreadJob, ThreadPool } from "./threads/pool.ts";
 
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {
   deadline = Infinity;
-  #hardDeadline: number;
+  #hardDeadline = Infinity;
   #closed = false;
   #controller: AbortController | null = null;
   #aborted: Error | null = null;
@@ -51,6 +52,8 @@ export class Run implements Limited {
   #reportedAt = -Infinity;
   #reportTimer: (() => void) | null = null;
   #locks: RunLocks | null = null;
+  /** What a thread does, or will do, for this run. */
+  #job: ThreadJob | null = null;
 
   constructor(
     readonly engine: Engine,
@@ -59,12 +62,11 @@ export class Run implements Limited {
     readonly row: RunRow,
     readonly closed: (run: Run) => void,
     readonly left: (run: Run) => void,
-  ) {
-    const now = engine.clock.monotonic();
-    const soft = record.softTimeLimit ?? definition.softTimeLimit;
-    const hard = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
-    this.#hardDeadline = now + hard * 1000;
-    this.deadline = soft === undefined ? this.#hardDeadline : Math.min(now + soft * 1000, this.#hardDeadline);
+  ) {}
+
+  /** It waits for a thread. */
+  get reserved(): boolean {
+    return this.#job?.waits ?? false;
   }
 
   /** Aborts at the soft time limit, on revoke and at shutdown. */
@@ -88,7 +90,9 @@ export class Run implements Limited {
   /** Runs the handler and settles. Resolves when the handler has returned; never rejects. */
   async execute(): Promise<void> {
     const { engine, record, definition } = this;
-    engine.deadlines.add(this);
+    const { threads } = engine;
+    const thread = threads && definition.thread;
+    if (!thread) this.#startLimits();
     const context = new RunContext(this);
     try {
       if (this.#hasExpired()) return this.#end({ state: "REVOKED", error: EXPIRED });
@@ -103,13 +107,46 @@ export class Run implements Limited {
         const error = brief(new InvalidTaskError(faultsOf(parsed.error, "/args")));
         return this.#end({ state: "FAILURE", error });
       }
-      const value = await definition.handler(context, ...parsed.data);
+      const value = thread
+        ? await this.#inThread(threads, thread, context, parsed.data)
+        : await definition.handler(context, ...parsed.data);
       if (!this.#closed) this.#succeed(value, context);
     } catch (error) {
       if (!this.#closed) this.#fail(error);
     } finally {
       this.left(this);
     }
+  }
+
+  /** The time limits count from now. */
+  #startLimits(): void {
+    const { engine, record, definition } = this;
+    const now = engine.clock.monotonic();
+    const soft = record.softTimeLimit ?? definition.softTimeLimit;
+    const hard = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
+    this.#hardDeadline = now + hard * 1000;
+    this.deadline = soft === undefined ? this.#hardDeadline : Math.min(now + soft * 1000, this.#hardDeadline);
+    engine.deadlines.add(this);
+  }
+
+  /** Waits for a thread, without a limit: who waits before it has one. Resolves to the handler's result. */
+  #inThread(
+    threads: ThreadPool,
+    target: ThreadTarget,
+    context: RunContext,
+    args: readonly unknown[],
+  ): Promise<unknown> {
+    const { id, name, retries, maxRetries, ignoreResult = false } = this.record;
+    const { module, export: exported, memory } = target;
+    this.#job = threads.run({ id, name, retries, maxRetries, module, export: exported, args, ignoreResult }, {
+      memory,
+      started: () => this.#startLimits(),
+      said: (message) => {
+        if (message.type === "log") context.log[message.level](message.message);
+        else this.report(JSON.parse(message.json));
+      },
+    });
+    return this.#job.result;
   }
 
   /** Large arguments, whenever the store answers: its silence is no failure of the task. */
@@ -122,10 +159,7 @@ export class Run implements Limited {
   /** Stores a progress report, at most four times a second; the latest one wins. */
   report(report: Json): void {
     if (this.#closed) return;
-    const bytes = encode(toJson(report));
-    if (bytes.length > INLINE_BYTES) {
-      throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
-    }
+    const bytes = toReport(report);
     // A copy: the handler goes on with its object.
     this.#progress = decode<Json>(bytes);
     if (this.#reportTimer) return;
@@ -200,6 +234,8 @@ export class Run implements Limited {
   #abort(reason: Error): void {
     this.#aborted ??= reason;
     this.#controller?.abort(reason);
+    if (this.#closed) this.#job?.cancel(reason);
+    else this.#job?.abort(reason);
   }
 
   /** Only a task that was never started expires. */
@@ -217,12 +253,9 @@ export class Run implements Limited {
     let result: Json = null;
     let resultChunks: number | undefined;
     if (!this.record.ignoreResult) {
-      result = toJson(value);
-      const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
-      if (bytes > PAYLOAD_BYTES) {
-        throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
-      }
-      resultChunks = chunkCount(bytes);
+      const checked = toResult(value);
+      result = checked.result;
+      resultChunks = chunkCount(checked.bytes);
     }
     this.#close();
     this.#settle({ state: "SUCCESS", result, resultChunks }, writes);
@@ -301,14 +334,17 @@ const REVOKED: TaskError = {
 
 /** Why a run failed, as its record will say it. */
 function reasonOf(thrown: unknown, final: boolean): TaskError {
-  if (!(thrown instanceof RetryError)) return isOurs(thrown) ? brief(thrown as Error) : describe(thrown);
+  if (isOurs(thrown) || thrown instanceof OutOfMemoryError || thrown instanceof ThreadExitError) {
+    return brief(thrown);
+  }
+  if (!(thrown instanceof RetryError)) return describe(thrown);
   if (thrown.reason !== undefined) return describe(thrown.reason);
   const { name: type, message } = thrown;
   return { type, message: final ? `${message}, and no retry is left` : message, traceback: null };
 }
 
 /** Errors that say something about the engine's limits: another run would meet them again. */
-function isOurs(error: unknown): boolean {
+function isOurs(error: unknown): error is Error {
   return error instanceof ResultTooLarge ||
     error instanceof RefusedCommitError || error instanceof ResultNotSerializable;
 }

@@ -79,7 +79,7 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
   const { now = new Date(START), ...rest } = options;
   const clock = new FakeClock(now.getTime());
   const store = memoryStore({ incarnation: "test" });
-  const queue = createQueue({ random: () => 0.5, ...rest, store, clock });
+  const queue = createQueue({ random: () => 0.5, threads: 0, ...rest, store, clock });
   const keys = keysOf(rest.namespace ?? "sluice");
   const started = queue.start();
   await clock.settle();

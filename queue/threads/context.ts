@@ -1,0 +1,98 @@
+/**
+ * What a function is given in a thread.
+ *
+ * @module
+ */
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { systemClock } from "../clock.ts";
+import type { TaskLog } from "../define.ts";
+import { PROGRESS_INTERVAL } from "../engine.ts";
+import type { RetryError } from "../errors.ts";
+import type { LogLevel } from "../events.ts";
+import { toReport } from "../payload.ts";
+import { retryRequest } from "../retry.ts";
+import type { Json } from "../task.ts";
+import type { ThreadContext } from "./define.ts";
+import type { Abort, FromThread, ThreadTask } from "./protocol.ts";
+import { fromThrown } from "./thrown.ts";
+
+const decoder = new TextDecoder();
+
+/** The context of one run. After {@link close} it says nothing more. */
+export class InThreadContext implements ThreadContext {
+  readonly log: TaskLog;
+  #controller = new AbortController();
+  #progress = "";
+  #reportedAt = -Infinity;
+  #cancelReport: (() => void) | null = null;
+  #closed = false;
+
+  constructor(
+    readonly run: number,
+    readonly task: ThreadTask,
+    readonly aborts: MessagePort,
+    readonly post: (message: FromThread) => void,
+  ) {
+    const write = (level: LogLevel) => (message: string) =>
+      this.#tell({ type: "log", level, message: String(message) });
+    this.log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+    aborts.on("message", this.#abort);
+  }
+
+  get id(): string {
+    return this.task.id;
+  }
+  get name(): string {
+    return this.task.name;
+  }
+  get retries(): number {
+    return this.task.retries;
+  }
+  get maxRetries(): number {
+    return this.task.maxRetries;
+  }
+  get idempotencyKey(): string {
+    return this.task.id;
+  }
+
+  /** Looks for an abort: a loop that never awaits would not hear of it otherwise. */
+  get signal(): AbortSignal {
+    const received = receiveMessageOnPort(this.aborts);
+    if (received) this.#abort(received.message);
+    return this.#controller.signal;
+  }
+
+  /** As many as are kept cross to the process: a loop may report in each of its rounds. */
+  progress(report: Json): void {
+    this.#progress = decoder.decode(toReport(report));
+    const wait = this.#reportedAt + PROGRESS_INTERVAL - systemClock.monotonic();
+    if (wait <= 0) this.#report();
+    else this.#cancelReport ??= systemClock.after(wait, () => this.#report());
+  }
+
+  retry(options: { in?: number | string | null; error?: unknown } = {}): RetryError {
+    return retryRequest(options, systemClock.now());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelReport?.();
+    this.aborts.off("message", this.#abort);
+  }
+
+  #report(): void {
+    this.#cancelReport?.();
+    this.#cancelReport = null;
+    this.#reportedAt = systemClock.monotonic();
+    this.#tell({ type: "progress", json: this.#progress });
+  }
+
+  #tell(message: FromThread): void {
+    if (!this.#closed) this.post(message);
+  }
+
+  /** One that was meant for a task before this one comes too late. */
+  #abort = ({ run, reason }: Abort): void => {
+    if (run === this.run) this.#controller.abort(fromThrown(reason));
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * The program of a thread: runs one task after the other, each an export of a module that is imported when it is first
+ * asked for. Started by `Thread`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { getHeapStatistics } from "node:v8";
+import { locks, parentPort, threadId, workerData } from "node:worker_threads";
+import { systemClock } from "../clock.ts";
+import { ThreadModuleError } from "../errors.ts";
+import { describe, oneLine } from "../failure.ts";
+import { toResult } from "../payload.ts";
+import { InThreadContext } from "./context.ts";
+import type { ThreadContext } from "./define.ts";
+import type { FromThread, ThreadData, ThreadTask, ToThread } from "./protocol.ts";
+import { toThrown } from "./thrown.ts";
+
+/** Milliseconds between two looks at the heap while a task runs. */
+const HEAP_LOOK = 100;
+
+const port = parentPort!;
+const { aborts } = workerData as ThreadData;
+const post = (message: FromThread) => port.postMessage(message);
+
+/**
+ * Held as long as the thread lives: only a worker that holds a Web Lock is interrupted by `terminate()`, any other goes
+ * on with its loop for ever (Deno 2.9: `Drop for WorkerThread` in runtime/ops/worker_host.rs; the tests would notice).
+ */
+const held = new Promise<void>((resolve) => {
+  locks.request(`sluice-thread-${threadId}`, () => {
+    resolve();
+    return new Promise(() => {});
+  });
+});
+
+port.on("message", (message: ToThread) => {
+  if (message.type === "end") process.exit(0);
+  runTask(message.run, message.task);
+});
+
+/** What nobody catches would end the thread; whose it is cannot be told, so the task that runs now fails with it. */
+globalThis.addEventListener("error", (event) => {
+  event.preventDefault();
+  fail(event.error, true);
+});
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason, true);
+});
+
+async function runTask(run: number, task: ThreadTask): Promise<void> {
+  await held;
+  const context = new InThreadContext(run, task, aborts, post);
+  const stopWatching = watchHeap();
+  try {
+    const handler = await load(task);
+    const value = await handler(context, ...task.args);
+    // Objects that write themselves as JSON do so here, where their classes are.
+    const json = JSON.stringify(task.ignoreResult ? null : toResult(value).result);
+    post(isOutOfMemory() ? { type: "out-of-memory" } : { type: "done", json });
+  } catch (thrown) {
+    // A module that could not be imported once cannot be in this thread.
+    fail(thrown, thrown instanceof ThreadModuleError);
+  } finally {
+    context.close();
+    stopWatching();
+  }
+}
+
+function fail(thrown: unknown, spoiled: boolean): void {
+  post({ type: "failed", error: toThrown(thrown), spoiled });
+}
+
+type Handler = (context: ThreadContext, ...args: unknown[]) => unknown;
+
+const modules = new Map<string, Record<string, unknown>>();
+
+async function load({ module, export: name }: ThreadTask): Promise<Handler> {
+  let namespace = modules.get(module);
+  if (!namespace) {
+    try {
+      namespace = await import(module) as Record<string, unknown>;
+    } catch (cause) {
+      const error = new ThreadModuleError(`Cannot import '${module}': ${oneLine(describe(cause))}`);
+      if (cause instanceof Error && cause.stack) error.stack = cause.stack;
+      throw error;
+    }
+    modules.set(module, namespace);
+    post({ type: "loaded" });
+  }
+  const handler = namespace[name];
+  if (typeof handler !== "function") {
+    throw new ThreadModuleError(`Module '${module}' exports no function '${name}'`);
+  }
+  return handler as Handler;
+}
+
+const heapLimit = getHeapStatistics().heap_size_limit;
+
+/** At the limit V8 ends what runs, without a word to it, and raises the limit so that the thread can still tell. */
+function isOutOfMemory(): boolean {
+  return getHeapStatistics().heap_size_limit > heapLimit;
+}
+
+/** Tells when the limit was reached: Deno itself does so only for what a timer ran. */
+function watchHeap(): () => void {
+  let cancel = systemClock.after(HEAP_LOOK, look);
+  function look(): void {
+    if (isOutOfMemory()) return post({ type: "out-of-memory" });
+    cancel = systemClock.after(HEAP_LOOK, look);
+  }
+  return () => cancel();
+}

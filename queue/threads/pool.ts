@@ -1,0 +1,182 @@
+/**
+ * The threads of a process: started when they are needed, kept warm for the next task, ended when they have been idle
+ * for a while. Tasks wait for one in the order in which they come.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { OnEvent } from "../events.ts";
+import type { Json } from "../task.ts";
+import type { FromThread, ThreadTask } from "./protocol.ts";
+import { Thread, type ThreadListener } from "./thread.ts";
+
+/** Milliseconds that a thread is kept without a task. */
+const KEPT_IDLE = 30_000;
+
+/** How many threads there are, and how long one lasts. */
+export interface PoolOptions {
+  /** Threads at most. */
+  readonly threads: number;
+  /** Tasks after which a thread is replaced, so that what they leave behind in it does not add up. */
+  readonly tasksPerThread: number;
+}
+
+/** What a task needs of a thread, and who is told how it goes. */
+export interface JobOptions {
+  /** Megabytes of heap. */
+  readonly memory: number;
+  started(): void;
+  said(message: Extract<FromThread, { type: "progress" | "log" }>): void;
+}
+
+/** A task on its way through the pool. */
+export interface ThreadJob {
+  /** Rejects with what the task threw, or with the reason for which it was cancelled. */
+  readonly result: Promise<Json>;
+  /** It has no thread yet. */
+  readonly waits: boolean;
+  /** Aborts the task's signal if it runs. */
+  abort(reason: Error): void;
+  /** Ends the task, and its thread if it runs. */
+  cancel(reason: Error): void;
+}
+
+/** See the module's text. */
+export class ThreadPool {
+  #waiting: Job[] = [];
+  /** The one that was used last is the last. Each with what calls its end off. */
+  #idle = new Map<Thread, () => void>();
+  #busy = new Set<Thread>();
+  #leaving = new Set<Promise<void>>();
+
+  constructor(readonly clock: Clock, readonly emit: OnEvent, readonly options: PoolOptions) {}
+
+  /** Threads that run a task or could. */
+  get size(): number {
+    return this.#busy.size + this.#idle.size;
+  }
+
+  /** Has a task run as soon as there is a thread for it. */
+  run(task: ThreadTask, options: JobOptions): ThreadJob {
+    const job = new Job(this, task, options);
+    this.#waiting.push(job);
+    this.#serve();
+    return job;
+  }
+
+  /** Ends every thread. Nothing may run or wait. */
+  async stop(): Promise<void> {
+    for (const thread of [...this.#idle.keys()]) this.#end(thread);
+    await Promise.all(this.#leaving);
+  }
+
+  /** A job is over; its thread runs the next one, or is replaced. */
+  over(job: Job, thread: Thread | null): void {
+    if (!thread) {
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
+      return;
+    }
+    this.#busy.delete(thread);
+    if (thread.usable && thread.runs < this.options.tasksPerThread) this.#keep(thread);
+    else this.#end(thread);
+    this.#serve();
+  }
+
+  #serve(): void {
+    for (let job = this.#waiting[0]; job; job = this.#waiting[0]) {
+      const thread = this.#take(job.options.memory);
+      if (!thread) return;
+      this.#waiting.shift();
+      this.#busy.add(thread);
+      job.begin(thread);
+    }
+  }
+
+  /** A thread with so much memory: the one that is warmest, a new one, or a new one in another's place. */
+  #take(memory: number): Thread | null {
+    const idle = [...this.#idle.keys()];
+    const warm = idle.findLast((thread) => thread.memory === memory);
+    if (warm) {
+      this.#idle.get(warm)!();
+      this.#idle.delete(warm);
+      return warm;
+    }
+    if (this.size === this.options.threads) {
+      if (idle.length === 0) return null;
+      this.#end(idle[0]!);
+    }
+    return new Thread(memory, this.#broke);
+  }
+
+  #keep(thread: Thread): void {
+    this.#idle.set(thread, this.clock.after(KEPT_IDLE, () => this.#end(thread)));
+  }
+
+  #end(thread: Thread): void {
+    this.#idle.get(thread)?.();
+    this.#idle.delete(thread);
+    const gone = thread.end().then(() => void this.#leaving.delete(gone));
+    this.#leaving.add(gone);
+  }
+
+  #broke = (thread: Thread, error: Error): void => {
+    this.#end(thread);
+    this.emit({ type: "fault", message: "An idle thread ended", error });
+  };
+}
+
+class Job implements ThreadJob, ThreadListener {
+  #settled = Promise.withResolvers<Json>();
+  #thread: Thread | null = null;
+  #over = false;
+
+  constructor(readonly pool: ThreadPool, readonly task: ThreadTask, readonly options: JobOptions) {}
+
+  get result(): Promise<Json> {
+    return this.#settled.promise;
+  }
+
+  get waits(): boolean {
+    return !this.#over && this.#thread === null;
+  }
+
+  /** Its thread is there. */
+  begin(thread: Thread): void {
+    this.#thread = thread;
+    try {
+      thread.run(this.task, this);
+      this.options.started();
+    } catch (error) {
+      this.failed(new TypeError(`Arguments cannot be passed to a thread: ${(error as Error).message}`));
+    }
+  }
+
+  said(message: Parameters<JobOptions["said"]>[0]): void {
+    this.options.said(message);
+  }
+
+  done(json: string): void {
+    this.#settled.resolve(JSON.parse(json));
+    this.#leave();
+  }
+
+  failed(error: Error): void {
+    this.#settled.reject(error);
+    this.#leave();
+  }
+
+  abort(reason: Error): void {
+    this.#thread?.abort(reason);
+  }
+
+  cancel(reason: Error): void {
+    if (this.#over) return;
+    this.#thread?.end();
+    this.failed(reason);
+  }
+
+  #leave(): void {
+    this.#over = true;
+    this.pool.over(this, this.#thread);
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A thread as its process sees it: runs one task at a time, and can be ended whatever it does.
+ *
+ * @module
+ */
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from "node:worker_threads";
+import { systemClock } from "../clock.ts";
+import { OutOfMemoryError, ThreadExitError } from "../errors.ts";
+import type { Abort, FromThread, ThreadData, ThreadTask, ToThread } from "./protocol.ts";
+import { fromThrown, toThrown } from "./thrown.ts";
+
+/**
+ * Milliseconds that a thread is given to leave before it is made to. Deno panics when a thread is interrupted while it
+ * loads one of Deno's own modules (seen in 1 of 60 threads that did nothing else); one that has not looked at its
+ * messages for so long computes.
+ */
+const PATIENCE = { computing: 250, importing: 5000 };
+
+/** What a thread tells about the task that it runs. */
+export interface ThreadListener {
+  said(message: Extract<FromThread, { type: "progress" | "log" }>): void;
+  /** The task has ended; the thread may run another one if it is still `usable`. */
+  done(json: string): void;
+  failed(error: Error): void;
+}
+
+/** One thread. */
+export class Thread {
+  /** Resolves when it has ended. */
+  readonly gone: Promise<void>;
+  #worker: Worker;
+  #aborts: MessagePort;
+  /** Tasks so far. */
+  #runs = 0;
+  #listener: ThreadListener | null = null;
+  #imported = new Set<string>();
+  #importing: string | null = null;
+  #usable = true;
+  #leaving = false;
+
+  /**
+   * @param memory megabytes of heap
+   * @param broke told when it cannot be used any more although it runs no task
+   */
+  constructor(readonly memory: number, readonly broke: (thread: Thread, error: Error) => void) {
+    const { port1, port2 } = new MessageChannel();
+    this.#aborts = port1;
+    const data: ThreadData = { aborts: port2 };
+    this.#worker = new Worker(new URL("./entry.ts", import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+      env: SHARE_ENV,
+      resourceLimits: { maxOldGenerationSizeMb: memory },
+    });
+    this.#worker.on("message", this.#heard);
+    this.#worker.on("error", this.#crashed);
+    this.gone = new Promise((resolve) => {
+      this.#worker.once("exit", (code) => {
+        this.#spoil(new ThreadExitError(`The task's thread ended by itself, with exit code ${code}`));
+        port1.close();
+        resolve();
+      });
+    });
+  }
+
+  /** Tasks that it has run, the current one included. */
+  get runs(): number {
+    return this.#runs;
+  }
+
+  /** Whether it can run another task. */
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Runs a task. @throws {DataCloneError} when its arguments cannot be copied */
+  run(task: ThreadTask, listener: ThreadListener): void {
+    this.#send({ type: "run", run: this.#runs + 1, task });
+    this.#runs++;
+    this.#listener = listener;
+    this.#importing = this.#imported.has(task.module) ? null : task.module;
+  }
+
+  /** Aborts the signal of the task that it runs. */
+  abort(reason: Error): void {
+    const abort: Abort = { run: this.#runs, reason: toThrown(reason) };
+    this.#aborts.postMessage(abort);
+  }
+
+  /** Ends it, at once if it looks at its messages, else by force in a moment. */
+  async end(): Promise<void> {
+    if (!this.#leaving) {
+      this.#leaving = true;
+      this.#usable = false;
+      this.#listener = null;
+      this.#send({ type: "end" });
+      const patience = this.#importing === null ? PATIENCE.computing : PATIENCE.importing;
+      const calledOff = systemClock.after(patience, () => this.#worker.terminate());
+      this.gone.then(calledOff);
+    }
+    await this.gone;
+  }
+
+  #send(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #heard = (message: FromThread): void => {
+    const listener = this.#listener;
+    switch (message.type) {
+      case "loaded":
+        this.#imported.add(this.#importing!);
+        this.#importing = null;
+        break;
+      case "progress":
+      case "log":
+        listener?.said(message);
+        break;
+      case "done":
+        this.#listener = null;
+        listener?.done(message.json);
+        break;
+      case "out-of-memory":
+        this.#spoil(this.#outOfMemory());
+        break;
+      case "failed":
+        if (message.spoiled) return this.#spoil(fromThrown(message.error));
+        this.#listener = null;
+        listener?.failed(fromThrown(message.error));
+    }
+  };
+
+  #crashed = (error: Error & { code?: unknown }): void => {
+    this.#spoil(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? this.#outOfMemory() : error);
+  };
+
+  #outOfMemory(): Error {
+    return new OutOfMemoryError(`Task reached the memory limit of ${this.memory} MB`);
+  }
+
+  /** It runs nothing any more; what it ran has failed. */
+  #spoil(error: Error): void {
+    if (!this.#usable) return;
+    this.#usable = false;
+    const listener = this.#listener;
+    this.#listener = null;
+    if (listener) listener.failed(error);
+    else this.broke(this, error);
+  }
+}

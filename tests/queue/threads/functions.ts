@@ -1,0 +1,144 @@
+/**
+ * What the tests have run in threads.
+ *
+ * @module
+ */
+import process from "node:process";
+import { threadId } from "node:worker_threads";
+import { NonRetryableError, type ThreadContext } from "../../../queue/mod.ts";
+
+/** Calls of {@link warm} in this thread. */
+let calls = 0;
+
+export function add(_context: ThreadContext, x: number, y: number): number {
+  return x + y;
+}
+
+export function describeContext(context: ThreadContext): unknown {
+  const { id, name, retries, maxRetries, idempotencyKey } = context;
+  return { id, name, retries, maxRetries, idempotencyKey, aborted: context.signal.aborted };
+}
+
+/** Which thread it ran in, and how often that has been called. */
+export function warm(): { thread: number; calls: number } {
+  return { thread: threadId, calls: ++calls };
+}
+
+export function give(_context: ThreadContext, kind: string): unknown {
+  const values: Record<string, () => unknown> = {
+    nothing: () => undefined,
+    date: () => new Date(0),
+    function: () => ({ deep: [() => 1] }),
+    map: () => new Map(),
+    large: () => "x".repeat(600 * 1024),
+    middling: () => "x".repeat(100 * 1024),
+  };
+  return values[kind]!();
+}
+
+export function fail(context: ThreadContext, kind: string): void {
+  context.log.info(`run ${context.retries}`);
+  const errors: Record<string, () => unknown> = {
+    type: () => new TypeError("not like this"),
+    code: () => Object.assign(new Error("coded"), { code: "E_TEST" }),
+    text: () => "just a text",
+    final: () => new NonRetryableError("never again"),
+    later: () => context.retry({ in: 0.01, error: new RangeError("try later") }),
+    unreadable: () =>
+      Object.defineProperty(new Error(), "name", {
+        get() {
+          throw new Error("no");
+        },
+      }),
+  };
+  throw errors[kind]!();
+}
+
+/** Fails until it is run for the third time. */
+export function thirdTime(context: ThreadContext): string {
+  if (context.retries < 2) throw new Error(`run ${context.retries}`);
+  return "done";
+}
+
+export async function tell(context: ThreadContext): Promise<string> {
+  context.log.warn("half of it");
+  context.progress({ done: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  context.progress({ done: 2 });
+  return "told";
+}
+
+/** Reports more often than anybody could read. */
+export function chatter(context: ThreadContext, times: number): number {
+  for (let i = 1; i <= times; i++) context.progress(i);
+  return times;
+}
+
+export function tooMuchProgress(context: ThreadContext): void {
+  context.progress("x".repeat(20_000));
+}
+
+export function spin(context: ThreadContext): never {
+  context.progress("spinning");
+  for (;;);
+}
+
+/** Never awaits, and looks at its signal. */
+export function spinUntilAborted(context: ThreadContext): string {
+  context.progress("spinning");
+  while (!context.signal.aborted);
+  return (context.signal.reason as Error).name;
+}
+
+/** Awaits its signal. */
+export function untilAborted(context: ThreadContext): Promise<string> {
+  const { signal } = context;
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(`${signal.reason.name}: ${signal.reason.message}`))
+  );
+}
+
+export function hang(context: ThreadContext): Promise<never> {
+  context.progress("hanging");
+  return new Promise(() => {});
+}
+
+/** Allocates until it cannot. */
+export async function devour(_context: ThreadContext, how: string): Promise<void> {
+  const kept: unknown[] = [];
+  const eat = () => {
+    for (let i = 0;; i++) kept.push({ i, more: [i] });
+  };
+  if (how === "timer") setTimeout(eat);
+  else if (how === "await") await Promise.resolve().then(eat);
+  else if (how === "caught") {
+    try {
+      eat();
+    } catch { /* It does not want to know. */ }
+  } else eat();
+  await new Promise(() => {});
+}
+
+export function exit(_context: ThreadContext, code: number): Promise<never> {
+  process.exit(code);
+}
+
+export function throwLater(): Promise<never> {
+  setTimeout(() => {
+    throw new TypeError("in a callback");
+  });
+  return new Promise(() => {});
+}
+
+export function rejectLater(): Promise<never> {
+  Promise.reject(new RangeError("nobody looked"));
+  return new Promise(() => {});
+}
+
+/** Returns, and throws when nothing runs in its thread any more. */
+export function throwAfterwards(): string {
+  setTimeout(() => {
+    throw new Error("too late");
+  }, 20);
+  return "returned";
+}
