@@ -79,3 +79,17 @@ Deno.test("a task that does not end is told by name and state", async () => {
   const task = await t.queue.submit(late, [], { delay: 3600 });
   await assert.rejects(t.ended(task, 60), { message: `Task ${task.id} is still PENDING after 60 s` });
 });
+
+Deno.test("a week of a nightly schedule passes in a moment", async () => {
+  const nights: string[] = [];
+  const report = defineTask({ name: "report", args: none }, () => {
+    nights.push(new Date(t.now).toISOString());
+  });
+  await using t = await testQueue({
+    definitions: [report],
+    schedules: [{ id: "nightly", task: report, args: [], trigger: { cron: "0 3 * * *" } }],
+  });
+  await t.advance(7 * 86_400);
+  assert.equal(nights.length, 7);
+  for (const night of nights) assert.match(night, /T03:00:00\.0\d\dZ$/);
+});
