@@ -34,6 +34,7 @@ export type {
   ScheduleOptions,
   ScheduleRequest,
   Schedules,
+  ScheduleSettings,
   Trigger,
 } from "./schedules/schedule.ts";
 export { kvStore } from "./store/kv_store.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Occurrence, ScheduledTask, ScheduleOptions } from "./schedules/schedule.ts";
+import type { Occurrence, ScheduledTask, ScheduleSettings } from "./schedules/schedule.ts";
 import type { Json, TaskError } from "./task.ts";
 
 /** States of a record: what is running is told by its `run` row. */
@@ -86,7 +86,7 @@ export interface IdempotencyRow {
 }
 
 /** `schedule`: what a person or code decided, and how far it has come. */
-export interface ScheduleRow extends Required<ScheduleOptions> {
+export interface ScheduleRow extends ScheduleSettings {
   readonly task: ScheduledTask;
   readonly paused: boolean;
   readonly origin: "api" | "code";

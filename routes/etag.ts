@@ -15,3 +15,8 @@ export function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
   return header.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
 }
+
+/** Whether an `If-Match` header names the tag; a weak tag never does. */
+export function matchesStrongly(header: string, etag: string): boolean {
+  return header.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etag);
+}

@@ -14,6 +14,7 @@ import { healthRoutes } from "./health.ts";
 import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
 import { s0Routes } from "./s0.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { taskRoutes } from "./tasks.ts";
 import { workerRoutes } from "./workers.ts";
 
@@ -80,7 +81,8 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
     .route("/", taskRoutes(queue))
     .route("/", definitionRoutes(queue))
     .route("/", channelRoutes(queue))
-    .route("/", workerRoutes(queue));
+    .route("/", workerRoutes(queue))
+    .route("/", scheduleRoutes(queue));
   if (demo) app.route("/", s0Routes(queue));
   addDocs(app, apiToken !== undefined);
   answerOtherMethods(app);

@@ -9,6 +9,7 @@ import type { Context, ErrorHandler, Hook, NotFoundHandler } from "./env.ts";
 import {
   DuplicateTaskError,
   type Fault,
+  InvalidScheduleError,
   InvalidTaskError,
   type Queue,
   SluiceError,
@@ -26,15 +27,22 @@ const PROBLEMS = {
   "malformed-id": { status: 404, title: "Malformed task id" },
   "task-unknown": { status: 404, title: "Unknown task" },
   "task-expired": { status: 404, title: "Task no longer kept" },
+  "schedule-unknown": { status: 404, title: "Unknown schedule" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "duplicate-task": { status: 409, title: "Task was submitted before" },
   "task-final": { status: 409, title: "Task has ended" },
+  "schedule-exists": { status: 409, title: "Schedule exists" },
+  "schedule-declared": { status: 409, title: "Schedule is declared in code" },
+  "schedule-orphaned": { status: 409, title: "Schedule is no longer declared in code" },
+  "schedule-changed": { status: 412, title: "Schedule was edited meanwhile" },
   "too-large": { status: 413, title: "Too large" },
   "unsupported-media-type": { status: 415, title: "Request body must be application/json" },
   "invalid-request": { status: 422, title: "Request is not valid" },
   "invalid-task": { status: 422, title: "Task is not valid" },
+  "invalid-schedule": { status: 422, title: "Schedule is not valid" },
   "unknown-task": { status: 422, title: "Unknown task name" },
   "idempotency-key-reused": { status: 422, title: "Idempotency key used before with another request" },
+  "precondition-required": { status: 428, title: "If-Match required" },
   "internal-error": { status: 500, title: "Internal error" },
   "not-ready": { status: 503, title: "Not ready" },
   "overloaded": { status: 503, title: "Overloaded" },
@@ -94,28 +102,47 @@ export function problem(c: Context, code: ProblemCode, detail: string, details: 
 /** Answers what a schema refused. */
 export const refuseInvalid: Hook = (result, c) => {
   if (result.success) return;
-  const faults = zodFaults(PARTS[result.target] ?? "body", result.error);
-  return problem(c, "invalid-request", sentence(faults), { faults });
+  return refuseFaults(c, zodFaults(PARTS[result.target] ?? "body", result.error));
 };
 
-/** Answers what a schema refused; of task requests together with what the engine finds in them: every fault at once. */
+function refuseFaults(c: Context, faults: RequestFault[]) {
+  return problem(c, "invalid-request", sentence(faults), { faults });
+}
+
+/** For a handler to throw: what is wrong with its request. */
+export function invalidRequest(faults: RequestFault[]): RequestError {
+  return new RequestError("invalid-request", sentence(faults), { faults });
+}
+
+/** Answers what a schema refused; of task requests together with what the engine finds in them. */
 export function refuseInvalidTasks(queue: Queue): Hook {
-  return async function refuseInvalidTasks(result, c) {
+  return refuseInvalidWith((body) => {
+    const tasks = (body as { tasks?: unknown } | null)?.tasks;
+    if (!Array.isArray(tasks)) return taskFaults(queue, body);
+    return tasks.slice(0, 250).flatMap((request, i) =>
+      taskFaults(queue, request).map((fault) => ({ ...fault, pointer: `/tasks/${i}${fault.pointer}` }))
+    );
+  });
+}
+
+/**
+ * Answers what a schema refused, of a body together with what the engine finds in it: every fault at once.
+ *
+ * @param findIn the engine's faults in the parts of a body that are well-formed
+ */
+export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
+  return async function refuseInvalidWith(result, c) {
     if (result.success) return;
     if (result.target !== "json") return refuseInvalid(result, c);
     const faults = zodFaults("body", result.error);
     const known = new Set(faults.map(({ pointer }) => pointer));
-    const body = await c.req.json().catch(() => null);
-    const batch: unknown[] | null = Array.isArray(body?.tasks) ? body.tasks.slice(0, 250) : null;
-    const found = (batch ?? [body]).flatMap((request, i) =>
-      engineFaults("body", foundBy(queue, request), batch ? `/tasks/${i}` : "")
-    );
-    faults.push(...found.filter(({ pointer }) => !known.has(pointer)));
-    return problem(c, "invalid-request", sentence(faults), { faults });
+    const found = engineFaults("body", findIn(await c.req.json().catch(() => null)), "");
+    return refuseFaults(c, [...faults, ...found.filter(({ pointer }) => !known.has(pointer))]);
   };
 }
 
-function foundBy(queue: Queue, request: unknown): Fault[] {
+/** What the engine finds in a task request that may be anything. */
+export function taskFaults(queue: Queue, request: unknown): Fault[] {
   if (typeof request !== "object" || request === null) return [];
   const { name, args, channel } = request as Record<string, unknown>;
   if (typeof name !== "string" || name.length > 200) return [];
@@ -170,7 +197,7 @@ function engineProblem(c: Context, error: SluiceError): Response {
   if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
   const part: RequestPart = c.req.method === "GET" ? "query" : "body";
   const prefix = c.get("bodyPrefix") ?? "";
-  if (error instanceof InvalidTaskError) {
+  if (error instanceof InvalidTaskError || error instanceof InvalidScheduleError) {
     const faults = engineFaults(part, error.faults, prefix);
     return problem(c, code, sentence(faults), { faults });
   }

@@ -11,7 +11,7 @@ import type * as contract from "./contract.ts";
 let lastTime = NaN, lastText = "";
 
 /** A moment on the wire. Under load many tasks share a millisecond, and its text. */
-function timeText(milliseconds: number): string {
+export function timeText(milliseconds: number): string {
   if (milliseconds !== lastTime) {
     [lastTime, lastText] = [milliseconds, new Date(milliseconds).toISOString()];
   }
@@ -55,18 +55,102 @@ export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
 /** A request's body as the engine takes it. */
 export function taskRequest(body: z.output<typeof contract.TaskRequestBody>): queue.TaskRequest {
   return {
+    ...scheduledTask(body),
+    ...body.delay !== undefined && { delay: body.delay },
+    ...body.run_at !== undefined && { runAt: Date.parse(body.run_at) },
+  };
+}
+
+function scheduledTask(body: z.output<typeof contract.ScheduledTask>): queue.ScheduledTask {
+  return {
     name: body.name,
     args: body.args,
     ...body.channel !== undefined && { channel: body.channel },
     ...body.priority !== undefined && { priority: body.priority },
-    ...body.delay !== undefined && { delay: body.delay },
-    ...body.run_at !== undefined && { runAt: Date.parse(body.run_at) },
     ...body.expires !== undefined && { expires: body.expires },
     ...body.max_retries !== undefined && { maxRetries: body.max_retries },
     ...body.soft_time_limit !== undefined && { softTimeLimit: body.soft_time_limit },
     ...body.time_limit !== undefined && { timeLimit: body.time_limit },
     ...body.ignore_result !== undefined && { ignoreResult: body.ignore_result },
     ...body.tags !== undefined && { tags: body.tags },
+  };
+}
+
+function wireScheduledTask(task: queue.ScheduledTask): z.output<typeof contract.ScheduledTask> {
+  return {
+    name: task.name,
+    args: [...task.args],
+    ...task.channel !== undefined && { channel: task.channel },
+    ...task.priority !== undefined && { priority: task.priority },
+    ...task.expires !== undefined && { expires: task.expires },
+    ...task.maxRetries !== undefined && { max_retries: task.maxRetries },
+    ...task.softTimeLimit !== undefined && { soft_time_limit: task.softTimeLimit },
+    ...task.timeLimit !== undefined && { time_limit: task.timeLimit },
+    ...task.ignoreResult !== undefined && { ignore_result: task.ignoreResult },
+    ...task.tags !== undefined && { tags: [...task.tags] },
+  };
+}
+
+/** A schedule as the engine takes it, with all that a person decides; what is left out is the default. */
+export function scheduleRequest(body: z.output<typeof contract.ScheduleChanges>) {
+  return {
+    task: scheduledTask(body.task),
+    trigger: trigger(body.trigger),
+    paused: body.paused,
+    startAt: timeOrNull(body.start_at),
+    endAt: timeOrNull(body.end_at),
+    jitter: body.jitter,
+    misfireGrace: body.misfire_grace,
+    catchUp: body.catch_up,
+    catchUpLimit: body.catch_up_limit,
+    maxInstances: body.max_instances,
+  };
+}
+
+/** As it was sent: the engine says what is wrong with two kinds at once, or none. */
+function trigger({ date, ...rest }: z.output<typeof contract.Trigger>): queue.Trigger {
+  return { ...rest, ...date !== undefined && { date: Date.parse(date) } } as queue.Trigger;
+}
+
+function timeOrNull(text: string | null | undefined): number | null {
+  return text === null || text === undefined ? null : Date.parse(text);
+}
+
+/** A schedule as `/v1` shows it. */
+export function wireSchedule(schedule: queue.Schedule): z.output<typeof contract.Schedule> {
+  const { trigger } = schedule;
+  return {
+    id: schedule.id,
+    task: wireScheduledTask(schedule.task),
+    trigger: "date" in trigger ? { date: timeText(trigger.date) } : trigger,
+    paused: schedule.paused,
+    start_at: timeTextOrNull(schedule.startAt),
+    end_at: timeTextOrNull(schedule.endAt),
+    jitter: schedule.jitter,
+    misfire_grace: schedule.misfireGrace,
+    catch_up: schedule.catchUp,
+    catch_up_limit: schedule.catchUpLimit,
+    max_instances: schedule.maxInstances,
+    origin: schedule.origin,
+    problem: schedule.problem,
+    next_run_at: timeTextOrNull(schedule.nextRunAt),
+    last_run_at: timeTextOrNull(schedule.lastRunAt),
+    created_at: timeText(schedule.createdAt),
+    updated_at: timeText(schedule.updatedAt),
+  };
+}
+
+/** An occurrence as a schedule's history shows it. */
+export function wireOccurrence(occurrence: queue.Occurrence): z.output<typeof contract.Occurrence> {
+  return {
+    planned_at: timeText(occurrence.plannedAt),
+    missed_until: timeTextOrNull(occurrence.missedUntil),
+    started_at: timeTextOrNull(occurrence.startedAt),
+    task_id: occurrence.taskId,
+    late_by: occurrence.lateBy,
+    outcome: occurrence.outcome,
+    detail: occurrence.detail,
+    state: occurrence.state,
   };
 }
 

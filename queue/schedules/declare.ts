@@ -11,14 +11,14 @@ import type { ScheduleRow } from "../record.ts";
 import { encode } from "../store/codec.ts";
 import { gridOf, sameTrigger } from "./grid.ts";
 import { changeUnit, createUnit, found, withDue } from "./row.ts";
-import type { CodeSchedule, ScheduledTask, ScheduleOptions } from "./schedule.ts";
+import type { CodeSchedule, ScheduledTask, ScheduleOptions, ScheduleSettings } from "./schedule.ts";
 import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
 
 /** Bytes of all declared ids: every process shows them in its `worker` row. */
 const ID_BYTES = 32 * 1024;
 
 /** A schedule of the code with its defaults filled in. */
-export interface Declared extends Required<ScheduleOptions> {
+export interface Declared extends ScheduleSettings {
   readonly task: ScheduledTask;
 }
 

@@ -29,20 +29,25 @@ export type CatchUp =
 export interface ScheduleOptions {
   readonly trigger: Trigger;
   /** No occurrence before this moment. Intervals are counted from it. @default {null} */
-  readonly startAt?: number | null;
+  readonly startAt?: number | null | undefined;
   /** No occurrence after this moment. @default {null} */
-  readonly endAt?: number | null;
+  readonly endAt?: number | null | undefined;
   /** Up to so many seconds, at random, are added to a task's time; the occurrences stay where they are. @default {0} */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /** An occurrence that is late by more is missed: `catchUp` decides. @default {60} */
-  readonly misfireGrace?: number;
+  readonly misfireGrace?: number | undefined;
   /** @default {"one"} */
-  readonly catchUp?: CatchUp;
+  readonly catchUp?: CatchUp | undefined;
   /** 1 to 1000. @default {100} */
-  readonly catchUpLimit?: number;
+  readonly catchUpLimit?: number | undefined;
   /** While so many of its tasks have not ended, an occurrence is skipped. 1 to 100. @default {1} */
-  readonly maxInstances?: number;
+  readonly maxInstances?: number | undefined;
 }
+
+/** Options with their defaults filled in. */
+export type ScheduleSettings = {
+  readonly [Option in keyof ScheduleOptions]-?: Exclude<ScheduleOptions[Option], undefined>;
+};
 
 /** The task of a schedule: a task request without a time of its own. */
 export type ScheduledTask = Omit<TaskRequest, "delay" | "runAt">;
@@ -50,10 +55,10 @@ export type ScheduledTask = Omit<TaskRequest, "delay" | "runAt">;
 /** A new schedule. */
 export interface ScheduleRequest extends ScheduleOptions {
   /** 1 to 200 letters, digits, `.`, `_`, `:` and `-`. @default {a new UUID} */
-  readonly id?: string;
+  readonly id?: string | undefined;
   readonly task: ScheduledTask;
   /** @default {false} */
-  readonly paused?: boolean;
+  readonly paused?: boolean | undefined;
 }
 
 /** A schedule declared in code, for `createQueue`. */
@@ -65,7 +70,7 @@ export interface CodeSchedule extends ScheduleOptions {
 }
 
 /** A schedule. */
-export interface Schedule extends Required<ScheduleOptions> {
+export interface Schedule extends ScheduleSettings {
   readonly id: string;
   readonly task: ScheduledTask;
   /** It has no next occurrence until it is resumed. */
@@ -142,14 +147,15 @@ export interface Schedules {
     request: ScheduleRequest,
     idempotency?: Idempotency,
   ): Promise<{ schedule: Schedule; replayed: boolean }>;
-  /** What `create` would refuse; nothing is stored. @throws {TooLargeError} */
-  faults(request: ScheduleRequest): Fault[];
+  /** What `create` would refuse of the parts that are given; nothing is stored. @throws {TooLargeError} */
+  faults(request: Partial<ScheduleRequest>): Fault[];
   /** By id. @throws {InvalidScheduleError} for a limit or cursor that is not one */
   list(options?: PageOptions): Promise<{ schedules: Schedule[]; cursor: string | null }>;
   /** @throws {ScheduleNotFoundError} */
   get(id: string): Promise<Schedule>;
   /**
-   * Changes what is given. A new trigger, start or end counts from now.
+   * Changes what is given; what is given as `undefined` goes back to its default. A new trigger, start or end counts
+   * from now.
    *
    * @param revision the schedule must still have it
    * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / {InvalidScheduleError} / {TooLargeError}

@@ -48,7 +48,7 @@ export class EngineSchedules implements Schedules {
     }
   }
 
-  faults(request: ScheduleRequest): Fault[] {
+  faults(request: Partial<ScheduleRequest>): Fault[] {
     return faultsOfSchedule(this.engine, request);
   }
 
@@ -75,7 +75,7 @@ export class EngineSchedules implements Schedules {
         ...rest,
         ...withDefaults(asked),
         task: storedTask(this.engine, asked.task),
-        paused: asked.paused,
+        paused: asked.paused ?? false,
         updatedAt: now,
         revision: this.engine.nextId(),
       };

@@ -11,7 +11,13 @@ import { encode } from "../store/codec.ts";
 import { faultsOfRequest } from "../submit.ts";
 import { nearest } from "../suggest.ts";
 import { cronOf, gridOf } from "./grid.ts";
-import type { ScheduledTask, ScheduleOptions, ScheduleRequest, Trigger } from "./schedule.ts";
+import type {
+  ScheduledTask,
+  ScheduleOptions,
+  ScheduleRequest,
+  ScheduleSettings,
+  Trigger,
+} from "./schedule.ts";
 
 /** Bytes of a schedule's task, which is kept in the schedule's own row. */
 const TASK_BYTES = 48 * 1024;
@@ -20,7 +26,7 @@ const TASK_BYTES = 48 * 1024;
 const LAST_MOMENT = 8.64e15;
 
 /** Options with their defaults filled in. */
-export function withDefaults(options: ScheduleOptions): Required<ScheduleOptions> {
+export function withDefaults(options: ScheduleOptions): ScheduleSettings {
   return {
     trigger: options.trigger,
     startAt: options.startAt ?? null,
@@ -33,8 +39,8 @@ export function withDefaults(options: ScheduleOptions): Required<ScheduleOptions
   };
 }
 
-/** Every fault of a request, whatever the moment. @throws {TooLargeError} */
-export function faultsOfSchedule(engine: Engine, request: ScheduleRequest): Fault[] {
+/** Every fault of the parts of a request that are given, whatever the moment. @throws {TooLargeError} */
+export function faultsOfSchedule(engine: Engine, request: Partial<ScheduleRequest>): Fault[] {
   const faults: Fault[] = [];
   if (request.id !== undefined && !/^[A-Za-z0-9._:-]{1,200}$/.test(request.id)) {
     faults.push({
@@ -42,7 +48,9 @@ export function faultsOfSchedule(engine: Engine, request: ScheduleRequest): Faul
       detail: `must be 1 to 200 letters, digits, '.', '_', ':' or '-': got '${request.id}'`,
     });
   }
-  return [...faults, ...taskFaults(engine, request.task), ...optionFaults(request)];
+  if (request.task !== undefined) faults.push(...taskFaults(engine, request.task));
+  if (request.trigger !== undefined) faults.push(...triggerFaults(request.trigger));
+  return [...faults, ...optionFaults(request)];
 }
 
 /** A request's task as it is stored. @throws {TooLargeError} */
@@ -57,7 +65,7 @@ export function storedTask(engine: Engine, task: ScheduledTask): ScheduledTask {
 }
 
 /** The first occurrence after `now`. @throws {InvalidScheduleError} when there is none */
-export function firstAfter(options: Required<ScheduleOptions> & { createdAt: number }, now: number): number {
+export function firstAfter(options: ScheduleSettings & { createdAt: number }, now: number): number {
   const first = gridOf(options).after(now);
   if (first !== null) return first;
   const { trigger, endAt } = options;
@@ -86,9 +94,8 @@ function taskFaults(engine: Engine, task: ScheduledTask): Fault[] {
   ];
 }
 
-/** Every fault of a schedule's trigger and options. */
-export function optionFaults(options: ScheduleOptions): Fault[] {
-  const faults = triggerFaults(options.trigger);
+function optionFaults(options: Partial<ScheduleOptions>): Fault[] {
+  const faults: Fault[] = [];
   const check = (name: string, value: unknown, holds: (value: number) => boolean, be: string) => {
     if (value === undefined || typeof value === "number" && holds(value)) return;
     faults.push({ pointer: `/${name}`, detail: `must be ${be}: got ${value}` });
@@ -118,13 +125,15 @@ export function optionFaults(options: ScheduleOptions): Fault[] {
   return faults;
 }
 
-/** Every fault of a trigger. */
-export function triggerFaults(trigger: Trigger): Fault[] {
+function triggerFaults(trigger: Trigger): Fault[] {
   const at = "/trigger";
   const kinds = (["cron", "interval", "date"] as const).filter((kind) => kind in trigger);
   if (kinds.length !== 1) {
     const found = kinds.length === 0 ? "none" : kinds.join(" and ");
     return [{ pointer: at, detail: `must have one of cron, interval and date: got ${found}` }];
+  }
+  if (!("cron" in trigger) && "timezone" in trigger) {
+    return [{ pointer: `${at}/timezone`, detail: "must be given with cron only" }];
   }
   if ("interval" in trigger) {
     const { interval } = trigger;

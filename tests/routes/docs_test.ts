@@ -17,6 +17,13 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/retry",
     "/v1/channels",
     "/v1/definitions",
+    "/v1/schedules",
+    "/v1/schedules/{id}",
+    "/v1/schedules/{id}/next",
+    "/v1/schedules/{id}/occurrences",
+    "/v1/schedules/{id}/pause",
+    "/v1/schedules/{id}/resume",
+    "/v1/schedules/{id}/run",
     "/v1/tasks",
     "/v1/tasks/batch",
     "/v1/tasks/{id}",
@@ -31,6 +38,11 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
   );
   assert.equal(document.components.schemas.TaskRequest.additionalProperties, false);
   assert.deepEqual(document.components.schemas.TaskRequest.required, ["name"]);
+  const change = document.paths["/v1/schedules/{id}"].patch;
+  assert.deepEqual(Object.keys(change.requestBody.content), [
+    "application/merge-patch+json",
+    "application/json",
+  ]);
   const etag = response.headers.get("etag")!;
   assert.equal((await t.get("/openapi.json", { "if-none-match": etag })).status, 304);
 });
