@@ -51,10 +51,16 @@ export async function fire(engine: Engine, schedule: Found, now: number): Promis
         request,
         id,
         (taskId) =>
-          changeUnit(engine.keys, id, schedule, { ...to, lastRunAt: now, running: [...running, taskId] }, [
-            ...history,
-            { ...occurrence("submitted", now, planned), startedAt: now, taskId },
-          ]),
+          changeUnit(
+            engine.keys,
+            id,
+            schedule,
+            { ...to, lastRunAt: now, running: withLast(running, taskId) },
+            [
+              ...history,
+              { ...occurrence("submitted", now, planned), startedAt: now, taskId },
+            ],
+          ),
       );
       return task !== null;
     } catch (error) {
@@ -77,7 +83,7 @@ export async function runNow(engine: Engine, id: string): Promise<Task> {
     const { row } = schedule;
     const now = engine.clock.now();
     const task = await submitScheduled(engine, row.task, id, (taskId) => {
-      const running = [...row.running, taskId].slice(-MOST_RUNNING);
+      const running = withLast(row.running, taskId).slice(-MOST_RUNNING);
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
       return changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
     });
@@ -105,6 +111,11 @@ function occurrence(
     outcome,
     detail: null,
   };
+}
+
+/** An occurrence may have the task of an earlier one: the definition's idempotency key decides. */
+function withLast(running: readonly string[], taskId: string): string[] {
+  return [...running.filter((id) => id !== taskId), taskId];
 }
 
 /** Its tasks that have not ended; looked up only when there are enough of them to matter. */

@@ -199,3 +199,19 @@ onBothStores("a task that its definition accepts no longer is refused in the his
   assert.match(last!.detail!, /args\/0/);
   assert.match(later.events.of("fault")[0]!.message, /'s'/);
 });
+
+onBothStores("an occurrence whose definition's key is taken has the task that took it", async (open) => {
+  const held = heldTask("held", { idempotency: { key: () => "same" } });
+  await using q = await open({ definitions: [held.definition] });
+  const task = { name: "held", args: [] };
+  await q.queue.schedules.create({ id: "s", task, trigger: { interval: 1 }, maxInstances: 2 });
+  await q.clock.advance(3_000);
+  assert.equal(held.runs.length, 1);
+  const { occurrences } = await q.queue.schedules.occurrences("s");
+  assert.deepEqual(
+    occurrences.map(({ outcome, taskId }) => [outcome, taskId]),
+    Array(3).fill(["submitted", held.runs[0]!.ctx.id]),
+  );
+  held.runs[0]!.finish();
+  await q.clock.settle();
+});
