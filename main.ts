@@ -41,7 +41,11 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   /** When the program was told to stop. */
   let stopping: number | null = null;
   const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
-  const demo = { timeScale: settings.DEMO_TIME_SCALE, random: Math.random };
+  const demo = {
+    timeScale: settings.DEMO_TIME_SCALE,
+    random: Math.random,
+    spamModel: settings.SPAM_MODEL,
+  };
   const queue = createQueue({
     store,
     definitions: settings.DEMO ? demoTasks(demo) : [],

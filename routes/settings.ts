@@ -109,6 +109,12 @@ export const SETTINGS = {
     "a number from 0 to 1000",
     number(0, 1000),
   ),
+  SPAM_MODEL: setting(
+    "Model file of ml.detect_spam, made by 'deno task train'; without it the one that ships is used.",
+    null,
+    "a path that ends in .json",
+    text.regex(/\.json$/),
+  ),
   API_TOKEN: setting(
     "Bearer token that every route but /health* asks for.",
     null,

@@ -12,6 +12,8 @@ export interface DemoOptions {
   readonly timeScale: number;
   /** Decides which runs fail. */
   readonly random: Random;
+  /** The model's file of `ml.detect_spam`. @default {the one that ships} */
+  readonly spamModel?: string | null;
 }
 
 const none = z.tuple([]);

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { NonRetryableError } from "../../queue/mod.ts";
 import type { Label } from "./corpus.ts";
 import { spamProbability, type Weights } from "./fit.ts";
 import { metrics } from "./report.ts";
@@ -12,7 +13,7 @@ import { metrics } from "./report.ts";
 const VERSION = 1;
 
 const file = z.strictObject({
-  version: z.literal(VERSION),
+  version: z.int(),
   /** The corpus, by its SHA-256, and the seed that divided it. */
   corpus: z.strictObject({ sha256: z.string(), messages: z.int(), seed: z.int() }),
   /** On the part that was held out. */
@@ -32,10 +33,8 @@ export interface Prediction {
   readonly spam_probability: number;
 }
 
-/** The model's file cannot be used; the message names it and says what to do. */
-export class SpamModelError extends Error {
-  override readonly name = "SpamModelError";
-}
+/** The model's file cannot be used; the message names it and says what to do. Another run would meet the same file. */
+export class SpamModelError extends NonRetryableError {}
 
 /** Says what a message is. */
 export function predict(model: Weights, message: string): Prediction {

@@ -14,12 +14,17 @@ export class Child implements AsyncDisposable {
   #looks = new Set<() => void>();
   #reading: Promise<void>;
 
-  /** Runs a module of this repository with Deno. */
-  constructor(module: string, args: readonly string[] = [], env: Record<string, string> = {}) {
+  /** Runs a module of this repository with Deno, in the repository unless another folder is named. */
+  constructor(
+    module: string,
+    args: readonly string[] = [],
+    env: Record<string, string> = {},
+    cwd: string = new URL("../..", import.meta.url).pathname,
+  ) {
     const path = new URL(module, import.meta.url).pathname;
     this.#process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-check", "--allow-all", path, ...args],
-      cwd: new URL("../..", import.meta.url).pathname,
+      cwd,
       env,
       stdin: "piped",
       stdout: "piped",

@@ -27,6 +27,7 @@ Deno.test("parseSettings() gives every default for an empty environment", () => 
     SHUTDOWN_GRACE: 30,
     WORKER_LOST_AFTER: 15,
     DEMO_TIME_SCALE: 1,
+    SPAM_MODEL: null,
     API_TOKEN: null,
     ALLOW_ANONYMOUS: false,
     DEMO: true,
@@ -48,6 +49,7 @@ Deno.test("parseSettings() reads every setting", () => {
     CHANNELS: " celery=2, low-priority=1 ",
     SHUTDOWN_GRACE: "0.3",
     DEMO_TIME_SCALE: "0",
+    SPAM_MODEL: "/srv/model.json",
     API_TOKEN: TOKEN,
     DEMO: "off",
     LOG_LEVEL: "debug",
@@ -55,6 +57,7 @@ Deno.test("parseSettings() reads every setting", () => {
   });
   assert.deepEqual(settings.CHANNELS, { celery: 2, "low-priority": 1 });
   assert.deepEqual([settings.SHUTDOWN_GRACE, settings.DEMO_TIME_SCALE, settings.DEMO], [0.3, 0, false]);
+  assert.equal(settings.SPAM_MODEL, "/srv/model.json");
   assert.deepEqual(parseSettings({ CHANNELS: "none" }).CHANNELS, {});
 });
 
@@ -69,6 +72,7 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   SHUTDOWN_GRACE: ["-1", "x"],
   WORKER_LOST_AFTER: ["1", "x"],
   DEMO_TIME_SCALE: ["-1", "x", "1001"],
+  SPAM_MODEL: ["/srv/", "model.csv"],
   API_TOKEN: ["short", "sixteen letters and a blank"],
   ALLOW_ANONYMOUS: ["yes", "TRUE", "1", "constructor"],
   DEMO: ["true", "no"],

@@ -18,7 +18,7 @@ const CLEANED: readonly [what: string, message: string, cleaned: string][] = [
   ["case is lowered, of every script", "ÄRGER ИГРА ΦΩΣ", "ärger игра φως"],
   ["emoticons are kept as they were written", "OK :D Fine :-P XD =O", "ok :D fine :-P XD =O"],
   ["an emoticon may follow a word", "Great:) Sorry:-(", "great:) sorry:-("],
-  ["an address holds none", "HTTP://A.example/D:Desk", "http://a.example/d:desk"],
+  ["an address holds none", "HTTP://A.example/x:Desk", "http://a.example/x:desk"],
   ["white space is one blank", "  A\r\n\tB&nbsp;C ", "a b c"],
   ["nothing stays nothing", "", ""],
 ];
@@ -36,6 +36,7 @@ Deno.test("features() gives words, emoticons, signs, lengths of numbers, and pai
     ],
   );
   assert.deepEqual([...features(" , . ")], []);
+  assert.deepEqual([...features("http://a.example")].slice(0, 3), ["http", "a", "example"], "no emoticon");
 });
 
 Deno.test("features() of a long and hostile message takes time in proportion to its length", () => {

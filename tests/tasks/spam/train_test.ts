@@ -50,6 +50,13 @@ Deno.test("train prints the report, saves the model, and --test says the same wi
   assert.equal(Deno.readTextFileSync(`${place.path}/my.json`), bytes);
 });
 
+Deno.test("--test without a corpus and a model takes those that ship", async () => {
+  using place = folder();
+  const { code, stdout } = await train(place.path, "--test");
+  assert.equal(code, 0);
+  assert.equal(report(stdout), `\n\n${table(loadModel(`${ROOT}/tasks/spam/model.json`).metrics)}\n`);
+});
+
 Deno.test("train without a corpus takes the one that ships; --splits shows how much is luck", async () => {
   using place = folder();
   const { code, stdout } = await train(place.path, "--model", "m.json", "--splits", "2");

@@ -1,0 +1,21 @@
+/**
+ * What a thread runs for `ml.detect_spam`.
+ *
+ * @module
+ */
+import type { ThreadContext } from "../../queue/mod.ts";
+import { loadModel, predict, type Prediction, type SpamModel } from "./model.ts";
+
+/** Read at the thread's first message; when that fails, at the next. */
+let model: SpamModel | null = null;
+
+/**
+ * Says whether a message is spam.
+ *
+ * @param path the model's file
+ * @throws {SpamModelError}
+ */
+export function detectSpam(_context: ThreadContext, message: string, path: string): Prediction {
+  model ??= loadModel(path);
+  return predict(model, message);
+}
