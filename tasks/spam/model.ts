@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { z } from "zod";
 import { NonRetryableError } from "../../queue/mod.ts";
 import type { Label } from "./corpus.ts";
@@ -61,7 +62,7 @@ export function serialize({ weights, bias, corpus, metrics }: SpamModel): string
  */
 export function loadModel(path: string): SpamModel {
   const unusable = (reason: string) =>
-    new SpamModelError(`Spam model ${path} ${reason}. Make it with 'deno task train'`);
+    new SpamModelError(`Spam model ${path} ${reason}. Make one with 'deno task train': see docs/spam.md`);
   let content: unknown;
   try {
     content = JSON.parse(Deno.readTextFileSync(path));
@@ -85,6 +86,7 @@ export function loadModel(path: string): SpamModel {
 
 /** Writes a model's file; whoever reads it meanwhile sees the former or the new one, whole. */
 export function saveModel(path: string, model: SpamModel): void {
+  Deno.mkdirSync(dirname(path), { recursive: true });
   Deno.writeTextFileSync(`${path}.new`, serialize(model));
   Deno.renameSync(`${path}.new`, path);
 }

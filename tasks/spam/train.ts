@@ -19,6 +19,12 @@ import { measure, type Metrics, table } from "./report.ts";
 
 const SEED = 42;
 
+/** What ships. */
+const SHIPPED = { corpus: `${import.meta.dirname}/corpus.csv`, model: `${import.meta.dirname}/model.json` };
+
+/** Where the model of another corpus goes: its words are its owner's business, so never among the sources. */
+const OWN_MODEL = "data/spam-model.json";
+
 class UsageError extends Error {}
 
 try {
@@ -30,15 +36,16 @@ try {
 }
 
 function run(args: string[]): void {
-  const { positionals: [path = `${import.meta.dirname}/corpus.csv`, ...more], values } = parseArgs({
+  const { positionals: [path = SHIPPED.corpus, ...more], values } = parseArgs({
     args,
     allowPositionals: true,
     options: {
-      model: { type: "string", default: `${import.meta.dirname}/model.json` },
+      model: { type: "string" },
       test: { type: "boolean", default: false },
       splits: { type: "string", default: "0" },
     },
   });
+  const modelPath = values.model ?? (path === SHIPPED.corpus ? SHIPPED.model : OWN_MODEL);
   if (more.length > 0) throw new UsageError(`One corpus is expected: got '${more.join(" ")}' too`);
   if (!/^\d{1,3}$/.test(values.splits)) {
     throw new UsageError(`--splits must be an integer from 0 to 999: got '${values.splits}'`);
@@ -50,10 +57,10 @@ function run(args: string[]): void {
       `(stratified, seed ${SEED})`,
   );
   if (values.test) {
-    const model = loadModel(values.model);
+    const model = loadModel(modelPath);
     if (model.corpus.sha256 !== sha256) {
       throw new CorpusError(
-        `${path} is not what ${values.model} was trained with, so nothing tells which messages it has not seen. ` +
+        `${path} is not what ${modelPath} was trained with, so nothing tells which messages it has not seen. ` +
           "Give the same file, or train again without --test",
       );
     }
@@ -63,8 +70,9 @@ function run(args: string[]): void {
   const weights = fit(training, SEED, progressBar(Deno.stderr, "Training"));
   const metrics = print(weights, training, heldOut);
   if (Number(values.splits) > 0) compareSplits(examples, Number(values.splits));
-  saveModel(values.model, { ...weights, metrics, corpus: { sha256, messages: examples.length, seed: SEED } });
-  console.log(`Saved ${values.model}: ${weights.weights.size} words and pairs`);
+  saveModel(modelPath, { ...weights, metrics, corpus: { sha256, messages: examples.length, seed: SEED } });
+  console.log(`Saved ${modelPath}: ${weights.weights.size} words and pairs`);
+  if (modelPath !== SHIPPED.model) console.log(`SPAM_MODEL=${modelPath} has the server use it`);
 }
 
 function readCorpus(path: string): { examples: Example[]; sha256: string } {

@@ -76,7 +76,7 @@ Deno.test("a missing or broken model is the task's failure, not retried, until t
     const { state, retries, error } = await detect(t, "hello", { max_retries: 3 });
     assert.deepEqual([state, retries, error.type], ["FAILURE", 0, "SpamModelError"]);
     assert(error.message.startsWith(`Spam model ${path} ${reason}`), error.message);
-    assert(error.message.endsWith("Make it with 'deno task train'"));
+    assert(error.message.endsWith("Make one with 'deno task train': see docs/spam.md"));
   }
   saveModel(path, SHIPPED);
   assert.equal((await detect(t, "hello")).state, "SUCCESS");
@@ -111,5 +111,8 @@ Deno.test("the program finds the model that ships from any folder, and takes SPA
   };
   assert.deepEqual((await ask({ SPAM_MODEL: "" })).result, predict(SHIPPED, "hello"));
   const { error } = await ask({ SPAM_MODEL: "none.json" });
-  assert.equal(error.message, "Spam model none.json does not exist. Make it with 'deno task train'");
+  assert.equal(
+    error.message,
+    "Spam model none.json does not exist. Make one with 'deno task train': see docs/spam.md",
+  );
 });

@@ -104,7 +104,7 @@ for (const [what, content, reason] of BROKEN) {
     assert.throws(() => loadModel(path), (error) => {
       assert(error instanceof SpamModelError);
       assert(error.message.startsWith(`Spam model ${path} `), error.message);
-      assert(error.message.endsWith(". Make it with 'deno task train'"), error.message);
+      assert(error.message.endsWith(". Make one with 'deno task train': see docs/spam.md"), error.message);
       assert.match(error.message, reason);
       return true;
     });

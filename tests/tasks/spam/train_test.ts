@@ -27,27 +27,33 @@ function report(stdout: string): string {
 Deno.test("train prints the report, saves the model, and --test says the same without training", async () => {
   using place = folder();
   Deno.copyFileSync(CORPUS, `${place.path}/my.csv`);
-  const trained = await train(place.path, "my.csv", "--model", "my.json");
+  const trained = await train(place.path, "my.csv");
   assert.deepEqual([trained.code, trained.stderr], [0, ""], trained.stderr);
   assert.match(
     trained.stdout,
     /^Corpus my\.csv: 243 messages, 170 for training, 73 held out \(stratified, seed 42\)\n/,
   );
   assert.match(trained.stdout, /\nA prediction takes \d+\.\d{3} ms \(mean; the slowest \d+\.\d{3} ms\)\n/);
-  assert.match(trained.stdout, /\nSaved my\.json: \d+ words and pairs\n$/);
-  const bytes = Deno.readTextFileSync(`${place.path}/my.json`);
+  assert.match(
+    trained.stdout,
+    /\nSaved (data\/spam-model\.json): \d+ words and pairs\nSPAM_MODEL=\1 has the server use it\n$/,
+  );
+  const bytes = Deno.readTextFileSync(`${place.path}/data/spam-model.json`);
   assert.equal(
     bytes,
     Deno.readTextFileSync(`${ROOT}/tasks/spam/model.json`),
     "the shipped model is out of date",
   );
-  assert.equal(report(trained.stdout), `\n\n${table(loadModel(`${place.path}/my.json`).metrics)}\n`);
+  assert.equal(
+    report(trained.stdout),
+    `\n\n${table(loadModel(`${place.path}/data/spam-model.json`).metrics)}\n`,
+  );
 
-  const tested = await train(place.path, "--test", "my.csv", "--model", "my.json");
+  const tested = await train(place.path, "--test", "my.csv");
   assert.deepEqual([tested.code, tested.stderr], [0, ""]);
   assert.equal(report(tested.stdout), report(trained.stdout));
   assert(!tested.stdout.includes("Saved"));
-  assert.equal(Deno.readTextFileSync(`${place.path}/my.json`), bytes);
+  assert.equal(Deno.readTextFileSync(`${place.path}/data/spam-model.json`), bytes);
 });
 
 Deno.test("--test without a corpus and a model takes those that ship", async () => {
@@ -57,7 +63,7 @@ Deno.test("--test without a corpus and a model takes those that ship", async () 
   assert.equal(report(stdout), `\n\n${table(loadModel(`${ROOT}/tasks/spam/model.json`).metrics)}\n`);
 });
 
-Deno.test("train without a corpus takes the one that ships; --splits shows how much is luck", async () => {
+Deno.test("train takes --model for the model's file, and the corpus that ships; --splits shows how much is luck", async () => {
   using place = folder();
   const { code, stdout } = await train(place.path, "--model", "m.json", "--splits", "2");
   assert.equal(code, 0);
@@ -107,9 +113,12 @@ Deno.test("train refuses what it cannot use, says what it is, and writes nothing
     [["a.csv", "b.csv"], "One corpus is expected: got 'b.csv' too"],
     [["--splits", "x"], "--splits must be an integer from 0 to 999: got 'x'"],
     [["--seed", "1"], /^Unknown option '--seed'/],
-    [["--test", "--model", "no.json"], "Spam model no.json does not exist. Make it with 'deno task train'"],
+    [
+      ["--test", "--model", "no.json"],
+      "Spam model no.json does not exist. Make one with 'deno task train': see docs/spam.md",
+    ],
     [["--test", "--model", "broken.json"], /^Spam model broken\.json is damaged at \/version /],
-    [["--model", "no/such/folder.json"], /no\/such\/folder\.json/],
+    [["--model", "empty.csv/model.json"], /empty\.csv/],
   ];
   const runs = await Promise.all(cases.map(([args]) => train(place.path, "--model", "m.json", ...args)));
   for (const [index, { code, stderr }] of runs.entries()) {
@@ -126,7 +135,13 @@ Deno.test("train refuses what it cannot use, says what it is, and writes nothing
 Deno.test("--test refuses a corpus that the model was not trained with", async () => {
   using place = folder();
   Deno.writeTextFileSync(`${place.path}/other.csv`, `${Deno.readTextFileSync(CORPUS)}ham,one more\n`);
-  const { code, stderr } = await train(place.path, "--test", "other.csv");
+  const { code, stderr } = await train(
+    place.path,
+    "--test",
+    "other.csv",
+    "--model",
+    `${ROOT}/tasks/spam/model.json`,
+  );
   assert.equal(code, 1);
   assert.match(
     stderr,
