@@ -56,15 +56,15 @@ export function split(
   examples: readonly Example[],
   seed: number,
 ): { training: Example[]; heldOut: Example[] } {
-  const training: Example[] = [];
-  const heldOut: Example[] = [];
-  for (const label of LABELS) {
+  const parts = LABELS.map((label) => {
     const own = shuffled(examples.filter((example) => example.label === label), seed);
     const count = Math.round(own.length * HELD_OUT);
-    heldOut.push(...own.slice(0, count));
-    training.push(...own.slice(count));
-  }
-  return { training, heldOut };
+    return { training: own.slice(count), heldOut: own.slice(0, count) };
+  });
+  return {
+    training: parts.flatMap(({ training }) => training),
+    heldOut: parts.flatMap(({ heldOut }) => heldOut),
+  };
 }
 
 function readExamples(csv: string): Example[] {

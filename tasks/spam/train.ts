@@ -64,11 +64,11 @@ function run(args: string[]): void {
           "Give the same file, or train again without --test",
       );
     }
-    print(model, training, heldOut);
+    printReport(model, training, heldOut);
     return;
   }
   const weights = fit(training, SEED, progressBar(Deno.stderr, "Training"));
-  const metrics = print(weights, training, heldOut);
+  const metrics = printReport(weights, training, heldOut);
   if (Number(values.splits) > 0) compareSplits(examples, Number(values.splits));
   saveModel(modelPath, { ...weights, metrics, corpus: { sha256, messages: examples.length, seed: SEED } });
   console.log(`Saved ${modelPath}: ${weights.weights.size} words and pairs`);
@@ -91,29 +91,34 @@ function readCorpus(path: string): { examples: Example[]; sha256: string } {
 }
 
 /** Measures the model with messages that it has not seen, and says how. */
-function print(model: Weights, training: readonly Example[], heldOut: readonly Example[]): Metrics {
+function printReport(model: Weights, training: readonly Example[], heldOut: readonly Example[]): Metrics {
   const metrics = evaluate(model, heldOut);
   console.log(`\n${table(metrics)}\n`);
   const seen = new Set(training.map(({ message }) => message));
   const fresh = heldOut.filter(({ message }) => !seen.has(message));
-  if (fresh.length < heldOut.length) {
+  const repeats = heldOut.length - fresh.length;
+  if (repeats > 0) {
     console.log(
-      `${
-        heldOut.length - fresh.length
-      } of the held-out messages are in the training part too, word for word. ` +
+      `${repeats} of the held-out messages are in the training part too, word for word. ` +
         `Without them: ${brief(evaluate(model, fresh))}`,
     );
   }
-  const times = heldOut.map(({ message }) => {
+  const [mean, slowest] = time(model, heldOut);
+  console.log(`A prediction takes ${mean.toFixed(3)} ms (mean; the slowest ${slowest.toFixed(3)} ms)`);
+  return metrics;
+}
+
+/** Milliseconds of a prediction, the mean and the most. */
+function time(model: Weights, examples: readonly Example[]): [mean: number, slowest: number] {
+  let [sum, slowest] = [0, 0];
+  for (const { message } of examples) {
     const before = performance.now();
     predict(model, message);
-    return performance.now() - before;
-  });
-  const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
-  console.log(
-    `A prediction takes ${mean.toFixed(3)} ms (mean; the slowest ${Math.max(...times).toFixed(3)} ms)`,
-  );
-  return metrics;
+    const took = performance.now() - before;
+    sum += took;
+    slowest = Math.max(slowest, took);
+  }
+  return [sum / examples.length, slowest];
 }
 
 /** Divides the corpus in other ways, to show how much of the figures is the luck of one division. */
