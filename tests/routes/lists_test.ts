@@ -4,14 +4,11 @@ import { type Body, openApp } from "../support/open_app.ts";
 Deno.test("GET /v1/definitions tells what can be submitted", async () => {
   await using t = await openApp();
   const { definitions } = await (await t.get("/v1/definitions")).json();
-  assert.deepEqual(definitions.map((definition: Body) => definition.name), [
-    "app.tasks.add",
-    "app.tasks.failing_task",
-    "app.tasks.important_task",
-    "app.tasks.long_running_task",
-    "app.tasks.scheduled_task",
-  ]);
-  const [add, failing] = definitions;
+  const names = definitions.map((definition: Body) => definition.name);
+  assert.deepEqual(names, names.toSorted());
+  const [add, failing] = ["app.tasks.add", "app.tasks.failing_task"].map((name) =>
+    definitions.find((definition: Body) => definition.name === name)
+  );
   assert.equal(add.args.prefixItems.length, 2);
   assert.deepEqual(Object.keys(failing), [
     "name",
