@@ -12,6 +12,8 @@ import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter } from "./read.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Store } from "./store/port.ts";
+import type { WorkflowNode } from "./workflow/node.ts";
+import type { Workflow } from "./workflow/view.ts";
 import type { Channel, Health, Idempotency, SubmitOptions, Task, TaskRequest, Worker } from "./task.ts";
 
 /** What a queue is made of. */
@@ -89,6 +91,27 @@ export interface Queue {
    * @throws {TaskNotFoundError} / {TaskFinalError}
    */
   revoke(id: string): Promise<Task>;
+  /**
+   * Submits a workflow of up to 10,000 tasks: all or none. Every id is final from then on.
+   *
+   * @throws {UnknownTaskError} / {InvalidTaskError} with every fault, as JSON pointers into the tree
+   * @throws {OverloadedError} / {IdempotencyConflictError}
+   */
+  submitWorkflow(
+    node: WorkflowNode,
+    idempotency?: Idempotency,
+  ): Promise<{ workflow: Workflow; replayed: boolean }>;
+  /** @param id the workflow's first task @throws {WorkflowNotFoundError} */
+  workflow(id: string): Promise<Workflow>;
+  /** The workflow once it is final, or as it is when `timeout` seconds are over. @throws {WorkflowNotFoundError} */
+  waitWorkflow(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Workflow>;
+  /**
+   * Ends all of a workflow that waits as REVOKED, and has all of it aborted that runs.
+   *
+   * @returns the workflow; not final yet when other processes are aborting runs
+   * @throws {WorkflowNotFoundError} / {WorkflowFinalError}
+   */
+  revokeWorkflow(id: string): Promise<Workflow>;
   definitions(): readonly DefinitionView[];
   channels(): Promise<Channel[]>;
   workers(): Promise<Worker[]>;

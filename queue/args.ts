@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { z } from "zod";
-import type { AnyTaskDefinition } from "./define.ts";
+import { z } from "zod";
+import type { AnyTaskDefinition, ArgsSchema } from "./define.ts";
 import { type Fault, InvalidTaskError, TooLargeError } from "./errors.ts";
 import { chunkCount, PAYLOAD_BYTES, unserializable } from "./payload.ts";
 import { decode, encode } from "./store/codec.ts";
@@ -23,6 +23,7 @@ export interface AcceptedArgs {
  *
  * @param at JSON pointer of the arguments
  * @param found faults of the rest of the request
+ * @param before how many arguments a workflow will put before these
  * @throws {InvalidTaskError} with those faults and every fault against JSON, or else against the schema
  * @throws {TooLargeError}
  */
@@ -31,6 +32,7 @@ export function acceptArgs(
   given: readonly unknown[],
   at: string,
   found: readonly Fault[],
+  before = 0,
 ): AcceptedArgs {
   let count = given.length;
   while (count > 0 && given[count - 1] === undefined) count--;
@@ -38,19 +40,42 @@ export function acceptArgs(
   const accepted = own.length < 20 && own.every(isShortScalar)
     ? { args: own as Json[], chunks: undefined }
     : throughJson(own, at, found);
-  const faults = [...found, ...schemaFaults(definition, accepted.args, at)];
+  const faults = [...found, ...schemaFaults(definition, accepted.args, at, before)];
   if (faults.length > 0) throw new InvalidTaskError(faults);
   return accepted;
 }
 
-function schemaFaults(definition: AnyTaskDefinition, args: readonly Json[], at: string): Fault[] {
+function schemaFaults(
+  definition: AnyTaskDefinition,
+  args: readonly Json[],
+  at: string,
+  before: number,
+): Fault[] {
   try {
-    const parsed = definition.args.safeParse(args);
+    const schema = schemaAfter(definition.args, before);
+    if (schema === null) {
+      const detail = "takes fewer arguments than the workflow puts before its own; make it immutable";
+      return [{ pointer: at, detail }];
+    }
+    const parsed = schema.safeParse(args);
     return parsed.success ? [] : faultsOf(parsed.error, at);
   } catch (error) {
     // A refinement threw, or is asynchronous, which a submission cannot wait for.
     return [{ pointer: at, detail: `cannot be checked by the definition: ${error}` }];
   }
+}
+
+/**
+ * What is left of a tuple's schema behind its first types; `null` when it has not so many. What is not a plain tuple
+ * can only be held against all arguments together, so at the start of the run.
+ */
+function schemaAfter(schema: ArgsSchema, before: number): z.ZodType | null {
+  if (before === 0) return schema;
+  if (!(schema instanceof z.ZodTuple)) return z.any();
+  const { items, rest } = schema.def;
+  if (items.length < before && rest === null) return null;
+  const left = items.slice(before) as [z.ZodType];
+  return rest === null ? z.tuple(left) : z.tuple(left, rest as z.ZodType);
 }
 
 /** What needs neither be measured nor copied: a number takes at most 25 bytes of JSON, a character at most 6. */

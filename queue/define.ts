@@ -10,6 +10,7 @@ import type { Lock, LockOptions } from "./limits/locks.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Json } from "./task.ts";
 import type { ThreadTarget } from "./threads/define.ts";
+import { Signature } from "./workflow/canvas.ts";
 
 /** The arguments' schema: one zod type per position. */
 export type ArgsSchema = z.ZodType<readonly unknown[], readonly unknown[]>;
@@ -137,6 +138,21 @@ export interface TaskDefinition<Schema extends ArgsSchema = ArgsSchema, Result =
   readonly thread?: ThreadTarget;
 }
 
+/** The arguments behind the first. */
+type Tail<Args> = Args extends readonly [unknown?, ...infer Rest] ? Rest : Args;
+
+/** A definition that workflows can be made of. */
+export interface DefinedTask<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
+  extends TaskDefinition<Schema, Result> {
+  /**
+   * A call of the task in a workflow. When something comes before it, the result of that is its first argument, and
+   * these are the others.
+   */
+  s(...args: z.input<Schema> | Tail<z.input<Schema>>): Signature;
+  /** A call of the task in a workflow that takes these arguments alone, whatever comes before it. */
+  si(...args: z.input<Schema>): Signature;
+}
+
 /** Any definition, whatever its arguments and result. */
 // deno-lint-ignore no-explicit-any -- handlers are contravariant in their arguments
 export type AnyTaskDefinition = TaskDefinition<any, any>;
@@ -146,7 +162,7 @@ export type AnyTaskDefinition = TaskDefinition<any, any>;
  *
  * @param options its name, arguments and defaults
  * @param handler what a run does; its return value (JSON) is the task's result, what it throws is its failure
- * @returns the definition, to be given to `createQueue` and to `queue.submit`
+ * @returns the definition, to be given to `createQueue` and to `queue.submit`; its `s` and `si` make workflows
  *
  * @example
  * ```ts
@@ -159,6 +175,12 @@ export type AnyTaskDefinition = TaskDefinition<any, any>;
 export function defineTask<const Schema extends ArgsSchema, Result>(
   options: TaskOptions<Schema>,
   handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>,
-): TaskDefinition<Schema, Result> {
-  return { ...options, handler };
+): DefinedTask<Schema, Result> {
+  const { name } = options;
+  return {
+    ...options,
+    handler,
+    s: (...args) => new Signature({ name, args }),
+    si: (...args) => new Signature({ name, args, immutable: true }),
+  };
 }

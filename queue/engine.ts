@@ -11,7 +11,7 @@ import type { LockWaits } from "./limits/locks.ts";
 import type { OnEvent } from "./events.ts";
 import type { RecordCache } from "./record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
-import type { Keys } from "./store/keys.ts";
+import type { CascadeKind, Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
 import type { ThreadPool } from "./threads/pool.ts";
 
@@ -59,8 +59,20 @@ export interface Engine {
   scheduleDueAt(time: number): void;
   /** Tells the promoter that something is due at this time. */
   dueAt(time: number): void;
-  /** Tells those who wait for a task that it has ended. */
-  ended(record: TaskRecord): void;
+  /**
+   * Tells those who wait for a task that it has ended, and has worked off what its end owes its workflow.
+   *
+   * @param along nothing is owed; see `endWaitingUnit`
+   */
+  ended(record: TaskRecord, along?: boolean): void;
+  /** Tells those who wait for a workflow that one of its groups has ended. */
+  groupEnded(id: string): void;
+  /** Has what a workflow owes worked off now, by its `cascade` row. Never rejects. */
+  owe(kind: CascadeKind, id: string): Promise<void>;
+  /** Triggers of large workflows that this process is writing. */
+  readonly submitting: Set<string>;
+  /** The worker id of the current registration. */
+  worker(): string;
 }
 
 /** Channel of tasks whose definition names none. */

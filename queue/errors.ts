@@ -5,6 +5,7 @@
  * ```text
  * SluiceError
  *   to the caller      UnknownTaskError  InvalidTaskError  TaskNotFoundError  TaskFinalError  TaskFailedError
+ *                      WorkflowNotFoundError  WorkflowFinalError
  *                      IdempotencyConflictError  DuplicateTaskError  TooLargeError  OverloadedError  StoppedError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
@@ -12,7 +13,8 @@
  *                      TaskRevokedError  ShutdownError  CommitConflictError
  *                      LockTimeoutError  LockNotHeldError
  *   about a thread     OutOfMemoryError  ThreadExitError  ThreadModuleError
- *   only in a result   WorkerLostError  ResultTooLarge  ResultNotSerializable  Expired
+ *   only in a result   WorkerLostError  ResultTooLarge  ResultNotSerializable  ArgumentsError  Expired
+ *                      ChainError  ChordError
  * ```
  *
  * @module
@@ -76,6 +78,29 @@ export class TaskFinalError extends SluiceError {
   readonly code = "task-final";
   constructor(readonly taskId: string, readonly state: string) {
     super(`Task '${taskId}' has already ended as ${state}`);
+  }
+}
+
+/** The id names no workflow: it is malformed, names something else, or its retention is over. */
+export class WorkflowNotFoundError extends SluiceError {
+  readonly code: "malformed-id" | "workflow-unknown" | "workflow-expired";
+  constructor(readonly workflowId: string, reason: "malformed" | "unknown" | "expired") {
+    super(
+      reason === "malformed"
+        ? `Workflow id must be a UUID: '${workflowId.slice(0, 64)}'`
+        : reason === "expired"
+        ? `Workflow '${workflowId}' is no longer kept: its retention is over`
+        : `No workflow has the id '${workflowId}'`,
+    );
+    this.code = reason === "malformed" ? "malformed-id" : `workflow-${reason}`;
+  }
+}
+
+/** The workflow has ended; final is final. */
+export class WorkflowFinalError extends SluiceError {
+  readonly code = "workflow-final";
+  constructor(readonly workflowId: string, readonly state: string) {
+    super(`Workflow '${workflowId}' has already ended as ${state}`);
   }
 }
 
@@ -257,4 +282,19 @@ export class ThreadExitError extends SluiceError {
 /** A thread could not import the module of its task, or found no such function in it. */
 export class ThreadModuleError extends SluiceError {
   readonly code = "thread-module";
+}
+
+/** The result of what comes before a workflow's task is too large for its arguments, or is gone. */
+export class ArgumentsError extends SluiceError {
+  readonly code = "arguments-error";
+}
+
+/** Something before it in its chain did not succeed; the message names what. */
+export class ChainError extends SluiceError {
+  readonly code = "chain-error";
+}
+
+/** A member of a group did not succeed; the message names it. */
+export class ChordError extends SluiceError {
+  readonly code = "chord-error";
 }

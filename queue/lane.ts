@@ -138,14 +138,27 @@ export function withDeadline<T>(clock: Clock, milliseconds: number, work: Promis
  *
  * @throws {StoreBrokenError}
  */
-export async function readUntilAnswered(
+export function readUntilAnswered(
   store: Store,
   clock: Clock,
   keys: readonly Key[],
 ): Promise<(Entry | null)[]> {
+  return untilAnswered(clock, () => store.getMany(keys));
+}
+
+/** The store, with reads that keep asking while it does not answer. */
+export function patient(store: Store, clock: Clock): Store {
+  return {
+    ...store,
+    getMany: (keys) => readUntilAnswered(store, clock, keys),
+    list: (range, options) => untilAnswered(clock, () => store.list(range, options)),
+  };
+}
+
+async function untilAnswered<T>(clock: Clock, ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await withDeadline(clock, COMMIT_DEADLINE, store.getMany(keys));
+      return await withDeadline(clock, COMMIT_DEADLINE, ask());
     } catch (error) {
       if (error instanceof StoreBrokenError) throw error;
       await sleep(clock, READ_PAUSE);

@@ -8,6 +8,7 @@ export { type Clock, type Random, sleep, systemClock } from "./clock.ts";
 export {
   type AnyTaskDefinition,
   type ArgsSchema,
+  type DefinedTask,
   defineTask,
   type TaskCommit,
   type TaskContext,
@@ -64,3 +65,15 @@ export {
   type TaskState,
   type Worker,
 } from "./task.ts";
+export { chain, chord, group, map, Signature, type SignatureOptions, starmap } from "./workflow/canvas.ts";
+export type {
+  ChainNode,
+  ChordNode,
+  GroupNode,
+  MapNode,
+  OnFailure,
+  StarmapNode,
+  TaskNode,
+  WorkflowNode,
+} from "./workflow/node.ts";
+export type { GraphGroup, GraphNode, GraphTask, Workflow } from "./workflow/view.ts";

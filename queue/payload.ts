@@ -37,6 +37,11 @@ export function chunkCount(bytes: number): number | undefined {
   return bytes > INLINE_BYTES ? Math.ceil(bytes / CHUNK_BYTES) : undefined;
 }
 
+/** Bytes of JSON that a record's result has at least, as far as the record itself tells. */
+export function leastSize({ result, resultChunks }: TaskRecord): number {
+  return resultChunks === undefined ? jsonSize(result ?? null) : (resultChunks - 1) * CHUNK_BYTES;
+}
+
 /** The row of a record: without its id, which is in the key, and without the parts that are kept in chunks. */
 export function pack({ id: _, ...row }: TaskRecord): Uint8Array {
   if (row.argsChunks !== undefined) delete row.args;

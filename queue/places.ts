@@ -6,20 +6,24 @@
  * @module
  */
 import { dropChunks, pack, putChunks } from "./payload.ts";
-import type { ParkedPointer, Pointer, RunRow, TaskRecord } from "./record.ts";
+import type { ParkedPointer, Pointer, RunRow, TaskRecord, WaitingPointer } from "./record.ts";
 import { type Keys, unknownName } from "./store/keys.ts";
 import type { Check, Entry, Key, Mutation } from "./store/port.ts";
 import { del, put, type Unit } from "./store/unit.ts";
+import { errorCallback } from "./workflow/link_error.ts";
 
 /** Writes a record. */
 function write(keys: Keys, record: TaskRecord): Mutation {
   return { type: "set", key: keys.task(record.id), value: pack(record) };
 }
 
-/** Writes a new record, and its arguments when they are kept in chunks. */
+/** Writes a new record, its arguments when they are kept in chunks, and what its group knows it by. */
 function writeNew(keys: Keys, record: TaskRecord): Mutation[] {
-  if (record.argsChunks === undefined) return [write(keys, record)];
-  return [write(keys, record), ...putChunks(keys, record.id, "args", record.args)];
+  const mutations = [write(keys, record)];
+  if (record.argsChunks !== undefined) mutations.push(...putChunks(keys, record.id, "args", record.args));
+  const group = record.workflow?.group;
+  if (group !== undefined) mutations.push(put(keys.open(group, record.id), {}));
+  return mutations;
 }
 
 /** Writes a record at its end, and its result when that is kept in chunks. */
@@ -47,6 +51,16 @@ function parked(record: TaskRecord, deliveries: number): ParkedPointer {
 export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
   const mutations = writeNew(keys, record);
   mutations.push(wait(keys, record, 0, now));
+  if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
+  return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
+}
+
+/** → waiting: a workflow's task that something else releases. */
+export function holdUnit(keys: Keys, record: TaskRecord, waitsFor: string): Unit {
+  const mutations = writeNew(keys, record);
+  const timed = record.runAt > record.createdAt || record.workflow?.delay !== undefined;
+  const pointer: WaitingPointer = { ...parked(record, 0), ...(timed && { timed }) };
+  mutations.push(put(keys.waiting(waitsFor, record.id), pointer));
   if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
 }
@@ -84,12 +98,22 @@ export function parkUnit(keys: Keys, entry: Entry, id: string, to: ParkedPointer
   };
 }
 
-/** delayed or blocked → ready. */
+/** delayed, blocked or waiting → ready. */
 export function releaseUnit(keys: Keys, entry: Entry, id: string, from: ParkedPointer): Unit {
   const to: Pointer = { name: from.name, deliveries: from.deliveries };
   return {
     checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
     mutations: [del(entry.key), put(keys.ready(from.channel, from.priority, id), to)],
+  };
+}
+
+/** waiting → ready, or → delayed: its delay begins with its release. */
+export function releaseTimedUnit(keys: Keys, entry: Entry, record: TaskRecord, now: number): Unit {
+  const delay = record.workflow?.delay;
+  const next = delay === undefined ? record : { ...record, runAt: now + delay };
+  return {
+    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
+    mutations: [del(entry.key), write(keys, next), wait(keys, next, 0, now)],
   };
 }
 
@@ -118,22 +142,53 @@ export function endRunUnit(keys: Keys, record: TaskRecord): Unit {
   const mutations = writeFinal(keys, record);
   mutations.push(del(keys.run(record.id)));
   if (record.state !== "SUCCESS") mutations.push(put(keys.ended(record.state, record.id), {}));
+  owe(keys, record, mutations);
   return { checks: [], mutations };
 }
 
-/** ready, delayed or blocked → no place: the one end of a task that was waiting (invariants 4, 5). */
-export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry): Unit {
+/**
+ * ready, delayed, blocked or waiting → no place: the one end of a task that was waiting (invariants 4, 5).
+ *
+ * @param along it ends together with all that waits for it and with its group, so that nothing more is owed to them
+ */
+export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, along = false): Unit {
   const mutations = writeFinal(keys, record);
   mutations.push(del(place.key), put(keys.ended(record.state, record.id), {}));
+  const group = record.workflow?.group;
+  if (!along) owe(keys, record, mutations);
+  else if (group !== undefined) mutations.push(del(keys.open(group, record.id)));
   return { checks: [{ key: place.key, versionstamp: place.versionstamp }], mutations };
+}
+
+/**
+ * What the end of a workflow's task owes the others, as the record alone tells: it leaves its group, and a `cascade`
+ * row says that those who wait for it are to be released or ended. `workflow/cascades.ts` does that after the commit.
+ */
+function owe(keys: Keys, record: TaskRecord, mutations: Mutation[]): void {
+  if (!record.workflow) return;
+  const { group, tolerated, followed, linkError, root } = record.workflow;
+  const succeeded = record.state === "SUCCESS";
+  if (group !== undefined && (succeeded || tolerated)) mutations.push(del(keys.open(group, record.id)));
+  if (succeeded) {
+    if (followed) mutations.push(put(keys.cascade("release", record.id), {}));
+    return;
+  }
+  if (followed || group !== undefined && !tolerated) {
+    mutations.push(put(keys.cascade("fail", record.id), { root }));
+  }
+  if (linkError && record.state === "FAILURE") {
+    mutations.push(...submitUnit(keys, errorCallback(linkError, record), record.doneAt!).mutations);
+  }
 }
 
 /** The keys at which a waiting task's pointer can be; one of them exists (invariant 2). */
 export function waitingKeys(keys: Keys, record: TaskRecord): Key[] {
+  const waitsFor = record.workflow?.waitsFor;
   return [
     keys.ready(record.channel, record.priority, record.id),
     keys.delayed(record.runAt, record.id),
     keys.blocked(unknownName(record.name), record.priority, record.id),
+    ...(waitsFor === undefined ? [] : [keys.waiting(waitsFor, record.id)]),
   ];
 }
 

@@ -43,6 +43,11 @@ import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
+import { Cascades } from "./workflow/cascades.ts";
+import type { WorkflowNode } from "./workflow/node.ts";
+import { submitWorkflow } from "./workflow/submit.ts";
+import { revokeWorkflow } from "./workflow/revoke.ts";
+import { findWorkflow, getWorkflow, type Workflow } from "./workflow/view.ts";
 
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
@@ -74,9 +79,10 @@ class EngineQueue implements Queue {
   readonly #consumers: ReadonlyMap<string, Consumer>;
   readonly #promoter: Promoter;
   readonly #sweeper: Sweeper;
-  readonly #waits = new Waits();
   readonly #scheduler: Scheduler;
   readonly schedules: EngineSchedules;
+  readonly #cascades: Cascades;
+  readonly #waits: Waits;
   #broken: Error | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -119,8 +125,13 @@ class EngineQueue implements Queue {
       consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => this.#promoter.dueAt(time),
       scheduleDueAt: (time) => this.#scheduler.dueAt(time),
-      ended: (record) => this.#ended(record),
+      ended: (record, along) => this.#ended(record, along),
+      groupEnded: (id) => this.#waits.ended(id),
+      owe: (kind, id) => this.#cascades.owe(kind, id),
+      submitting: new Set(),
+      worker: () => this.#membership.worker,
     };
+    this.#waits = new Waits(clock);
     const startedAt = clock.now();
     this.#membership = new Membership(
       this.#engine,
@@ -147,6 +158,7 @@ class EngineQueue implements Queue {
     this.#scheduler = new Scheduler(this.#engine, options.schedules ?? []);
     this.schedules = new EngineSchedules(this.#engine, () => this.#ready());
     this.#sweeper = new Sweeper(this.#engine);
+    this.#cascades = new Cascades(this.#engine, this.#runHere);
     const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
       this.#consumers.get(channel)?.ring(priority);
     });
@@ -161,6 +173,7 @@ class EngineQueue implements Queue {
     await this.#scheduler.start();
     this.#promoter.start();
     this.#sweeper.start();
+    this.#cascades.start();
     for (const consumer of this.#consumers.values()) consumer.start();
   }
 
@@ -199,7 +212,7 @@ class EngineQueue implements Queue {
   }
 
   wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
-    return this.#waits.wait(this.#engine, id, options.timeout ?? Infinity, options.signal);
+    return this.#waits.wait(id, () => getTask(this.#engine, id), options);
   }
 
   async result<Result>(task: Task<Result>, options: { signal?: AbortSignal } = {}): Promise<Result> {
@@ -212,6 +225,31 @@ class EngineQueue implements Queue {
     await this.#ready();
     await revoke(this.#engine, id, this.#runHere);
     return this.get(id);
+  }
+
+  async submitWorkflow(
+    node: WorkflowNode,
+    idempotency?: Idempotency,
+  ): Promise<{ workflow: Workflow; replayed: boolean }> {
+    await this.#ready();
+    return submitWorkflow(this.#engine, node, idempotency);
+  }
+
+  workflow(id: string): Promise<Workflow> {
+    return getWorkflow(this.#engine, id);
+  }
+
+  async waitWorkflow(
+    id: string,
+    options: { timeout?: number; signal?: AbortSignal } = {},
+  ): Promise<Workflow> {
+    const { end } = await findWorkflow(this.#engine, id);
+    return this.#waits.wait(end.id, () => getWorkflow(this.#engine, id), options);
+  }
+
+  async revokeWorkflow(id: string): Promise<Workflow> {
+    await this.#ready();
+    return revokeWorkflow(this.#engine, id);
   }
 
   definitions(): readonly DefinitionView[] {
@@ -253,7 +291,7 @@ class EngineQueue implements Queue {
     return undefined;
   };
 
-  #ended(record: TaskRecord): void {
+  #ended(record: TaskRecord, along = false): void {
     const { id, name, channel, state, startedAt, doneAt, error } = record;
     this.#engine.emit({
       type: "finished",
@@ -263,6 +301,7 @@ class EngineQueue implements Queue {
       error: error ? oneLine(error) : null,
     });
     this.#waits.ended(id);
+    if (record.workflow && !along) this.#cascades.ended(record);
   }
 
   async #stop(grace: number): Promise<void> {
@@ -283,6 +322,7 @@ class EngineQueue implements Queue {
       await sleep(clock, Math.min(20, end - clock.monotonic()));
     }
     await Promise.all(open().map((run) => run.giveBack()));
+    await this.#cascades.stop();
     await Promise.all([committer.drained(), threads?.stop()]);
     deadlines.stop();
     if (!this.#broken) await this.#membership.retire();

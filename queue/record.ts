@@ -39,6 +39,81 @@ export interface TaskRecord {
   /** Its definition's key; see `TaskIdempotency`. */
   readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
+  /** All that makes it part of a workflow: a copy without it is a task of its own. */
+  readonly workflow?: WorkflowPart;
+}
+
+/** A task's part in its workflow, frozen at submit: its end is computed from it (`places.ts`). */
+export interface WorkflowPart {
+  readonly root: string;
+  /** The task before it; after a group the group's last task; of an error callback the task that failed. */
+  readonly parent?: string;
+  /** The innermost group it is in. */
+  readonly group?: string;
+  /** That group goes on when it fails. */
+  readonly tolerated?: true;
+  /** The task or group whose success releases it, or the submission's own trigger. */
+  readonly waitsFor?: string;
+  /** Whose result comes first among its arguments: that of what `waitsFor` names, or the empty list. */
+  readonly takes?: "task" | "group" | "empty";
+  /** Milliseconds from its release to the moment it may run. */
+  readonly delay?: number;
+  /** Something waits for it. */
+  readonly followed?: true;
+  /** Submitted by its failing end. */
+  readonly linkError?: TaskRecord;
+  /** It was submitted so, and is no part of the graph. */
+  readonly isCallback?: true;
+}
+
+/** `workflow`: its tasks and groups are those of this root between two ids. */
+export interface WorkflowRow {
+  readonly first: string;
+  readonly last: string;
+  /** Tasks, without error callbacks. */
+  readonly total: number;
+  /** Whose result is the workflow's. */
+  readonly end: WorkflowEnd;
+}
+
+/** What a part of a workflow ends with: the task or group whose result is its own. */
+export interface WorkflowEnd {
+  readonly kind: "task" | "group";
+  readonly id: string;
+}
+
+/** `group`: fired when all of it has ended, closed when one of it failed; one commit decides which. */
+export interface GroupRow {
+  readonly root: string;
+  /** The group it is in. */
+  readonly group?: string;
+  /** That group goes on when this one fails. */
+  readonly tolerated?: true;
+  readonly waitsFor?: string;
+  readonly followed?: true;
+  /** Members; a chain is one. */
+  readonly size: number;
+  /** The last id in it. */
+  readonly last: string;
+  readonly state: "open" | "fired" | "closed";
+  /** Why it was closed. */
+  readonly error?: TaskError;
+  readonly doneAt?: number;
+}
+
+/** `open`: something in a group that has not ended. */
+export interface OpenRow {
+  /** It is a group itself. */
+  readonly group?: true;
+}
+
+/** `cascade` of a submission: who writes what. */
+export interface UndoRow {
+  readonly root: string;
+  /** The worker that submits. Once it is not registered any more, what it wrote is deleted. */
+  readonly owner: string;
+  readonly first: string;
+  readonly last: string;
 }
 
 /** `ready`, `delayed`, `blocked`: where a waiting task stands. */
@@ -52,6 +127,12 @@ export interface Pointer {
 export interface ParkedPointer extends Pointer {
   readonly channel: string;
   readonly priority: number;
+}
+
+/** `waiting`: a workflow's task that is not released yet. */
+export interface WaitingPointer extends ParkedPointer {
+  /** Its record says that it may not run as soon as it is released. */
+  readonly timed?: true;
 }
 
 /** `run`: who runs a task. */

@@ -4,13 +4,22 @@
  * @module
  */
 import type { Engine } from "./engine.ts";
-import { TaskFinalError, TaskRevokedError } from "./errors.ts";
-import { findTask, recordOf } from "./read.ts";
+import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "./errors.ts";
+import { brief } from "./failure.ts";
+import { findTask, readRecords, recordOf } from "./read.ts";
 import { endWaitingUnit, waitingKeys } from "./places.ts";
 import type { Run } from "./run.ts";
-import { ended } from "./state.ts";
+import { ended, type Outcome } from "./state.ts";
 import { idOf } from "./store/keys.ts";
+import type { Entry } from "./store/port.ts";
 import { del, put } from "./store/unit.ts";
+import type { FinalState } from "./task.ts";
+
+/** Why a task ends that is revoked before it runs. */
+const REVOKED: Outcome = {
+  state: "REVOKED",
+  error: brief(new TaskRevokedError("Task was revoked before it ran")),
+};
 
 /**
  * See `Queue.revoke`.
@@ -22,14 +31,55 @@ export async function revoke(
   id: string,
   runHere: (id: string) => Run | undefined,
 ): Promise<void> {
+  await findTask(engine, id);
+  const state = await revokeAnyhow(engine, id, runHere, REVOKED);
+  if (state !== null) throw new TaskFinalError(id, state);
+}
+
+/**
+ * Ends a task where it waits, or has its run aborted.
+ *
+ * @param along see `endWaitingUnit`
+ * @returns the state it had before if it has ended already, else `null`
+ */
+export async function revokeAnyhow(
+  engine: Engine,
+  id: string,
+  runHere: (id: string) => Run | undefined,
+  outcome: Outcome,
+  along = false,
+): Promise<FinalState | null> {
   for (;;) {
-    const { record } = await findTask(engine, id);
-    if (record.doneAt !== undefined) throw new TaskFinalError(id, record.state);
     const here = runHere(id);
     if (here) {
       await here.revoke();
-      return;
+      return null;
     }
+    const found = await endIfWaiting(engine, id, outcome, along);
+    if (found === null) return null;
+    if (typeof found === "string") return found;
+    const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
+    if (await engine.committer.commit(unit) !== null) return null;
+    // It moved between the read and the commit: look again.
+  }
+}
+
+/**
+ * Ends a task unless it runs.
+ *
+ * @param along see `endWaitingUnit`
+ * @returns its `run` row if it runs, its state if it has ended already, else `null`
+ */
+export async function endIfWaiting(
+  engine: Engine,
+  id: string,
+  outcome: Outcome,
+  along = false,
+): Promise<Entry | FinalState | null> {
+  for (;;) {
+    const [record] = await readRecords(engine, [id]);
+    if (!record) throw new TaskNotFoundError(id, "expired");
+    if (record.doneAt !== undefined) return record.state as FinalState;
     // One snapshot: the task is in exactly one of these places (invariant 2).
     const [run, task, ...places] = await engine.store.getMany([
       engine.keys.run(id),
@@ -38,17 +88,13 @@ export async function revoke(
     ]);
     // It was retried or has ended between the reads: look again.
     if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
+    if (run) return run;
     const place = places.find((entry) => entry !== null);
-    if (run) {
-      const unit = { checks: [run], mutations: [put(engine.keys.revoke(id), {})] };
-      if (await engine.committer.commit(unit) !== null) return;
-    } else if (place) {
-      const { name, message } = new TaskRevokedError("Task was revoked before it ran");
-      const error = { type: name, message, traceback: null };
-      const final = ended(record, null, { state: "REVOKED", error }, engine.clock.now());
-      if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place)) !== null) {
-        return engine.ended(final);
-      }
+    if (!place) continue;
+    const final = ended(record, null, outcome, engine.clock.now());
+    if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place, along)) !== null) {
+      engine.ended(final, along);
+      return null;
     }
     // It moved between the reads: look again.
   }

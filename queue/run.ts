@@ -10,6 +10,7 @@ import type { AnyTaskDefinition } from "./define.ts";
 import type { Limited } from "./deadlines.ts";
 import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "./engine.ts";
 import {
+  ArgumentsError,
   CommitConflictError,
   FencedError,
   InvalidTaskError,
@@ -27,19 +28,19 @@ import {
   TimeLimitExceeded,
 } from "./errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
+import { patient } from "./lane.ts";
 import { RunLocks } from "./limits/locks.ts";
-import { readUntilAnswered } from "./lane.ts";
-import { chunkCount, toReport, toResult, unpack } from "./payload.ts";
+import { chunkCount, toReport, toResult } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
 import { ended, EXPIRED, type Outcome, retried, returned } from "./state.ts";
 import { decode } from "./store/codec.ts";
-import type { Key } from "./store/port.ts";
 import { put, together, type Unit } from "./store/unit.ts";
 import type { Json, TaskError } from "./task.ts";
 import type { ThreadTarget } from "./threads/define.ts";
 import type { ThreadJob, ThreadPool } from "./threads/pool.ts";
+import { resolveArgs } from "./workflow/value.ts";
 
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {
@@ -97,7 +98,7 @@ export class Run implements Limited {
     try {
       if (this.#hasExpired()) return this.#end({ state: "REVOKED", error: EXPIRED });
       // The handler may do with its arguments what it likes; the record's own are stored again at a retry.
-      const args = record.args
+      const args = record.args && record.workflow?.takes === undefined
         ? record.args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg)
         : await this.#readArgs();
       if (this.#closed) return;
@@ -149,11 +150,10 @@ export class Run implements Limited {
     return this.#job.result;
   }
 
-  /** Large arguments, whenever the store answers: its silence is no failure of the task. */
-  async #readArgs(): Promise<readonly Json[]> {
-    const { store, clock, keys } = this.engine;
-    const patient = { getMany: (asked: readonly Key[]) => readUntilAnswered(store, clock, asked) };
-    return (await unpack(patient, keys, this.record)).args ?? [];
+  /** Large arguments and results of before, whenever the store answers: its silence is no failure of the task. */
+  #readArgs(): Promise<readonly Json[]> {
+    const { engine, record } = this;
+    return resolveArgs({ ...engine, store: patient(engine.store, engine.clock) }, record);
   }
 
   /** Stores a progress report, at most four times a second; the latest one wins. */
@@ -345,6 +345,6 @@ function reasonOf(thrown: unknown, final: boolean): TaskError {
 
 /** Errors that say something about the engine's limits: another run would meet them again. */
 function isOurs(error: unknown): error is Error {
-  return error instanceof ResultTooLarge ||
+  return error instanceof ResultTooLarge || error instanceof ArgumentsError ||
     error instanceof RefusedCommitError || error instanceof ResultNotSerializable;
 }

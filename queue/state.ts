@@ -13,13 +13,13 @@
  *                 └──────────────────┴─────────────► REVOKED   revoked, or expired before it started
  * ```
  *
- * STARTED and PROGRESS are read off the `run` row. Where a task stands (ready, delayed, blocked, run) is changed by
+ * STARTED and PROGRESS are read off the `run` row. Where a task stands (ready, delayed, blocked, waiting, run) is changed by
  * the units of `places.ts`, in the same commit as the record.
  *
  * Invariants (docs/architecture.md explains them; tests cite the numbers):
  *
  * 1. Accepted means durable: an id is handed out after its commit; from then on the task ends in a final state.
- * 2. One place: a task that is not final is in exactly one of ready, delayed, blocked, run.
+ * 2. One place: a task that is not final is in exactly one of ready, delayed, blocked, waiting, run.
  * 3. Every commit at most once, and only while its process is in good standing (lanes).
  * 4. Checked removal: who removes a pointer checks it in the same commit.
  * 5. One end: every way to a final state is `ended` and one commit.
@@ -100,9 +100,9 @@ export function viewOf(record: TaskRecord, run: RunRow | null): Task {
     startedAt: running ? run.startedAt : record.startedAt ?? null,
     doneAt: record.doneAt ?? null,
     expiresAt: record.expiresAt ?? null,
-    rootId: record.id,
-    parentId: null,
-    groupId: null,
+    rootId: record.workflow?.root ?? record.id,
+    parentId: record.workflow?.parent ?? null,
+    groupId: record.workflow?.group ?? null,
     scheduleId: record.scheduleId ?? null,
     redriveOf: null,
     worker: running ? run.worker : record.worker ?? null,

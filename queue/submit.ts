@@ -38,9 +38,7 @@ export async function submitAll(
   if (requests.length > MAX_BATCH) {
     throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
   }
-  if (engine.committer.waitingBytes > MAX_WAITING_BYTES) {
-    throw new OverloadedError("Too many submissions are waiting for the store; try again in a moment");
-  }
+  refuseOverload(engine);
   const now = engine.clock.now();
   const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
   const records = requests.length === 1
@@ -60,8 +58,14 @@ export async function submitAll(
   }
 }
 
+/** @throws {OverloadedError} before memory grows */
+export function refuseOverload(engine: Engine): void {
+  if (engine.committer.waitingBytes <= MAX_WAITING_BYTES) return;
+  throw new OverloadedError("Too many submissions are waiting for the store; try again in a moment");
+}
+
 /** Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold. */
-async function store(
+export async function store(
   engine: Engine,
   records: readonly TaskRecord[],
   also: Unit | undefined,
@@ -127,6 +131,16 @@ export async function submitScheduled(
   return versionstamp === null ? null : task!;
 }
 
+/** Tells about a new task that waits: for its time, or in a workflow for what is before it. */
+export function announce(engine: Engine, record: TaskRecord): void {
+  const delay = Math.max(0, record.runAt - record.createdAt) / 1000;
+  engine.emit({ type: "submitted", task: record, delay });
+  if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
+  if (record.workflow?.waitsFor !== undefined) return;
+  if (delay > 0) engine.dueAt(record.runAt);
+  else engine.wake(record.channel);
+}
+
 function accepted(
   engine: Engine,
   record: TaskRecord,
@@ -190,13 +204,18 @@ function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRe
   return withDefinitionKey(engine, toRecord(engine, request, at, ...rest), at);
 }
 
-/** Checks a request against its definition and the engine's limits, and fills in the defaults. */
-function toRecord(
+/**
+ * Checks a request against its definition and the engine's limits, and fills in the defaults.
+ *
+ * @param before how many arguments a workflow will put before the request's own
+ */
+export function toRecord(
   engine: Engine,
   request: TaskRequest,
   at: string,
   now: number,
   keyed: (Idempotency & { expiresAt: number }) | undefined,
+  before = 0,
 ): TaskRecord {
   const definition = engine.definitions.get(request.name);
   const faults = optionFaults(request, at);
@@ -208,7 +227,7 @@ function toRecord(
     throw new InvalidTaskError([{ pointer: unknown.pointer, detail: unknown.message }, ...faults]);
   }
   const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
-  const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults);
+  const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults, before);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {
     id: engine.nextId(),

@@ -16,6 +16,7 @@ import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
 import type { Key, Mutation } from "./store/port.ts";
 import { del, put } from "./store/unit.ts";
+import { isKept } from "./workflow/retention.ts";
 
 /** Records looked at, and keys deleted, in one commit. */
 const BATCH = { records: 150, keys: 200 } as const;
@@ -78,7 +79,8 @@ export class Sweeper {
     for (const found of entries) {
       if (mutations.length >= BATCH.keys) break;
       const record = recordOf(found);
-      if (record.doneAt !== undefined && keptUntil(engine, record) <= now) {
+      const over = record.doneAt !== undefined && keptUntil(engine, record) <= now;
+      if (over && !await isKept(engine, record, now)) {
         mutations.push(...forget(keys, record));
         for (const key of keysHeldBy(keys, record)) await this.#forgetKey(key, record.id);
       }

@@ -7,6 +7,7 @@
  * ns "ready"    channel 9-priority id        pointer: may be claimed now
  * ns "delayed"  dueAt id                     pointer: may be claimed at dueAt (ms)
  * ns "blocked"  key 9-priority id            pointer: waits for a process that knows its name ("name:…")
+ * ns "waiting"  T id                         pointer: a workflow's task, waits for the task, group or submission T
  * ns "run"      id                           who runs it
  * ns "revoke"   id                           a running task shall end
  * ns "worker"   W                            a registered process
@@ -16,6 +17,10 @@
  * ns "due"      dueAt id                     a schedule is to be looked at then
  * ns "occurrence" id n                       what became of a schedule's nth occurrence
  * ns "lock"     name                         a lock of `ctx.lock`
+ * ns "workflow" id                           what belongs to a workflow
+ * ns "group"    g                            a workflow's group: open, fired or closed
+ * ns "open"     g id                         a task or group in g that has not ended
+ * ns "cascade"  kind id                      what an end, a submission or a revoke has left to be done
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
  * ns "sweep"                                 how far retention has come
  * ns "later"    at id                        look at a task again at this time
@@ -28,6 +33,9 @@ import type { Key, KeyRange } from "./port.ts";
 
 /** The parts of a task that may be stored in chunks. */
 export type BlobPart = "args" | "result";
+
+/** What can be left to be done for a workflow; see `queue/workflow/cascades.ts`. */
+export type CascadeKind = "release" | "join" | "fail" | "close" | "revoke" | "undo";
 
 /** The keys of one namespace. */
 export type Keys = ReturnType<typeof keysOf>;
@@ -51,6 +59,9 @@ export function keysOf(ns: string) {
     blocked: (key: string, priority: number, id: string): Key => [ns, "blocked", key, 9 - priority, id],
     blockedAll: (): KeyRange => ({ prefix: [ns, "blocked"] }),
     blockedBy: (key: string): KeyRange => ({ prefix: [ns, "blocked", key] }),
+
+    waiting: (id: string, task: string): Key => [ns, "waiting", id, task],
+    waitingFor: (id: string): KeyRange => ({ prefix: [ns, "waiting", id] }),
 
     run: (id: string): Key => [ns, "run", id],
     runs: (): KeyRange => ({ prefix: [ns, "run"] }),
@@ -77,6 +88,17 @@ export function keysOf(ns: string) {
 
     lock: (name: string): Key => [ns, "lock", name],
     locks: (): KeyRange => ({ prefix: [ns, "lock"] }),
+
+    workflow: (id: string): Key => [ns, "workflow", id],
+
+    group: (id: string): Key => [ns, "group", id],
+    groups: (): KeyRange => ({ prefix: [ns, "group"] }),
+
+    open: (group: string, id: string): Key => [ns, "open", group, id],
+    openIn: (group: string): KeyRange => ({ prefix: [ns, "open", group] }),
+
+    cascade: (kind: CascadeKind, id: string): Key => [ns, "cascade", kind, id],
+    cascades: (): KeyRange => ({ prefix: [ns, "cascade"] }),
 
     ended: (state: string, id: string): Key => [ns, "ended", state, id],
     endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),

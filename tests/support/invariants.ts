@@ -7,7 +7,7 @@ import type { Store } from "../../queue/store/port.ts";
 import { type Row, rowsOf } from "./rows.ts";
 
 const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
-const PLACES = new Set(["ready", "delayed", "blocked", "run"]);
+const PLACES = new Set(["ready", "delayed", "blocked", "waiting", "run"]);
 
 /** One sentence for each broken law; empty when all is well. Only meaningful while no queue is writing. */
 export async function brokenLaws(store: Store, namespace = "sluice"): Promise<string[]> {
@@ -70,6 +70,7 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
   for (const task of ended.keys()) {
     if (!tasks.has(task)) broken.push(`Task ${task} is listed as ended and gone`);
   }
+  broken.push(...brokenWorkflows(rows, tasks));
   for (const { key } of of("blob")) {
     const chunks = tasks.get(String(key[2]))?.[`${String(key[3])}Chunks`] ?? 0;
     if (Number(key[4]) >= chunks) broken.push(`Chunk ${key.slice(2).join(" ")} belongs to no record`);
@@ -108,6 +109,72 @@ function brokenSchedules(of: (family: string) => Row[], tasks: ReadonlyMap<strin
     if (scheduleId === undefined || fired.has(id) || !schedules.has(scheduleId)) continue;
     const { handled } = schedules.get(scheduleId);
     if (handled <= 1000) broken.push(`Task ${id} of ${scheduleId} is in no occurrence (invariant 7)`);
+  }
+  return broken;
+}
+
+/** The laws of workflows: nothing waits for what has come to its end, unless a `cascade` row says that this is owed. */
+function brokenWorkflows(rows: readonly Row[], tasks: ReadonlyMap<string, Row["value"]>): string[] {
+  const broken: string[] = [];
+  const of = (family: string) => rows.filter((row) => row.family === family);
+  const id = ({ key }: Row) => String(key.at(-1));
+  const groups = new Map(of("group").map((row) => [id(row), row.value]));
+  const workflows = new Set(of("workflow").map(id));
+  const cascades = new Set(of("cascade").map(({ key }) => `${String(key[2])} ${String(key[3])}`));
+  const unfinished = new Set<string>(
+    of("cascade").filter(({ key }) => key[2] === "undo").map((r) => r.value.root),
+  );
+  const owed = (kinds: string, what: string) =>
+    kinds.split(" ").some((kind) => cascades.has(`${kind} ${what}`));
+  const running = new Set(of("run").map(id));
+  /** Whether a task or group has not come to its end, or has and something of that is still owed. */
+  const goesOn = (what: string) => {
+    if (owed("release fail close undo", what)) return true;
+    const group = groups.get(what);
+    return group ? group.state === "open" : tasks.has(what) && !FINAL.has(tasks.get(what)!.state);
+  };
+
+  for (const { key } of of("waiting")) {
+    const [waitsFor, task] = [String(key[2]), String(key[3])];
+    const part = tasks.get(task)?.workflow;
+    if (part?.waitsFor !== waitsFor) {
+      broken.push(`Task ${task} waits for ${waitsFor}, not for ${part?.waitsFor}`);
+    }
+    if (!part || unfinished.has(part.root) || owed("revoke", part.root)) continue;
+    if (!goesOn(waitsFor)) broken.push(`Task ${task} waits for ${waitsFor}, which has ended`);
+  }
+  for (const [group, { state, root }] of groups) {
+    if (unfinished.has(root)) continue;
+    if (!workflows.has(root)) broken.push(`Group ${group} belongs to no workflow`);
+    if (cascades.has(`join ${group}`) !== (state === "open")) {
+      broken.push(`Group ${group} is ${state} and ${state === "open" ? "not " : ""}to be joined`);
+    }
+  }
+  const open = new Set(of("open").map(({ key }) => `${String(key[2])} ${String(key[3])}`));
+  for (const row of of("open")) {
+    const [group, member] = [groups.get(String(row.key[2])), id(row)];
+    if (!group) {
+      if (!unfinished.has(tasks.get(member)?.workflow.root)) broken.push(`${member} is open in no group`);
+    } else if (owed("revoke", group.root)) continue;
+    else if (group.state === "fired") broken.push(`${member} is open in a group that has fired`);
+    else if (!goesOn(member)) broken.push(`${member} has ended and is open in its group`);
+    else if (group.state === "closed" && !owed("close", String(row.key[2])) && !owed("fail", member)) {
+      const started = running.has(member) || tasks.get(member)?.startedAt !== undefined || groups.has(member);
+      if (!started) broken.push(`${member} waits in a group that was closed`);
+    }
+  }
+  for (const [task, { state, workflow }] of tasks) {
+    if (!workflow?.group || FINAL.has(state) || open.has(`${workflow.group} ${task}`)) continue;
+    broken.push(`Task ${task} is ${state} and not open in its group`);
+  }
+  for (const name of cascades) {
+    const [kind, what] = name.split(" ") as [string, string];
+    const known = kind === "revoke"
+      ? workflows.has(what)
+      : kind === "join" || kind === "close"
+      ? groups.has(what)
+      : true;
+    if (!known) broken.push(`Nothing is there to ${name}`);
   }
   return broken;
 }

@@ -1,0 +1,173 @@
+/**
+ * What workflows owe. An end, a submission or a revoke leaves a `cascade` row in its own commit; the process that wrote
+ * it works it off at once, and everyone looks through the rows now and then for those that a crash has left:
+ *
+ * ```text
+ * release  id   it succeeded, fired or is submitted: what waits for it becomes ready
+ * join     g    the group is open: fire it when all of it has ended
+ * fail     id   the task failed: end what waits for it, close the group that it fails
+ * close    g    the group was closed: end what waits for it and its members that have not started
+ * revoke   id   the whole workflow ends
+ * undo     t    a large submission, unless its worker still writes it: delete what is there of it
+ * ```
+ *
+ * Each kind is idempotent and checks what it moves, so that any number of processes may work on one row.
+ *
+ * @module
+ */
+import { Bell, POLL } from "../bell.ts";
+import type { Engine } from "../engine.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
+import type { TaskRecord, UndoRow, WorkerRow } from "../record.ts";
+import type { Run } from "../run.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { CascadeKind } from "../store/keys.ts";
+import type { Entry, Key } from "../store/port.ts";
+import { announce } from "../submit.ts";
+import { endGroup, failTask } from "./end.ts";
+import { errorCallback } from "./link_error.ts";
+import { join, release } from "./release.ts";
+import { revokeAll, undo } from "./revoke.ts";
+
+/** Works off what workflows owe. */
+export class Cascades {
+  readonly #bell: Bell;
+  /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
+  #busy = new Map<string, { work: Promise<void>; again: boolean }>();
+  /** The `cascade` rows of the round before, and of this one, by kind and id with their versionstamps. */
+  #former: ReadonlyMap<string, string> | null = null;
+  #seen = new Map<string, string>();
+  #next: Key | null = null;
+  #stopping = false;
+  #loop: Promise<void> | null = null;
+
+  /** @param runHere the open run of a task in this process */
+  constructor(readonly engine: Engine, readonly runHere: (id: string) => Run | undefined) {
+    this.#bell = new Bell(engine.clock);
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+    await Promise.all([...this.#busy.values()].map(({ work }) => work));
+  }
+
+  /** A workflow's task has ended: what `places.ts` wrote with that end is worked off. */
+  ended(record: TaskRecord): void {
+    const { id, state, workflow } = record;
+    const { group, tolerated, followed, linkError } = workflow!;
+    if (linkError && state === "FAILURE") announce(this.engine, errorCallback(linkError, record));
+    if (state === "SUCCESS") {
+      if (followed) this.owe("release", id);
+    } else if (followed || group !== undefined && !tolerated) this.owe("fail", id);
+    if (group !== undefined && (state === "SUCCESS" || tolerated)) this.owe("join", group);
+  }
+
+  /** Works a row off. Never rejects: what could not be done is done by a later look. */
+  owe(kind: CascadeKind, id: string): Promise<void> {
+    const name = `${kind} ${id}`;
+    const busy = this.#busy.get(name);
+    if (busy) {
+      // Only a member's end is news to those who work already.
+      busy.again ||= kind === "join";
+      return busy.work;
+    }
+    if (this.#stopping) return Promise.resolve();
+    const entry = { again: false, work: Promise.resolve() };
+    this.#busy.set(name, entry);
+    return entry.work = this.#work(kind, id, entry).finally(() => this.#busy.delete(name));
+  }
+
+  async #work(kind: CascadeKind, id: string, state: { again: boolean }): Promise<void> {
+    try {
+      do {
+        state.again = false;
+        await this.#step(kind, id);
+      } while (state.again);
+    } catch (error) {
+      if (
+        error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError
+      ) return;
+      this.engine.emit({ type: "fault", message: `Workflow could not ${kind} ${id}`, error });
+    }
+  }
+
+  async #step(kind: CascadeKind, id: string): Promise<void> {
+    const { engine } = this;
+    switch (kind) {
+      case "release":
+        return await release(engine, id);
+      case "join":
+        return this.#look(await join(engine, id));
+      case "fail":
+        return await failTask(engine, id);
+      case "close":
+        return this.#look(await endGroup(engine, id));
+      case "revoke":
+        return await revokeAll(engine, id, this.runHere);
+      case "undo":
+        return await undo(engine, id);
+      default: {
+        const never: never = kind;
+        throw new TypeError(`Unknown kind of cascade '${never}'`);
+      }
+    }
+  }
+
+  /** A member of this group has ended. */
+  #look(group: string | null): void {
+    if (group !== null) this.owe("join", group);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        await this.runOnce();
+      } catch (error) {
+        this.engine.emit({ type: "fault", message: "Workflows could not be looked through", error });
+      }
+      await this.#bell.wait(POLL.last);
+    }
+  }
+
+  /** Looks at the next rows, and works off those that nobody seems to work on. */
+  async runOnce(): Promise<void> {
+    const { store, keys } = this.engine;
+    const limit = store.limits.listBatch;
+    const from = this.#next && { start: this.#next };
+    const entries = await store.list({ ...keys.cascades(), ...from }, { limit });
+    await Promise.all(entries.map((entry) => this.#meet(entry)));
+    const last = entries.length === limit ? entries.at(-1)!.key : null;
+    this.#next = last && [...last.slice(0, -1), `${idOf(last)}\0`];
+    if (last) return;
+    this.#former = this.#seen;
+    this.#seen = new Map();
+  }
+
+  async #meet(entry: Entry): Promise<void> {
+    const kind = entry.key.at(-2) as CascadeKind;
+    const id = idOf(entry.key);
+    const name = `${kind} ${id}`;
+    this.#seen.set(name, entry.versionstamp);
+    // In the first round all are taken for left behind, later those that have not changed since the round before.
+    const old = this.#former === null || this.#former.get(name) === entry.versionstamp;
+    if (!old || kind === "undo" && await this.#isWritten(id, decode<UndoRow>(entry.value))) return;
+    await this.owe(kind, id);
+  }
+
+  /** Whether a submission is still being written. */
+  async #isWritten(trigger: string, { owner }: UndoRow): Promise<boolean> {
+    const { store, keys, submitting, worker } = this.engine;
+    if (owner === worker()) return submitting.has(trigger);
+    const [entry] = await store.getMany([keys.worker(owner)]);
+    const row = decodeEntry<WorkerRow>(entry);
+    return row !== null && row.lost !== true;
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * From a workflow's tree to its rows. Every id is made here, in the order of the tree: a group's before those of its
+ * members, so that a workflow's rows are neighbours and each group is a range of them.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { type Fault, InvalidTaskError, UnknownTaskError } from "../errors.ts";
+import { jsonSize } from "../payload.ts";
+import type { GroupRow, TaskRecord, WorkflowEnd, WorkflowPart, WorkflowRow } from "../record.ts";
+import { toRecord } from "../submit.ts";
+import type { Idempotency, TaskRequest } from "../task.ts";
+import {
+  type ChordNode,
+  type GroupNode,
+  MAX_DEPTH,
+  MAX_TASKS,
+  type OnFailure,
+  type TaskNode,
+  type WorkflowNode,
+} from "./node.ts";
+
+/** Bytes of an error callback's own arguments: they are kept in the record of the task that may fail. */
+const CALLBACK_BYTES = 4096;
+
+/** A compiled workflow; its id is `root`. */
+export interface Plan extends WorkflowRow {
+  readonly root: string;
+  readonly records: readonly TaskRecord[];
+  readonly groups: readonly (GroupRow & { readonly id: string })[];
+}
+
+/** What stands before a node, and around it. */
+interface Place {
+  /** JSON pointer of the node. */
+  readonly at: string;
+  /** What it waits for; `null`: it starts the workflow. */
+  readonly after: WorkflowEnd | null;
+  /** The task before it. */
+  readonly parent: string | null;
+  /** It comes after a header without members, whose result is the empty list. */
+  readonly empty: boolean;
+  readonly group: { readonly id: string; readonly tolerated: boolean } | null;
+  /** The nodes around it. */
+  readonly around: readonly WorkflowNode[];
+}
+
+/** What a node has become: what it ends with, and its last task. */
+interface Compiled {
+  readonly end: WorkflowEnd;
+  readonly lastTask: string;
+}
+
+/**
+ * Compiles a workflow and checks all of it.
+ *
+ * @throws {InvalidTaskError} / {UnknownTaskError} with every fault, as JSON pointers into the tree
+ */
+export function compile(engine: Engine, node: WorkflowNode, now: number, keyed?: Keyed): Plan {
+  return new Compiler(engine, now, keyed).plan(node);
+}
+
+/** An idempotency key, kept on the workflow's first task. */
+type Keyed = Idempotency & { readonly expiresAt: number };
+
+type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
+
+class Compiler {
+  #tasks = new Map<string, TaskRecord>();
+  #groups = new Map<string, Draft<GroupRow>>();
+  #first: string | null = null;
+  #last = "";
+  #root = "";
+  #faults: Fault[] = [];
+  #unknown: UnknownTaskError | null = null;
+  /** Tasks so far, those with faults included. */
+  #count = 0;
+
+  constructor(readonly engine: Engine, readonly now: number, readonly keyed: Keyed | undefined) {}
+
+  plan(node: WorkflowNode): Plan {
+    const compiled = this.#node(node, {
+      at: "",
+      after: null,
+      parent: null,
+      empty: false,
+      group: null,
+      around: [],
+    });
+    if (this.#unknown && this.#faults.length === 1) throw this.#unknown;
+    if (!compiled || this.#faults.length > 0) throw new InvalidTaskError(this.#faults);
+    return {
+      root: this.#root,
+      first: this.#first!,
+      last: this.#last,
+      total: this.#tasks.size,
+      end: compiled.end,
+      records: [...this.#tasks.values()],
+      groups: [...this.#groups].map(([id, row]) => ({ ...row, id })),
+    };
+  }
+
+  /** `null` when a fault was found in it. */
+  #node(node: WorkflowNode, place: Place): Compiled | null {
+    if (typeof node !== "object" || node === null) {
+      return this.#fault(place.at, "must be a task, chain, group or chord");
+    }
+    if (place.around.includes(node)) return this.#fault(place.at, "must not contain itself");
+    if (place.around.length === MAX_DEPTH) {
+      return this.#fault(place.at, `must not be nested more than ${MAX_DEPTH} levels deep`);
+    }
+    const within = { ...place, around: [...place.around, node] };
+    if ("chain" in node) return this.#chain(node.chain, { ...within, at: `${place.at}/chain` });
+    if ("group" in node) return this.#groupOf(node.group, node, { ...within, at: `${place.at}/group` });
+    if ("chord" in node) return this.#chord(node, within);
+    if ("map" in node) return this.#map(node.map, "map", (item) => [item], within);
+    if ("starmap" in node) return this.#map(node.starmap, "starmap", (item) => item, within);
+    return this.#task(node, place);
+  }
+
+  #fault(pointer: string, detail: string): null {
+    this.#faults.push({ pointer, detail });
+    return null;
+  }
+
+  #chain(nodes: readonly WorkflowNode[], place: Place): Compiled | null {
+    if (!isFilled(nodes)) return this.#fault(place.at, "must hold at least one node: got none");
+    let last: Compiled | null = null;
+    let whole = true;
+    nodes.forEach((node, i) => {
+      const at = `${place.at}/${i}`;
+      // After a fault the rest is checked as if something came before it.
+      const before: Place = i === 0 ? { ...place, at } : { ...place, at, ...this.#behind(last ?? NOTHING) };
+      last = this.#node(node, before);
+      whole &&= last !== null;
+    });
+    return whole ? last : null;
+  }
+
+  /** What follows waits for this. */
+  #behind({ end, lastTask }: Compiled): Pick<Place, "after" | "parent" | "empty"> {
+    if (end.kind === "group" && this.#groups.has(end.id)) this.#groups.get(end.id)!.followed = true;
+    const task = this.#tasks.get(end.id);
+    if (task) this.#tasks.set(end.id, { ...task, workflow: { ...task.workflow!, followed: true } });
+    return { after: end, parent: lastTask, empty: false };
+  }
+
+  #groupOf(
+    members: readonly WorkflowNode[],
+    { onFailure = "revoke" }: { onFailure?: OnFailure },
+    place: Place,
+  ): Compiled | null {
+    if (!isFilled(members)) return this.#fault(place.at, "must hold at least one node: got none");
+    if (onFailure !== "revoke" && onFailure !== "continue") {
+      const owner = place.at.slice(0, place.at.lastIndexOf("/"));
+      this.#fault(`${owner}/on_failure`, `must be revoke or continue: got ${onFailure}`);
+    }
+    const id = this.#id();
+    const { after, group } = place;
+    const row: Draft<GroupRow> = {
+      root: "",
+      ...(group && { group: group.id, ...(group.tolerated && { tolerated: true }) }),
+      ...(after && { waitsFor: after.id }),
+      size: members.length,
+      last: "",
+      state: "open",
+    };
+    this.#groups.set(id, row);
+    const inside = { id, tolerated: onFailure === "continue" };
+    let lastTask: string | null = "";
+    members.forEach((member, i) => {
+      const compiled = this.#node(member, { ...place, at: `${place.at}/${i}`, group: inside });
+      lastTask = compiled && lastTask !== null ? compiled.lastTask : null;
+    });
+    row.root = this.#root;
+    row.last = this.#last;
+    return lastTask === null ? null : { end: { kind: "group", id }, lastTask };
+  }
+
+  #chord({ chord, onFailure }: ChordNode, place: Place): Compiled | null {
+    const bodyAt = `${place.at}/chord/body`;
+    if (Array.isArray(chord.header) && chord.header.length === 0) {
+      return this.#node(chord.body, { ...place, at: bodyAt, empty: true });
+    }
+    const header: GroupNode = { group: chord.header, ...(onFailure && { onFailure }) };
+    const group = this.#groupOf(header.group, header, { ...place, at: `${place.at}/chord/header` });
+    const body = this.#node(chord.body, { ...place, at: bodyAt, ...this.#behind(group ?? NOTHING) });
+    return group && body;
+  }
+
+  #map<Item>(
+    { name, items }: { readonly name: string; readonly items: readonly Item[] },
+    kind: "map" | "starmap",
+    argsOf: (item: Item) => readonly unknown[],
+    place: Place,
+  ): Compiled | null {
+    if (!Array.isArray(items)) return this.#fault(`${place.at}/${kind}/items`, "must be an array");
+    const members = items.map((item): TaskNode => ({ name, args: argsOf(item), immutable: true }));
+    const faults = this.#faults.length;
+    const compiled = this.#groupOf(members, {}, { ...place, at: `${place.at}/${kind}/items` });
+    // Its members' faults are those of its name, told once, and of its items.
+    for (const fault of this.#faults.splice(faults)) this.#faults.push(...inMap(fault, place.at, kind));
+    return compiled;
+  }
+
+  #task(node: TaskNode, { at, after, parent, empty, group }: Place): Compiled | null {
+    if (++this.#count > MAX_TASKS) {
+      throw new InvalidTaskError([{
+        pointer: "",
+        detail: `must hold at most ${MAX_TASKS} tasks: got more`,
+      }]);
+    }
+    const { immutable, linkError, ...request } = node;
+    const takes = immutable ? undefined : empty ? "empty" : after?.kind;
+    const record = this.#record(request, at, takes ? 1 : 0);
+    const callback = linkError && this.#record(linkError, `${at}/link_error`, 2);
+    if (callback && jsonSize(callback.args) > CALLBACK_BYTES) {
+      this.#fault(`${at}/link_error/args`, `must be at most ${CALLBACK_BYTES} bytes of JSON`);
+    }
+    if (!record || linkError && !callback) return null;
+    const { id } = record;
+    this.#root ||= id;
+    const delay = delayOf(request);
+    const workflow: WorkflowPart = {
+      root: this.#root,
+      ...(parent !== null && { parent }),
+      ...(group && { group: group.id, ...(group.tolerated && { tolerated: true }) }),
+      ...(after && { waitsFor: after.id, ...(delay !== undefined && { delay }) }),
+      ...(takes && { takes }),
+      ...(callback && { linkError: this.#callback(callback, id, linkError!) }),
+    };
+    // Its delay begins with its release.
+    const runAt = workflow.delay === undefined ? record.runAt : record.createdAt;
+    this.#tasks.set(id, { ...record, runAt, workflow });
+    return { end: { kind: "task", id }, lastTask: id };
+  }
+
+  #callback(record: TaskRecord, parent: string, request: TaskRequest): TaskRecord {
+    const delay = delayOf(request);
+    return {
+      ...record,
+      workflow: { root: this.#root, parent, ...(delay !== undefined && { delay }), isCallback: true },
+    };
+  }
+
+  #record(request: TaskRequest, at: string, before: number): TaskRecord | null {
+    if (!Array.isArray(request.args)) return this.#fault(`${at}/args`, "must be an array of arguments");
+    try {
+      const keyed = this.#root === "" ? this.keyed : undefined;
+      const record = toRecord(this.engine, request, at, this.now, keyed, before);
+      this.#first ??= record.id;
+      this.#last = record.id;
+      return record;
+    } catch (error) {
+      if (error instanceof InvalidTaskError) this.#faults.push(...error.faults);
+      else if (error instanceof UnknownTaskError) {
+        this.#unknown ??= error;
+        this.#faults.push({ pointer: error.pointer, detail: error.message });
+      } else throw error;
+      return null;
+    }
+  }
+
+  #id(): string {
+    const id = this.engine.nextId();
+    this.#first ??= id;
+    this.#last = id;
+    return id;
+  }
+}
+
+/** Stands for what could not be compiled. */
+const NOTHING: Compiled = { end: { kind: "task", id: "" }, lastTask: "" };
+
+function isFilled(nodes: readonly WorkflowNode[]): boolean {
+  return Array.isArray(nodes) && nodes.length > 0;
+}
+
+function delayOf({ delay }: TaskRequest): number | undefined {
+  return delay === undefined ? undefined : Math.round(delay * 1000);
+}
+
+/** A fault of a map's member, whose pointer is `…/items/3/name` or `…/items/3/args/0`, as one of the map. */
+function inMap(fault: Fault, at: string, kind: "map" | "starmap"): Fault[] {
+  const items = `${at}/${kind}/items`;
+  const [, index, field, rest = ""] = /^\/(\d+)\/(name|args)(.*)$/.exec(fault.pointer.slice(items.length)) ??
+    [];
+  if (index === undefined) return [fault];
+  if (field === "name") return index === "0" ? [{ ...fault, pointer: `${at}/${kind}/name` }] : [];
+  const inItem = kind === "map" ? rest.replace(/^\/0/, "") : rest;
+  return [{ ...fault, pointer: `${items}/${index}${inItem}` }];
+}

@@ -1,0 +1,155 @@
+/**
+ * Ending what can no longer run: behind a task that failed, in a group that was closed. What runs already goes on.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { ChainError, ChordError } from "../errors.ts";
+import { brief, oneLine } from "../failure.ts";
+import { readRecords, recordOf } from "../read.ts";
+import type { GroupRow, OpenRow, TaskRecord } from "../record.ts";
+import { endIfWaiting } from "../revoke.ts";
+import type { Outcome } from "../state.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
+import { del, put } from "../store/unit.ts";
+import type { TaskError } from "../task.ts";
+
+/** A task has failed: closes the group that it fails, and ends what waits for it. Idempotent. */
+export async function failTask(engine: Engine, id: string): Promise<void> {
+  const { keys, committer, store } = engine;
+  const [entry] = await store.getMany([keys.task(id)]);
+  const record = entry && recordOf(entry);
+  const part = record?.workflow;
+  if (!part || record.doneAt === undefined) return;
+  const [workflow] = await store.getMany([keys.workflow(part.root)]);
+  // It was revoked or has expired while the workflow was being written: nothing can be said until all of it is there.
+  if (!workflow) return;
+  const fails = part.group !== undefined && !part.tolerated ? part.group : null;
+  // Before its chain ends, so that the group is closed by this failure and not by what follows from it.
+  if (fails !== null) await closeGroup(engine, fails, consequence(ChordError, record));
+  if (part.followed) {
+    const outcome: Outcome = { state: "REVOKED", error: consequence(ChainError, record) };
+    await endWaiting(engine, id, part.group, outcome);
+  }
+  const mutations = [del(keys.cascade("fail", id))];
+  if (fails !== null) mutations.push(del(keys.open(fails, id)));
+  await committer.commit({ checks: [], mutations });
+}
+
+/** Closes a group unless it has ended: it fires no more. Idempotent. */
+async function closeGroup(engine: Engine, id: string, error: TaskError): Promise<void> {
+  const { keys, committer, store, clock } = engine;
+  for (;;) {
+    const [entry] = await store.getMany([keys.group(id)]);
+    const group = decodeEntry<GroupRow>(entry);
+    if (group?.state !== "open") return;
+    const closed: GroupRow = { ...group, state: "closed", error, doneAt: clock.now() };
+    const mutations = [
+      put(keys.group(id), closed),
+      del(keys.cascade("join", id)),
+      put(keys.cascade("close", id), {}),
+    ];
+    if (await committer.commit({ checks: [entry!], mutations }) === null) continue;
+    engine.groupEnded(id);
+    engine.owe("close", id);
+    return;
+  }
+}
+
+/**
+ * A group was closed: fails the group around it, ends what waits for it and its members that have not started.
+ * Idempotent.
+ *
+ * @returns the group around it, if that goes on and has lost a member by this
+ */
+export async function endGroup(engine: Engine, id: string): Promise<string | null> {
+  const { keys, committer, store } = engine;
+  const [entry] = await store.getMany([keys.group(id)]);
+  const row = decodeEntry<GroupRow>(entry);
+  if (!row) return null;
+  const error = row.error!;
+  const around = row.group ?? null;
+  if (around !== null && !row.tolerated) await closeGroup(engine, around, error);
+  if (row.followed) {
+    // What was to run with the result has failed with the group; behind a chain that ended it never came to that.
+    const state = error.type === ChordError.name ? "FAILURE" : "REVOKED";
+    await endWaiting(engine, id, row.group, { state, error });
+  }
+  await eachOf(engine, keys.openIn(id), async (member) => {
+    const memberId = idOf(member.key);
+    if (decode<OpenRow>(member.value).group) {
+      await closeGroup(engine, memberId, error);
+      await committer.commit({ checks: [], mutations: [del(member.key)] });
+    } else await endIfWaiting(engine, memberId, { state: "REVOKED", error }, true);
+  });
+  const mutations = [del(keys.cascade("close", id))];
+  if (around !== null) mutations.push(del(keys.open(around, id)));
+  await committer.commit({ checks: [], mutations });
+  return row.tolerated ? around : null;
+}
+
+/**
+ * Ends what waits for a task or group that has failed.
+ *
+ * @param scope the group that it is in
+ */
+async function endWaiting(
+  engine: Engine,
+  id: string,
+  scope: string | undefined,
+  outcome: Extract<Outcome, { error: TaskError }>,
+): Promise<void> {
+  const closed = new Set<string>();
+  await eachOf(engine, engine.keys.waitingFor(id), async (entry) => {
+    const waiting = idOf(entry.key);
+    const [record] = await readRecords(engine, [waiting]);
+    if (!record) return;
+    const group = await groupBehind(engine, record, scope);
+    if (group === null) await endIfWaiting(engine, waiting, outcome);
+    else if (!closed.has(group)) {
+      // A whole group comes next: it ends with its members, and they with it.
+      closed.add(group);
+      await closeGroup(engine, group, outcome.error);
+    }
+  });
+}
+
+/** The outermost group that a task is in and that is still inside of `scope`. */
+async function groupBehind(
+  engine: Engine,
+  record: TaskRecord,
+  scope: string | undefined,
+): Promise<string | null> {
+  let found: string | null = null;
+  for (let id = record.workflow!.group; id !== scope && id !== undefined;) {
+    found = id;
+    const [entry] = await engine.store.getMany([engine.keys.group(id)]);
+    id = decodeEntry<GroupRow>(entry)?.group;
+  }
+  return found;
+}
+
+/** What a failure means for those behind it. What it is a consequence of itself is handed on: they all name that. */
+function consequence(kind: typeof ChainError | typeof ChordError, failed: TaskRecord): TaskError {
+  const { id, name, state, startedAt } = failed;
+  const error = failed.error!;
+  if (startedAt === undefined && (error.type === ChainError.name || error.type === kind.name)) return error;
+  return brief(new kind(`Task '${name}' (${id}) ended as ${state}: ${oneLine(error)}`));
+}
+
+/** Handles each entry that a range holds now, a page at once. */
+async function eachOf(
+  { store }: Engine,
+  range: KeyRange,
+  handle: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  const limit = store.limits.listBatch;
+  for (let from = {};;) {
+    const entries = await store.list({ ...range, ...from }, { limit });
+    await Promise.all(entries.map(handle));
+    if (entries.length < limit) return;
+    from = { start: [...range.prefix, `${idOf(entries.at(-1)!.key)}\0`] };
+  }
+}

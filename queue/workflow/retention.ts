@@ -1,0 +1,38 @@
+/**
+ * Retention of workflows: one goes as a whole, when its last task's retention is over. So a result outlives those who
+ * still have to read it.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { keptUntil } from "../read.ts";
+import type { TaskRecord, WorkflowRow } from "../record.ts";
+import { decodeEntry } from "../store/codec.ts";
+import { del } from "../store/unit.ts";
+import { groupsOf, recordsOf } from "./rows.ts";
+
+/**
+ * Whether a final task's record has to stay because of its workflow. What is kept beside the records of one that is
+ * over is deleted when its first task is asked for; from then on each record goes by its own retention.
+ */
+export async function isKept(engine: Engine, record: TaskRecord, now: number): Promise<boolean> {
+  if (!record.workflow) return false;
+  const { root } = record.workflow;
+  const { keys, store, committer } = engine;
+  const [entry] = await store.getMany([keys.workflow(root)]);
+  const row = decodeEntry<WorkflowRow>(entry);
+  if (!row) return false;
+  if (record.id !== root) return true;
+  const span = { ...row, root };
+  for await (const { record } of recordsOf(engine, span)) {
+    if (record.doneAt === undefined || keptUntil(engine, record) > now) return true;
+  }
+  const groups: string[] = [];
+  for await (const { id, row } of groupsOf(engine, span)) {
+    if (row.state === "open") return true;
+    groups.push(id);
+  }
+  await Promise.all(groups.map((id) => committer.commit({ checks: [], mutations: [del(keys.group(id))] })));
+  await committer.commit({ checks: [], mutations: [del(keys.workflow(root))] });
+  return false;
+}

@@ -1,0 +1,86 @@
+/**
+ * Reading a workflow's rows: they are neighbours in the order of ids, with those of others submitted meanwhile in
+ * between.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { recordOf } from "../read.ts";
+import type { GroupRow, RunRow, TaskRecord } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry, Key, KeyRange } from "../store/port.ts";
+
+/** Records handled at once. */
+const AT_ONCE = 200;
+
+/** A workflow, or the part of it between two ids. */
+export interface Span {
+  readonly root: string;
+  readonly first: string;
+  readonly last: string;
+}
+
+/** The task records of a span, error callbacks included, in the order of their ids. */
+export async function* recordsOf(
+  engine: Engine,
+  span: Span,
+): AsyncGenerator<{ readonly record: TaskRecord; readonly entry: Entry }> {
+  const { keys } = engine;
+  for await (const entry of between(engine, keys.tasks(), keys.task, span)) {
+    const record = recordOf(entry);
+    if (record.workflow?.root === span.root) yield { record, entry };
+  }
+}
+
+/** Handles the task records of a span, some of them at once. */
+export async function eachRecord(
+  engine: Engine,
+  span: Span,
+  handle: (record: TaskRecord, entry: Entry) => Promise<unknown>,
+): Promise<void> {
+  const under: Promise<unknown>[] = [];
+  for await (const { record, entry } of recordsOf(engine, span)) {
+    under.push(handle(record, entry));
+    if (under.length === AT_ONCE) await Promise.all(under.splice(0));
+  }
+  await Promise.all(under);
+}
+
+/** The groups of a span, in the order of their ids. */
+export async function* groupsOf(
+  engine: Engine,
+  span: Span,
+): AsyncGenerator<{ readonly id: string; readonly row: GroupRow; readonly entry: Entry }> {
+  const { keys } = engine;
+  for await (const entry of between(engine, keys.groups(), keys.group, span)) {
+    const row = decode<GroupRow>(entry.value);
+    if (row.root === span.root) yield { id: idOf(entry.key), row, entry };
+  }
+}
+
+/** What runs of a span, and of others submitted meanwhile. */
+export async function runsOf(engine: Engine, span: Span): Promise<Map<string, RunRow>> {
+  const { keys } = engine;
+  const runs = new Map<string, RunRow>();
+  for await (const entry of between(engine, keys.runs(), keys.run, span)) {
+    runs.set(idOf(entry.key), decode<RunRow>(entry.value));
+  }
+  return runs;
+}
+
+async function* between(
+  { store }: Engine,
+  { prefix }: KeyRange,
+  keyOf: (id: string) => Key,
+  { first, last }: Span,
+): AsyncGenerator<Entry> {
+  const limit = store.limits.listBatch;
+  const end = keyOf(`${last}\0`);
+  for (let start = keyOf(first);;) {
+    const entries = await store.list({ prefix, start, end }, { limit });
+    yield* entries;
+    if (entries.length < limit) return;
+    start = keyOf(`${idOf(entries.at(-1)!.key)}\0`);
+  }
+}

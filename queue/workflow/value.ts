@@ -1,0 +1,88 @@
+/**
+ * What a group's members have come to, and the arguments that a task takes from what is before it.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { ArgumentsError } from "../errors.ts";
+import { jsonSize, leastSize, PAYLOAD_BYTES, unpack } from "../payload.ts";
+import { readRecords } from "../read.ts";
+import type { GroupRow, TaskRecord } from "../record.ts";
+import { decodeEntry } from "../store/codec.ts";
+import type { Json, TaskError } from "../task.ts";
+import { groupsOf, recordsOf } from "./rows.ts";
+
+/**
+ * A task's arguments as its handler gets them: with the result of what is before it first.
+ *
+ * @throws {ArgumentsError}
+ */
+export async function resolveArgs(engine: Engine, record: TaskRecord): Promise<readonly Json[]> {
+  const { args = [] } = await unpack(engine.store, engine.keys, record);
+  const { takes, waitsFor } = record.workflow ?? {};
+  if (takes === undefined) return args;
+  const room = PAYLOAD_BYTES - jsonSize(args);
+  const value = takes === "empty"
+    ? []
+    : takes === "group"
+    ? await groupResult(engine, waitsFor!, room)
+    : await valueOf(engine, (await readRecords(engine, [waitsFor!]))[0] ?? null);
+  return [assertRoom(value, room), ...args];
+}
+
+/**
+ * The results of a group's members in their order; nested groups are nested lists, and a failed member whose group
+ * went on without it is `{ error }`.
+ *
+ * @param room bytes of JSON that it may take
+ * @throws {ArgumentsError}
+ */
+export async function groupResult(engine: Engine, id: string, room = PAYLOAD_BYTES): Promise<Json> {
+  const [entry] = await engine.store.getMany([engine.keys.group(id)]);
+  const group = decodeEntry<GroupRow>(entry);
+  if (!group) return [];
+  const span = { root: group.root, first: id, last: group.last };
+  const lists = new Map<string, Json[]>([[id, []]]);
+  // Of each member what nothing follows: the end of it. Groups first, they say whose members count.
+  const ends: { readonly id: string; readonly list: Json[]; readonly value: () => Json | Promise<Json> }[] =
+    [];
+  for await (const { id, row } of groupsOf(engine, span)) {
+    const list = lists.get(row.group ?? "");
+    if (!list || row.followed) continue;
+    const value: Json = row.error ? errorValue(row.error) : [];
+    ends.push({ id, list, value: () => value });
+    if (Array.isArray(value)) lists.set(id, value);
+  }
+  let bytes = 0;
+  for await (const { record } of recordsOf(engine, span)) {
+    const list = lists.get(record.workflow!.group ?? "");
+    if (!list || record.workflow!.followed) continue;
+    bytes += leastSize(record);
+    if (bytes > room) throw tooLarge(room);
+    ends.push({ id: record.id, list, value: () => valueOf(engine, record) });
+  }
+  ends.sort((a, b) => a.id < b.id ? -1 : 1);
+  for (const { list, value } of ends) list.push(await value());
+  return assertRoom(lists.get(id)!, room);
+}
+
+async function valueOf(engine: Engine, record: TaskRecord | null): Promise<Json> {
+  if (!record) throw new ArgumentsError("The result of what comes before is no longer kept");
+  if (record.state !== "SUCCESS") return errorValue(record.error!);
+  return (await unpack(engine.store, engine.keys, record)).result ?? null;
+}
+
+function errorValue(error: TaskError): Json {
+  return { error: { ...error } };
+}
+
+function assertRoom(value: Json, room: number): Json {
+  if (jsonSize(value) > room) throw tooLarge(room);
+  return value;
+}
+
+function tooLarge(room: number): ArgumentsError {
+  return new ArgumentsError(
+    `The result of what comes before has more than the ${room} bytes of JSON that arguments may still take`,
+  );
+}

@@ -1,0 +1,215 @@
+/**
+ * A workflow as callers see it. Its graph is read off its rows: what a task or group waits for, and which group it is
+ * in, is the tree that was submitted.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { ArgumentsError, WorkflowNotFoundError } from "../errors.ts";
+import { isTaskId, timeOfId } from "../ids.ts";
+import { unpack } from "../payload.ts";
+import { readRecords } from "../read.ts";
+import type { GroupRow, RunRow, TaskRecord, WorkflowRow } from "../record.ts";
+import { decodeEntry } from "../store/codec.ts";
+import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../task.ts";
+import { groupsOf, recordsOf, runsOf } from "./rows.ts";
+import { groupResult } from "./value.ts";
+
+/** Members of a group that a graph shows; those of a larger one are listed by `Queue.list`. */
+const MAX_MEMBERS = 100;
+
+/** A workflow as callers see it. Times are milliseconds since 1970. */
+export interface Workflow {
+  /** Its first task's id, which is the `rootId` of all of them. */
+  readonly id: string;
+  /** PENDING until something of it has started, then STARTED until its last task has ended. */
+  readonly state: "PENDING" | "STARTED" | FinalState;
+  /** Its tasks, without error callbacks. */
+  readonly total: number;
+  /** Tasks that have ended. */
+  readonly finished: number;
+  /** Tasks that have ended in FAILURE. */
+  readonly failed: number;
+  /** The task or group whose result is the workflow's. */
+  readonly resultId: string;
+  /** `null` until SUCCESS, and when it is a list of more than 512 KiB. */
+  readonly result: Json;
+  readonly error: TaskError | null;
+  readonly createdAt: number;
+  readonly doneAt: number | null;
+  readonly graph: GraphNode;
+}
+
+/** A part of a workflow's graph. */
+export type GraphNode = GraphTask | { readonly chain: readonly GraphNode[] } | { readonly group: GraphGroup };
+
+/** A task in a graph. */
+export interface GraphTask {
+  readonly id: string;
+  readonly name: string;
+  readonly state: TaskState;
+  /** The id that its error callback has if it fails. */
+  readonly linkErrorId?: string;
+}
+
+/** A group in a graph. */
+export interface GraphGroup {
+  readonly id: string;
+  /** Members; a chain is one. */
+  readonly size: number;
+  /** Members that have ended. */
+  readonly finished: number;
+  /** Left out above 100. */
+  readonly members?: readonly GraphNode[];
+}
+
+/** What a graph needs of a task. */
+interface Item {
+  readonly id: string;
+  readonly waitsFor: string | undefined;
+  readonly node: GraphTask | null;
+  readonly row: GroupRow | null;
+}
+
+/** Collects a workflow's rows and draws its graph. */
+export class Drawing {
+  #scopes = new Map<string, Item[]>();
+  #end: { state: string; error: TaskError | null; doneAt: number | null } | null = null;
+  #finished = 0;
+  #failed = 0;
+  /** Failures that no group has put up with. */
+  #fatal = 0;
+  #begun = false;
+  #createdAt = 0;
+  #keyedUntil = 0;
+
+  constructor(readonly root: string, readonly row: WorkflowRow) {}
+
+  addTask(record: TaskRecord, run: RunRow | undefined): void {
+    const { id, name, doneAt = null, error = null, workflow } = record;
+    const { group = "", waitsFor, tolerated, linkError, isCallback } = workflow!;
+    if (isCallback) return;
+    if (id === this.root) {
+      this.#createdAt = record.createdAt;
+      this.#keyedUntil = record.idempotency?.expiresAt ?? 0;
+    }
+    const running = run && doneAt === null;
+    const state: TaskState = !running ? record.state : run.progress === undefined ? "STARTED" : "PROGRESS";
+    const node = { id, name, state, ...(linkError && { linkErrorId: linkError.id }) };
+    this.#scope(group).push({ id, waitsFor, node, row: null });
+    if (id === this.row.end.id) this.#end = { state, error, doneAt };
+    if (state !== "PENDING") this.#begun = true;
+    if (doneAt !== null) this.#finished++;
+    if (state === "FAILURE") {
+      this.#failed++;
+      if (!tolerated) this.#fatal++;
+    }
+  }
+
+  addGroup(id: string, row: GroupRow): void {
+    this.#scope(row.group ?? "").push({ id, waitsFor: row.waitsFor, node: null, row });
+    if (id !== this.row.end.id) return;
+    const state = { open: "PENDING", fired: "SUCCESS", closed: "REVOKED" }[row.state];
+    this.#end = { state, error: row.error ?? null, doneAt: row.doneAt ?? null };
+  }
+
+  /**
+   * The workflow.
+   *
+   * @param result reads the result that it has if it has succeeded
+   * @param ttl milliseconds that it is kept after its end
+   * @returns `null` when it is no longer kept
+   */
+  async workflow(result: () => Promise<Json>, now: number, ttl: number): Promise<Workflow | null> {
+    const end = this.#end;
+    if (!end || end.doneAt !== null && Math.max(end.doneAt + ttl, this.#keyedUntil) <= now) return null;
+    const state = end.state === "REVOKED" && this.#fatal > 0 ? "FAILURE" : end.state as TaskState;
+    const done = isFinal(state);
+    return {
+      id: this.root,
+      state: done ? state : this.#begun ? "STARTED" : "PENDING",
+      total: this.row.total,
+      finished: this.#finished,
+      failed: this.#failed,
+      resultId: this.row.end.id,
+      result: state === "SUCCESS" ? await result() : null,
+      error: done ? end.error : null,
+      createdAt: this.#createdAt,
+      doneAt: done ? end.doneAt : null,
+      graph: this.#draw("")[0]!.node,
+    };
+  }
+
+  #scope(group: string): Item[] {
+    let items = this.#scopes.get(group);
+    if (!items) this.#scopes.set(group, items = []);
+    return items;
+  }
+
+  /** The members of a group, or the whole: what waits for its neighbour is in a chain with it. */
+  #draw(group: string): { node: GraphNode; ended: boolean }[] {
+    const chains: Item[][] = [];
+    let before: string | undefined;
+    for (const item of this.#scope(group).sort((a, b) => a.id < b.id ? -1 : 1)) {
+      if (before !== undefined && item.waitsFor === before) chains.at(-1)!.push(item);
+      else chains.push([item]);
+      before = item.id;
+    }
+    return chains.map((items) => {
+      const parts = items.map((item) => item.row ? this.#drawGroup(item.id, item.row) : item.node!);
+      const [last, row] = [items.at(-1)!, items.at(-1)!.row];
+      return {
+        node: parts.length === 1 ? parts[0]! : { chain: parts },
+        ended: row ? row.state !== "open" : isFinal(last.node!.state),
+      };
+    });
+  }
+
+  #drawGroup(id: string, { size }: GroupRow): GraphNode {
+    const members = this.#draw(id);
+    const finished = members.filter(({ ended }) => ended).length;
+    const shown = size <= MAX_MEMBERS && { members: members.map(({ node }) => node) };
+    return { group: { id, size, finished, ...shown } };
+  }
+}
+
+/** A workflow as it is. @throws {WorkflowNotFoundError} */
+export async function getWorkflow(engine: Engine, id: string): Promise<Workflow> {
+  const row = await findWorkflow(engine, id);
+  const span = { ...row, root: id };
+  const runs = await runsOf(engine, span);
+  const drawing = new Drawing(id, row);
+  for await (const { record } of recordsOf(engine, span)) drawing.addTask(record, runs.get(record.id));
+  for await (const group of groupsOf(engine, span)) drawing.addGroup(group.id, group.row);
+  const { clock, settings } = engine;
+  const workflow = await drawing.workflow(
+    () => resultOf(engine, row),
+    clock.now(),
+    settings.resultTtl * 1000,
+  );
+  if (!workflow) throw new WorkflowNotFoundError(id, "expired");
+  return workflow;
+}
+
+/** The row of a workflow. @throws {WorkflowNotFoundError} */
+export async function findWorkflow(engine: Engine, id: string): Promise<WorkflowRow> {
+  if (!isTaskId(id)) throw new WorkflowNotFoundError(id, "malformed");
+  const [entry] = await engine.store.getMany([engine.keys.workflow(id)]);
+  const row = decodeEntry<WorkflowRow>(entry);
+  if (row) return row;
+  const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
+  throw new WorkflowNotFoundError(id, old ? "expired" : "unknown");
+}
+
+async function resultOf(engine: Engine, { end }: WorkflowRow): Promise<Json> {
+  if (end.kind === "task") {
+    const [record] = await readRecords(engine, [end.id]);
+    return record ? (await unpack(engine.store, engine.keys, record)).result ?? null : null;
+  }
+  try {
+    return await groupResult(engine, end.id);
+  } catch (error) {
+    if (error instanceof ArgumentsError) return null;
+    throw error;
+  }
+}
