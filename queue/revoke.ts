@@ -59,7 +59,11 @@ export async function revokeAnyhow(
     if (found === null) return null;
     if (typeof found === "string") return found;
     const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
-    if (await engine.committer.commit(unit) !== null) return null;
+    if (await engine.committer.commit(unit) !== null) {
+      // Claimed by this process, it may have begun meanwhile.
+      await runHere(id)?.revoke();
+      return null;
+    }
     // It moved between the read and the commit: look again.
   }
 }
