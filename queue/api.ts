@@ -22,6 +22,8 @@ export interface QueueOptions {
   readonly definitions: readonly AnyTaskDefinition[];
   /** Slots per channel that this process executes; `{}` executes nothing. @default {4 for each channel of the definitions} */
   readonly channels?: Readonly<Record<string, number>>;
+  /** One task at a time in the whole process, whatever its channel: for debugging. @default {false} */
+  readonly solo?: boolean;
   /** Threads at most, for tasks made by `defineThreadTask`; 0 runs them on the event loop, as tests like it. @default {one per core} */
   readonly threads?: number;
   /** Tasks after which a thread is replaced. @default {1000} */

@@ -50,7 +50,9 @@ export class Consumer implements Taker {
 
   /** Slots that could take a task now. */
   get free(): number {
-    return Math.max(0, this.slots - this.#taken);
+    const free = Math.max(0, this.slots - this.#taken);
+    const { solo } = this.engine;
+    return solo ? Math.min(free, 1 - solo.taken) : free;
   }
 
   /** As many handlers as there are slots ignore that their runs have ended: nothing more is claimed. */
@@ -84,7 +86,7 @@ export class Consumer implements Taker {
     const worker = this.worker();
     if (worker === "" || this.#stopping || this.exhausted) return null;
     if (this.free <= this.#claimer.window.waiting) return null;
-    this.#taken++;
+    this.take(1);
     this.#committing++;
     return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
   }
@@ -107,6 +109,16 @@ export class Consumer implements Taker {
 
   take(count: number): void {
     this.#taken += count;
+    const { solo } = this.engine;
+    if (!solo) return;
+    solo.taken += count;
+    if (solo.taken === 0) solo.freed();
+  }
+
+  /** The slot that all channels share is free: see `Solo`. */
+  freed(): void {
+    this.#freedAt = this.engine.clock.monotonic();
+    this.ring();
   }
 
   begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
@@ -171,7 +183,7 @@ export class Consumer implements Taker {
   #closed = (run: Run): void => {
     const wasFull = this.free === 0;
     this.#runs.delete(run.record.id);
-    this.#taken--;
+    this.take(-1);
     this.#zombies++;
     if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();
     if (isSuspect(run.row)) this.engine.suspects.count--;

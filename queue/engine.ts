@@ -31,6 +31,14 @@ export interface Slots {
   withdraw(): void;
 }
 
+/** One task at a time in the whole process. */
+export interface Solo {
+  /** 1 while a task runs, is being claimed or is being handed off. */
+  taken: number;
+  /** Tells all channels that the slot is free. */
+  freed(): void;
+}
+
 /** See the module's text. */
 export interface Engine {
   readonly store: Store;
@@ -49,6 +57,8 @@ export interface Engine {
   readonly threads: ThreadPool | null;
   /** Suspects that run in this process: at most one at a time. */
   readonly suspects: { count: number };
+  /** The one slot that all channels share; `null`: each has its own only. */
+  readonly solo: Solo | null;
   readonly nextId: () => string;
   readonly emit: OnEvent;
   /** Tells whoever executes a channel that a task became ready; see `ReadyWindow.arrived` for the priority. */

@@ -119,6 +119,7 @@ class EngineQueue implements Queue {
       locks: new LockWaits(),
       threads: threads === 0 ? null : new ThreadPool(clock, onEvent, { threads, tasksPerThread }),
       suspects: { count: 0 },
+      solo: options.solo ? { taken: 0, freed: () => this.#consumers.forEach((c) => c.freed()) } : null,
       nextId: idSource(clock),
       emit: onEvent,
       wake: (channel, priority) => wakeups.wake(channel, priority),
