@@ -51,6 +51,8 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     definitions: settings.DEMO ? demoTasks(demo) : [],
     schedules: settings.DEMO ? demoSchedules() : [],
     channels: settings.CHANNELS,
+    solo: settings.POOL === "solo",
+    ...(settings.THREADS !== "auto" && { threads: settings.THREADS }),
     namespace: settings.NAMESPACE,
     resultTtl: settings.RESULT_TTL,
     idempotencyTtl: settings.IDEMPOTENCY_TTL,

@@ -52,6 +52,13 @@ const channels = z.string().transform((list, context) => {
   return slots;
 });
 
+const threads = z.string().transform((given, context) => {
+  if (given === "auto") return "auto" as const;
+  if (/^\d{1,3}$/.test(given)) return Number(given);
+  context.addIssue("");
+  return z.NEVER;
+});
+
 /** Every setting, in the order of `.env.example`. */
 export const SETTINGS = {
   HOST: setting("Address to listen on.", "127.0.0.1", "a host name or address", text.regex(/^[^\s/]+$/)),
@@ -78,6 +85,18 @@ export const SETTINGS = {
     "celery=16,high_priority=4,default=4",
     "'none', or a list like celery=16,high_priority=4 with 1 to 9999 slots each",
     channels,
+  ),
+  POOL: setting(
+    "Whether as many tasks run at once as the channels have slots, or one in the whole process, for debugging.",
+    "slots",
+    "slots or solo",
+    word("slots", "solo"),
+  ),
+  THREADS: setting(
+    "Threads at most for tasks that compute; 'auto' is one per core, 0 runs them on the event loop.",
+    "auto",
+    "'auto' or an integer from 0 to 999",
+    threads,
   ),
   RESULT_TTL: setting(
     "Seconds that an ended task is kept.",

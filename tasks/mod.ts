@@ -5,6 +5,7 @@
  */
 import type { AnyTaskDefinition, CodeSchedule } from "../queue/mod.ts";
 import { type DemoOptions, s0Schedules, s0Tasks } from "./s0.ts";
+import { sumToNJob } from "./s3_sum.ts";
 import { spamTasks } from "./spam/mod.ts";
 
 export type { DemoOptions };
@@ -23,7 +24,7 @@ export type { DemoOptions };
  * ```
  */
 export function demoTasks(options: DemoOptions): AnyTaskDefinition[] {
-  return [...s0Tasks(options), ...spamTasks(options)];
+  return [...s0Tasks(options), sumToNJob, ...spamTasks(options)];
 }
 
 /** The schedules that belong to {@link demoTasks}. */

@@ -22,6 +22,8 @@ Deno.test("parseSettings() gives every default for an empty environment", () => 
     NAMESPACE: "sluice",
     KV_PATH: "./data/sluice.kv",
     CHANNELS: { celery: 16, high_priority: 4, default: 4 },
+    POOL: "slots",
+    THREADS: "auto",
     RESULT_TTL: 86400,
     IDEMPOTENCY_TTL: 3600,
     SHUTDOWN_GRACE: 30,
@@ -47,6 +49,8 @@ Deno.test("parseSettings() reads every setting", () => {
     NAMESPACE: "two",
     KV_PATH: "/srv/sluice.kv",
     CHANNELS: " celery=2, low-priority=1 ",
+    POOL: "solo",
+    THREADS: "0",
     SHUTDOWN_GRACE: "0.3",
     DEMO_TIME_SCALE: "0",
     SPAM_MODEL: "/srv/model.json",
@@ -57,6 +61,7 @@ Deno.test("parseSettings() reads every setting", () => {
   });
   assert.deepEqual(settings.CHANNELS, { celery: 2, "low-priority": 1 });
   assert.deepEqual([settings.SHUTDOWN_GRACE, settings.DEMO_TIME_SCALE, settings.DEMO], [0.3, 0, false]);
+  assert.deepEqual([settings.POOL, settings.THREADS], ["solo", 0]);
   assert.equal(settings.SPAM_MODEL, "/srv/model.json");
   assert.deepEqual(parseSettings({ CHANNELS: "none" }).CHANNELS, {});
 });
@@ -67,6 +72,8 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   NAMESPACE: ["a b", "a/b", "é"],
   KV_PATH: ["http://", "https://kv.example/db"],
   CHANNELS: ["celery", "celery=", "celery=0", "celery=x", "a=1,,b=1", "a=1,a=2", "none,a=1", "a=10000"],
+  POOL: ["inline", "Solo"],
+  THREADS: ["-1", "1.5", "1000", "all"],
   RESULT_TTL: ["0", "-1", "1d"],
   IDEMPOTENCY_TTL: ["0", "x"],
   SHUTDOWN_GRACE: ["-1", "x"],

@@ -1,0 +1,34 @@
+/** Threads under the permissions that the program has, and at its end. */
+import assert from "node:assert/strict";
+import { openStore } from "../../queue/mod.ts";
+import { folder } from "../queue/store/folder.ts";
+import { rowsOf } from "../support/rows.ts";
+import { Child } from "./child.ts";
+
+Deno.test("dev.ts: sums are added up in threads, and Ctrl-C gives back the one that is not done", async () => {
+  using files = folder();
+  const path = `${files.path}/a.kv`;
+  const env = { KV_PATH: path, PORT: "0", LOG_FORMAT: "json", API_TOKEN: "", SHUTDOWN_GRACE: "0.1" };
+  await using child = new Child("../../dev.ts", [], env);
+  await child.until((lines) => lines.some((line) => line.includes("listens on")));
+  const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+  const sum = async (number: number, wait: number) => {
+    const response = await fetch(`${base}/v1/tasks`, {
+      method: "POST",
+      headers: { "content-type": "application/json", prefer: `wait=${wait}` },
+      body: JSON.stringify({ name: "sum_to_n_job", args: [number] }),
+    });
+    return await response.json();
+  };
+  assert.equal((await sum(10, 60)).result, 55);
+  await sum(Number.MAX_SAFE_INTEGER, 0);
+  await child.until((lines) => lines.filter((line) => line.includes('"message":"started"')).length === 2);
+  child.terminate();
+  assert.equal((await child.ended()).code, 0);
+  assert(child.said.some(({ message }) => message === "returned"));
+  const store = await openStore(path);
+  const [ready] = await rowsOf(store, "ready");
+  assert.equal(ready!.value.deliveries, 0);
+  assert.deepEqual(await rowsOf(store, "worker"), []);
+  store.close();
+});
