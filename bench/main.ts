@@ -6,6 +6,7 @@
  */
 // deno-lint-ignore-file no-console -- the console is what this program is for
 import { parseArgs } from "node:util";
+import { cpu } from "./cpu.ts";
 import { crash } from "./crash.ts";
 import { drain } from "./drain.ts";
 import { e2e } from "./e2e.ts";
@@ -26,6 +27,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   pickup,
   http,
   important,
+  cpu,
   start,
   crash,
 };
