@@ -95,6 +95,23 @@ Deno.test("a channel that has slots free and claims nothing is told", async () =
   assert.deepEqual(await q.queue.health(), READY);
 });
 
+Deno.test("solo: a channel that waited for the one slot of all has claimed nothing for a reason", async () => {
+  const { store, hold, release } = holding();
+  const held = heldTask("held", { channel: "other" });
+  await using q = await openQueue({ definitions: [quick, held.definition], store, solo: true });
+  await q.queue.submit(held.definition, []);
+  await q.clock.settle();
+  await q.queue.submit(quick, []);
+  await q.clock.advance(60_000);
+  assert.deepEqual(await q.queue.health(), READY);
+  hold((kind) => kind === "list ready");
+  held.runs[0]!.finish();
+  await q.events.next("finished");
+  assert.deepEqual(await q.queue.health(), READY);
+  release();
+  await q.clock.settle();
+});
+
 Deno.test("a heartbeat that is not stored in time is told", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], channels: {}, store });

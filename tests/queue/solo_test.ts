@@ -29,7 +29,7 @@ onBothStores(
 );
 
 onBothStores(
-  "solo: the other channels are told when the slot is free, and health knows why they stood",
+  "solo: the other channels are told when the slot is free",
   async (open) => {
     const one = heldTask("one", { channel: "one" });
     const two = heldTask("two", { channel: "two" });
