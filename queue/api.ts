@@ -76,8 +76,13 @@ export interface Queue {
     requests: readonly TaskRequest[],
     idempotency?: Idempotency,
   ): Promise<{ tasks: Task[]; replayed: boolean }>;
-  /** What `submitAll` would refuse of a request's name, channel and arguments; nothing is stored. @throws {TooLargeError} */
-  faults(request: Pick<TaskRequest, "name" | "args" | "channel">): Fault[];
+  /**
+   * What `submitAll` would refuse of a request's name, channel and arguments; nothing is stored.
+   *
+   * @param before how many arguments a workflow will put before these. @default {0}
+   * @throws {TooLargeError}
+   */
+  faults(request: Pick<TaskRequest, "name" | "args" | "channel">, before?: number): Fault[];
   /** @throws {TaskNotFoundError} */
   get(id: string): Promise<Task>;
   /** Newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */

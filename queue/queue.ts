@@ -200,8 +200,8 @@ class EngineQueue implements Queue {
     return submitAll(this.#engine, requests, idempotency);
   }
 
-  faults(request: Pick<TaskRequest, "name" | "args" | "channel">): Fault[] {
-    return faultsOfRequest(this.#engine, request);
+  faults(request: Pick<TaskRequest, "name" | "args" | "channel">, before = 0): Fault[] {
+    return faultsOfRequest(this.#engine, request, before);
   }
 
   get(id: string): Promise<Task> {

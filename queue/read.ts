@@ -7,7 +7,7 @@ import type { Engine } from "./engine.ts";
 import { InvalidTaskError, TaskNotFoundError } from "./errors.ts";
 import { isTaskId, timeOfId } from "./ids.ts";
 import { unpack } from "./payload.ts";
-import type { RunRow, TaskRecord } from "./record.ts";
+import type { GroupRow, RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
@@ -19,6 +19,8 @@ export interface TaskFilter {
   readonly state?: TaskState;
   readonly name?: string;
   readonly channel?: string;
+  /** A workflow's group. */
+  readonly groupId?: string;
   /** 1 to 500. @default {50} */
   readonly limit?: number;
   /** Opaque; from the page before. */
@@ -108,9 +110,16 @@ export async function listTasks(
       detail: `must be an integer from 1 to 500: got ${limit}`,
     }]);
   }
-  const range = rangeOf(engine, filter.state);
+  let range = rangeOf(engine, filter.state);
   const tasks: Task[] = [];
   let before = filter.cursor === undefined ? null : readCursor(filter);
+  if (filter.groupId !== undefined) {
+    const [entry] = await engine.store.getMany([engine.keys.group(filter.groupId)]);
+    if (!entry) return { tasks, cursor: null };
+    // Its tasks are those between two ids.
+    range = { ...range, start: [...range.prefix, filter.groupId] };
+    before ??= `${decode<GroupRow>(entry.value).last}\0`;
+  }
   for (let scanned = 0; scanned < SCAN_LIMIT;) {
     const end = before === null ? {} : { end: [...range.prefix, before] };
     const entries = await engine.store.list({ ...range, ...end }, {
@@ -156,12 +165,14 @@ async function viewAll(engine: Engine, entries: readonly Entry[]): Promise<Task[
 function matches(filter: TaskFilter, task: Task): boolean {
   return (filter.state === undefined || filter.state === task.state) &&
     (filter.name === undefined || filter.name === task.name) &&
-    (filter.channel === undefined || filter.channel === task.channel);
+    (filter.channel === undefined || filter.channel === task.channel) &&
+    (filter.groupId === undefined || filter.groupId === task.groupId);
 }
 
 /** A cursor holds the last id and what was asked, so that it cannot be used for another question. */
 function makeCursor(filter: TaskFilter, before: string): string {
-  const text = JSON.stringify([before, filter.state ?? "", filter.name ?? "", filter.channel ?? ""]);
+  const { state = "", name = "", channel = "", groupId = "" } = filter;
+  const text = JSON.stringify([before, state, name, channel, groupId]);
   return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
 }
 

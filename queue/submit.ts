@@ -188,9 +188,12 @@ function toRecords(
 export function faultsOfRequest(
   engine: Engine,
   request: Pick<TaskRequest, "name" | "args" | "channel">,
+  before = 0,
 ): Fault[] {
   try {
-    toKeyedRecord(engine, request, "", engine.clock.now(), undefined);
+    // With arguments still to come, there is no key of them.
+    const check = before === 0 ? toKeyedRecord : toRecord;
+    check(engine, request, "", engine.clock.now(), undefined, before);
     return [];
   } catch (error) {
     if (error instanceof InvalidTaskError) return [...error.faults];

@@ -76,15 +76,21 @@ const taskFields = {
   tags: z.array(text("a tag", 100), must("an array of tags")).max(20, must("at most 20 tags")).optional(),
 };
 
-/** Body of `POST /v1/tasks`, and each task of a batch. */
-export const TaskRequestBody = strict({
+/** What a task request may say. */
+const taskRequest = {
   ...taskFields,
   delay: seconds(false).optional().describe("Seconds until it may run; not together with run_at."),
   run_at: time.optional().describe("Moment from which it may run; a past one runs at once."),
-}).superRefine((request, context) => {
+};
+
+/** Refuses two moments for one task. */
+function oneMoment(request: { delay?: unknown; run_at?: unknown }, context: z.RefinementCtx): void {
   if (request.delay === undefined || request.run_at === undefined) return;
   context.addIssue({ code: "custom", path: ["run_at"], message: "must not be given together with delay" });
-}).openapi("TaskRequest");
+}
+
+/** Body of `POST /v1/tasks`, and each task of a batch. */
+export const TaskRequestBody = strict(taskRequest).superRefine(oneMoment).openapi("TaskRequest");
 
 /** Body of `POST /v1/tasks/batch`. */
 export const BatchBody = strict({
@@ -94,6 +100,81 @@ export const BatchBody = strict({
       error: ({ input }) => `must hold at most ${BATCH_LIMIT} tasks: got ${(input as unknown[]).length}`,
     }),
 }).openapi("TaskBatchRequest");
+
+/** A workflow's task. */
+export const TaskNodeBody = strict({
+  ...taskRequest,
+  immutable: z.boolean(must("true or false")).optional(),
+  link_error: TaskRequestBody.optional(),
+}).superRefine(oneMoment);
+
+const nodes = z.array(z.unknown(), must("an array of nodes"));
+const onFailure = { on_failure: z.enum(["revoke", "continue"], must("revoke or continue")).optional() };
+const items = <Item extends z.ZodType>(item: Item) =>
+  strict({
+    name: text("a task name", 200),
+    items: z.array(item, must("an array of items")).min(1, "must hold at least one item: got none"),
+  });
+
+/** The other nodes of a workflow; what is in them is read node by node. */
+export const ChainBody = strict({ chain: nodes.min(1, "must hold at least one node: got none") });
+export const GroupBody = strict({
+  group: nodes.min(1, "must hold at least one node: got none"),
+  ...onFailure,
+});
+export const ChordBody = strict({
+  chord: strict({ header: nodes, body: z.unknown().optional() }),
+  ...onFailure,
+});
+export const MapBody = strict({ map: items(z.any()) });
+export const StarmapBody = strict({ starmap: items(z.array(z.any(), must("an array of arguments"))) });
+
+const nodeRef = { $ref: "#/components/schemas/WorkflowNode" };
+const nodeRefs = { type: "array" as const, items: nodeRef };
+const onFailureSchema = { type: "string" as const, enum: ["revoke", "continue"], default: "revoke" };
+const itemsSchema = {
+  type: "object" as const,
+  required: ["name", "items"],
+  properties: { name: { type: "string" as const }, items: { type: "array" as const, items: {} } },
+};
+
+/** Body of `POST /v1/workflows`: a tree, which no single schema checks with all its places. */
+export const WorkflowNode = z.any().openapi("WorkflowNode", {
+  description: "A task, or a node that holds others; at most 10,000 tasks, 20 levels deep.",
+  anyOf: [
+    {
+      allOf: [{ $ref: "#/components/schemas/TaskRequest" }, {
+        type: "object",
+        properties: {
+          immutable: {
+            type: "boolean",
+            description: "Its own arguments alone, not the result before it first.",
+          },
+          link_error: {
+            allOf: [{ $ref: "#/components/schemas/TaskRequest" }],
+            description: "Submitted when it fails; the failed task's id and error come before its arguments.",
+          },
+        },
+      }],
+    },
+    { type: "object", required: ["chain"], properties: { chain: nodeRefs } },
+    { type: "object", required: ["group"], properties: { group: nodeRefs, on_failure: onFailureSchema } },
+    {
+      type: "object",
+      required: ["chord"],
+      properties: {
+        chord: {
+          type: "object",
+          required: ["header", "body"],
+          properties: { header: nodeRefs, body: nodeRef },
+        },
+        on_failure: onFailureSchema,
+      },
+    },
+    { type: "object", required: ["map"], properties: { map: itemsSchema } },
+    { type: "object", required: ["starmap"], properties: { starmap: itemsSchema } },
+  ],
+});
 
 const id = z.string().openapi({ format: "uuid" });
 const moment = z.iso.datetime();
@@ -137,6 +218,53 @@ export const Task = z.object({
 /** Answer of a batch: the tasks in the request's order. */
 export const TaskBatch = z.object({ tasks: z.array(Task) }).openapi("TaskBatch");
 
+/** A workflow. */
+export const Workflow = z.object({
+  id: id.openapi({ description: "Its first task's id, which is the root_id of all of them." }),
+  state: z.enum(["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]),
+  total: z.int().openapi({ description: "Its tasks." }),
+  finished: z.int().openapi({ description: "Tasks that have ended." }),
+  failed: z.int().openapi({ description: "Tasks that have ended in FAILURE." }),
+  result_id: id.openapi({ description: "The task or group whose result is the workflow's." }),
+  result: z.any().openapi({ description: "null until SUCCESS, and when a group's is above 512 KiB." }),
+  error: z.object({ type: z.string(), message: z.string(), traceback: z.string().nullable() }).nullable(),
+  created_at: moment,
+  date_done: moment.nullable(),
+  graph: z.any().openapi("WorkflowGraph", {
+    description: "The tree with every id and state. A group of more than 100 leaves its members out; " +
+      "GET /v1/tasks?group_id= lists them.",
+    anyOf: [
+      {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          state: { $ref: "#/components/schemas/TaskState" },
+          link_error_id: { type: "string" },
+        },
+      },
+      {
+        type: "object",
+        properties: { chain: { type: "array", items: { $ref: "#/components/schemas/WorkflowGraph" } } },
+      },
+      {
+        type: "object",
+        properties: {
+          group: {
+            type: "object",
+            properties: {
+              id: { type: "string" },
+              size: { type: "integer" },
+              finished: { type: "integer" },
+              members: { type: "array", items: { $ref: "#/components/schemas/WorkflowGraph" } },
+            },
+          },
+        },
+      },
+    ],
+  }),
+}).openapi("Workflow");
+
 /** A page of tasks, newest first. */
 export const TaskPage = z.object({ tasks: z.array(Task), next_cursor: z.string().nullable() }).openapi(
   "TaskPage",
@@ -147,6 +275,7 @@ export const TaskQuery = strict({
   state: TaskState.optional(),
   name: z.string(must("one task name")).optional(),
   channel: z.string(must("one channel name")).optional(),
+  group_id: z.string(must("one group id")).optional().openapi({ description: "A workflow's group." }),
   limit: z.string().regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, must("an integer from 1 to 500")).optional()
     .openapi({ type: "integer", minimum: 1, maximum: 500, default: 50 }),
   cursor: z.string(must("one cursor")).optional().openapi({ description: "next_cursor of the page before." }),

@@ -17,6 +17,7 @@ import { s0Routes } from "./s0.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { taskRoutes } from "./tasks.ts";
 import { workerRoutes } from "./workers.ts";
+import { workflowRoutes } from "./workflows.ts";
 
 export { createLog, type Log, type LogOptions } from "./log.ts";
 export { parseSettings, SETTINGS, type Settings, SettingsError } from "./settings.ts";
@@ -82,7 +83,8 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
     .route("/", definitionRoutes(queue))
     .route("/", channelRoutes(queue))
     .route("/", workerRoutes(queue))
-    .route("/", scheduleRoutes(queue));
+    .route("/", scheduleRoutes(queue))
+    .route("/", workflowRoutes(queue));
   if (demo) app.route("/", s0Routes(queue));
   addDocs(app, apiToken !== undefined);
   answerOtherMethods(app);

@@ -1,5 +1,5 @@
 /**
- * `Prefer: wait=10` (RFC 7240): the client would rather wait for a task's end than poll.
+ * `Prefer: wait=10` (RFC 7240): the client would rather wait for an end than poll.
  *
  * @module
  */
@@ -10,16 +10,24 @@ import type { Context } from "./env.ts";
 const LONGEST_WAIT = 30;
 
 /**
- * Waits for the task as long as the client asked for, and says in `Preference-Applied` how long that was at most.
+ * Waits as long as the client asked for, and says in `Preference-Applied` how long that was at most.
  *
- * @returns the task as it is then, or `null` when the client did not ask
+ * @returns what `wait` found then, or `null` when the client did not ask
  */
-export async function preferredWait(c: Context, queue: Queue, id: string): Promise<Task | null> {
+export async function waitAsPreferred<Seen>(
+  c: Context,
+  wait: (options: { timeout: number; signal: AbortSignal }) => Promise<Seen>,
+): Promise<Seen | null> {
   const seconds = waitPreference(c.req.header("prefer"));
   if (seconds === null) return null;
-  const task = await queue.wait(id, { timeout: seconds, signal: c.req.raw.signal });
+  const seen = await wait({ timeout: seconds, signal: c.req.raw.signal });
   c.header("preference-applied", `wait=${seconds}`);
-  return task;
+  return seen;
+}
+
+/** The same for a task. */
+export function preferredWait(c: Context, queue: Queue, id: string): Promise<Task | null> {
+  return waitAsPreferred(c, (wait) => queue.wait(id, wait));
 }
 
 /** Seconds of a `Prefer` header's first `wait`; a malformed preference is ignored, as the RFC demands. */

@@ -24,13 +24,16 @@ const PROBLEMS = {
   "bad-json": { status: 400, title: "Request body is not JSON" },
   "unauthorized": { status: 401, title: "Bearer token required" },
   "unknown-route": { status: 404, title: "Unknown route" },
-  "malformed-id": { status: 404, title: "Malformed task id" },
+  "malformed-id": { status: 404, title: "Malformed id" },
   "task-unknown": { status: 404, title: "Unknown task" },
   "task-expired": { status: 404, title: "Task no longer kept" },
+  "workflow-unknown": { status: 404, title: "Unknown workflow" },
+  "workflow-expired": { status: 404, title: "Workflow no longer kept" },
   "schedule-unknown": { status: 404, title: "Unknown schedule" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "duplicate-task": { status: 409, title: "Task was submitted before" },
   "task-final": { status: 409, title: "Task has ended" },
+  "workflow-final": { status: 409, title: "Workflow has ended" },
   "schedule-exists": { status: 409, title: "Schedule exists" },
   "schedule-declared": { status: 409, title: "Schedule is declared in code" },
   "schedule-orphaned": { status: 409, title: "Schedule is no longer declared in code" },
@@ -141,8 +144,12 @@ export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
   };
 }
 
-/** What the engine finds in a task request that may be anything. */
-export function taskFaults(queue: Queue, request: unknown): Fault[] {
+/**
+ * What the engine finds in a task request that may be anything.
+ *
+ * @param before how many arguments a workflow will put before the request's own
+ */
+export function taskFaults(queue: Queue, request: unknown, before = 0): Fault[] {
   if (typeof request !== "object" || request === null) return [];
   const { name, args, channel } = request as Record<string, unknown>;
   if (typeof name !== "string" || name.length > 200) return [];
@@ -150,7 +157,7 @@ export function taskFaults(queue: Queue, request: unknown): Fault[] {
     name,
     args: Array.isArray(args) ? args : [],
     ...typeof channel === "string" && { channel },
-  });
+  }, before);
   return args === undefined || Array.isArray(args)
     ? faults
     : faults.filter((f) => !f.pointer.startsWith("/args"));

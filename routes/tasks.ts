@@ -127,8 +127,12 @@ export function taskRoutes(queue: Queue) {
       return response;
     })
     .openapi(list, async (c) => {
-      const { limit, ...rest } = c.req.valid("query");
-      const filter = { ...rest, ...limit !== undefined && { limit: Number(limit) } } as TaskFilter;
+      const { limit, group_id: groupId, ...rest } = c.req.valid("query");
+      const filter = {
+        ...rest,
+        ...groupId !== undefined && { groupId },
+        ...limit !== undefined && { limit: Number(limit) },
+      } as TaskFilter;
       const { tasks, cursor } = await queue.list(filter);
       const response = c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200);
       if (cursor !== null) {

@@ -154,6 +154,33 @@ export function wireOccurrence(occurrence: queue.Occurrence): z.output<typeof co
   };
 }
 
+/** A workflow as `/v1/workflows` shows it. */
+export function wireWorkflow(workflow: queue.Workflow): z.output<typeof contract.Workflow> {
+  return {
+    id: workflow.id,
+    state: workflow.state,
+    total: workflow.total,
+    finished: workflow.finished,
+    failed: workflow.failed,
+    result_id: workflow.resultId,
+    result: workflow.result,
+    error: workflow.error,
+    created_at: timeText(workflow.createdAt),
+    date_done: timeTextOrNull(workflow.doneAt),
+    graph: wireGraph(workflow.graph),
+  };
+}
+
+function wireGraph(node: queue.GraphNode): queue.Json {
+  if ("chain" in node) return { chain: node.chain.map(wireGraph) };
+  if ("group" in node) {
+    const { id, size, finished, members } = node.group;
+    return { group: { id, size, finished, ...members && { members: members.map(wireGraph) } } };
+  }
+  const { id, name, state, linkErrorId } = node;
+  return { id, name, state, ...linkErrorId !== undefined && { link_error_id: linkErrorId } };
+}
+
 /** A definition as `GET /v1/definitions` shows it. */
 export function wireDefinition(definition: queue.DefinitionView): z.output<typeof contract.Definition> {
   return {

@@ -87,7 +87,10 @@ class Compiler {
       group: null,
       around: [],
     });
-    if (this.#unknown && this.#faults.length === 1) throw this.#unknown;
+    if (this.#unknown && this.#faults.length === 1) {
+      const { taskName, suggestion } = this.#unknown;
+      throw new UnknownTaskError(taskName, suggestion, this.#faults[0]!.pointer);
+    }
     if (!compiled || this.#faults.length > 0) throw new InvalidTaskError(this.#faults);
     return {
       root: this.#root,

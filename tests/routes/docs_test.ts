@@ -29,6 +29,9 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/v1/tasks/{id}",
     "/v1/tasks/{id}/revoke",
     "/v1/workers",
+    "/v1/workflows",
+    "/v1/workflows/{id}",
+    "/v1/workflows/{id}/revoke",
   ]);
   const submit = document.paths["/v1/tasks"].post;
   assert.deepEqual(submit.parameters.map((parameter: Body) => parameter.name), ["Idempotency-Key", "Prefer"]);
