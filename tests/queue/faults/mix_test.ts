@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isFinal, SluiceError } from "../../../queue/mod.ts";
+import { isFinal, SluiceError, type WorkflowNode } from "../../../queue/mod.ts";
 import { encode } from "../../../queue/store/codec.ts";
 import type { CommitFault, Injected } from "../../support/faulty_store.ts";
 import { FakeClock, START } from "../../support/fake_clock.ts";
@@ -20,9 +20,35 @@ const SEED = Number(Deno.env.get("SLUICE_SEED") ?? 1);
 
 /** Processes at a time. */
 const WIDTH = 3;
+/** Members of a group that no single commit takes. */
+const LARGE = 40;
 const FAULTS: CommitFault[] = ["lost", "failed", "nothing", "repeated", "echoed", "held"];
 
+/** A tree of held tasks; a large one takes more than one commit. */
+const node: fc.Memo<WorkflowNode> = fc.memo((n) => {
+  const task = fc.record({ expires: fc.constantFrom(undefined, undefined, 20), callback: fc.boolean() }).map(
+    ({ expires, callback }): WorkflowNode => ({
+      name: "held",
+      args: [],
+      ...(expires !== undefined && { expires }),
+      ...(callback && { linkError: { name: "held", args: [] } }),
+    }),
+  );
+  if (n <= 1) return task;
+  const nodes = fc.array(node(), { minLength: 1, maxLength: 3 });
+  const onFailure = fc.constantFrom("revoke" as const, "continue" as const);
+  return fc.oneof(
+    task,
+    nodes.map((chain) => ({ chain })),
+    fc.record({ group: nodes, onFailure }),
+    fc.record({ chord: fc.record({ header: nodes, body: node() }), onFailure }),
+    fc.constant({ map: { name: "held", items: Array(LARGE).fill(0) } }),
+  );
+});
+
 type Step =
+  | { do: "workflow"; at: number; node: WorkflowNode }
+  | { do: "revoke-workflow"; at: number; workflow: number }
   | { do: "submit"; at: number; count: number; delay: number; expires: boolean; key: number | null }
   | { do: "end"; run: number; how: "finish" | "fail" | "retry" }
   | { do: "progress"; run: number }
@@ -56,6 +82,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("progress" as const), run: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("revoke" as const), at, task: fc.nat(20) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("workflow" as const), at, node: node(4) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("revoke-workflow" as const), at, workflow: fc.nat(5) }),
+  },
   {
     weight: 5,
     arbitrary: fc.record({ do: fc.constant("advance" as const), at, by: fc.integer({ min: 1, max: 6000 }) }),
@@ -80,12 +111,16 @@ class Mix {
   readonly all: Process[] = [];
   readonly held: HeldTask = heldTask("held", { maxRetries: 2, retry: { delay: 1, factor: 1 } });
   readonly acknowledged = new Set<string>();
+  readonly workflows = new Set<string>();
   readonly traps: Injected<string | null>[] = [];
   readonly counted = new Set<HeldRun>();
   readonly background = new Set<Promise<unknown>>();
 
   constructor(readonly unshared: boolean) {
-    this.processes = new Processes({ incarnation: unshared ? "only" : null, limits: { checks: 12 } });
+    this.processes = new Processes({
+      incarnation: unshared ? "only" : null,
+      limits: { checks: 12, mutations: 100 },
+    });
   }
 
   async start(n: number): Promise<void> {
@@ -130,6 +165,16 @@ class Mix {
       case "revoke": {
         const id = [...this.acknowledged][step.task];
         if (id) this.#go(this.all[step.at]!.queue.revoke(id));
+        break;
+      }
+      case "workflow": {
+        const submitted = this.all[step.at]!.queue.submitWorkflow(step.node);
+        this.#go(submitted.then(({ workflow }) => this.workflows.add(workflow.id)));
+        break;
+      }
+      case "revoke-workflow": {
+        const id = [...this.workflows][step.workflow];
+        if (id) this.#go(this.all[step.at]!.queue.revokeWorkflow(id));
         break;
       }
       case "advance":
@@ -189,6 +234,11 @@ class Mix {
       settled.set(String(key[1]), (settled.get(String(key[1])) ?? 0) + 1);
     }
     const tasks = new Map((await rowsOf(store, "task")).map(({ key, value }) => [String(key[2]), value]));
+    const workflows = (await rowsOf(store, "workflow")).map(({ key }) => String(key[2]));
+    for (const id of this.workflows) assert(workflows.includes(id), `Workflow ${id} is gone`);
+    for (const { key, value } of await rowsOf(store, "group")) {
+      assert.notEqual(value.state, "open", `Group ${key[2]} has not ended`);
+    }
     for (const id of this.acknowledged) assert(tasks.has(id), `Task ${id} was acknowledged and is gone`);
     for (const [id, { state }] of tasks) {
       assert(isFinal(state), `Task ${id} is ${state}`);
@@ -199,7 +249,7 @@ class Mix {
         `Task ${id} is ${state} and was settled ${times} times`,
       );
     }
-    const { task: _, ended: __, idem: ___, ...left } = await stored(store);
+    const { task: _, ended: __, idem: ___, workflow: ____, group: _____, ...left } = await stored(store);
     assert.deepEqual(left, {});
   }
 

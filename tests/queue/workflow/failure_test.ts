@@ -73,6 +73,19 @@ onBothStores(
   },
 );
 
+onBothStores("a group that has failed stays so when its last member ends well", async (open) => {
+  const held = heldTask("held");
+  await using q = await open({ definitions: [bad, held.definition] });
+  const { workflow: { id } } = await q.queue.submitWorkflow(group([call("held"), call("bad")]));
+  await q.clock.settle();
+  const failed = await q.queue.workflow(id);
+  assert.deepEqual([failed.state, failed.error?.type], ["FAILURE", "ChordError"]);
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  const { finished, ...rest } = await q.queue.workflow(id);
+  assert.deepEqual([rest.state, rest.error, finished], ["FAILURE", failed.error, 2]);
+});
+
 onBothStores("on_failure continue: the body sees { error } in that member's place", async (open) => {
   await using q = await open({ definitions: [ok, bad] });
   const header = [

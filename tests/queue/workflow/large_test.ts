@@ -77,6 +77,27 @@ Deno.test("a large workflow whose process is lost while it writes is deleted by 
   assert.equal(other.events.of("started").length, 0);
 });
 
+Deno.test("a task that expires while its large workflow is being written fails its group when all is there", async () => {
+  await using processes = new Processes({ limits: { mutations: 50 } });
+  const options = { definitions: [one, count] };
+  const p = await processes.start(options);
+  const late = { ...call("one"), delay: 60, expires: 1 } as WorkflowNode;
+  const node = chord([...items(100).map((i) => call("one", i)), late], call("count"));
+  const groups = p.faulty.onCommit("held", sets("group"));
+  const submitting = p.queue.submitWorkflow(node);
+  await groups.hit;
+  const other = await processes.start(options);
+  await other.clock.advance(6000);
+  assert.equal((await rowsOf(processes.store, "ended")).length, 1);
+  await groups.land();
+  const { workflow: { id } } = await submitting;
+  await p.clock.advance(6000);
+  await other.clock.advance(6000);
+  const { state, error } = await p.queue.workflow(id);
+  assert.deepEqual([state, error?.type], ["FAILURE", "ChordError"]);
+  assert.match(error!.message, /Expired/);
+});
+
 Deno.test("a large workflow with a task that no commit takes is refused, and what was written deleted", async () => {
   await using processes = new Processes({ limits: { bytes: 20_000 } });
   const p = await processes.start({ definitions: [one] });
