@@ -2,19 +2,24 @@
  * Claims the ready tasks of a channel: one unit deletes up to as many pointers as a commit can check, and writes their
  * `run` rows. While a claim is being committed, the next one is prepared.
  *
+ * Tasks that have limits travel in a unit of their own, beside the others, which neither wait for what has to be read
+ * for them nor fail with them.
+ *
  * @module
  */
 import { sleep } from "./clock.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Engine } from "./engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "./errors.ts";
+import { admit, limitOfBlocked, limitsOf, type Verdict } from "./limits/admission.ts";
 import { claimUnit, parkUnit } from "./places.ts";
 import { readRecords } from "./read.ts";
 import { ReadyWindow } from "./ready_window.ts";
 import type { Pointer, RunRow, TaskRecord } from "./record.ts";
 import { decode } from "./store/codec.ts";
-import { idOf } from "./store/keys.ts";
+import { idOf, unknownName } from "./store/keys.ts";
 import type { Entry } from "./store/port.ts";
+import type { Unit } from "./store/unit.ts";
 
 /** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
 const SUSPECT = 2;
@@ -25,6 +30,7 @@ const READ_PAUSE = 100;
 interface Candidate {
   readonly entry: Entry;
   readonly id: string;
+  readonly pointer: Pointer;
   readonly definition: AnyTaskDefinition;
   readonly run: RunRow;
 }
@@ -32,8 +38,12 @@ interface Candidate {
 /** What was found in the window. */
 interface Chosen {
   readonly candidates: Candidate[];
+  /** Those that have limits. */
+  readonly limited: Candidate[];
+  /** What their limits are. */
+  limits: ReadonlySet<string>;
   /** Of names that nobody here knows. */
-  readonly strangers: { entry: Entry; pointer: Pointer }[];
+  readonly strangers: Map<string, Entry[]>;
   /** A suspect was left where it stands. */
   skipped: boolean;
 }
@@ -55,12 +65,19 @@ export function isSuspect(run: RunRow): boolean {
   return run.deliveries > SUSPECT;
 }
 
+const NO_LIMITS: Unit = { checks: [], mutations: [] };
+
 /** Claims for one channel. */
 export class Claimer {
   readonly window: ReadyWindow;
-  /** Ids that a claim in flight is about to remove. */
+  /** Ids that a claim, or a parking, in flight is about to remove. */
   #claiming = new Set<string>();
+  #inFlight = 0;
+  /** What tasks are being parked for wherever they stand. */
+  #sweeping = new Set<string>();
   #progressAt: number;
+  /** Monotonic time until which the channel's rate lets nothing through. */
+  #restUntil = -Infinity;
 
   constructor(readonly engine: Engine, readonly channel: string) {
     this.window = new ReadyWindow(engine, channel);
@@ -69,12 +86,28 @@ export class Claimer {
 
   /** Tasks being claimed. */
   get inFlight(): number {
-    return this.#claiming.size;
+    return this.#inFlight;
   }
 
   /** Monotonic time of the last sign of progress: a claim that landed, or a look that found nothing to claim. */
   get progressAt(): number {
     return this.#progressAt;
+  }
+
+  /** Milliseconds until the channel's rate lets something through. */
+  get rest(): number {
+    return this.#restUntil - this.engine.clock.monotonic();
+  }
+
+  /** The channel's settings are others than before. */
+  changed(): void {
+    this.#restUntil = -Infinity;
+    this.window.clear();
+  }
+
+  /** Nothing is to be claimed: that is no stall. */
+  idle(): void {
+    this.#progressAt = this.engine.clock.monotonic();
   }
 
   /**
@@ -84,25 +117,35 @@ export class Claimer {
    * @returns `null` when there was nothing to claim; else the claim, which never rejects
    */
   async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
-    const { window, engine } = this;
-    const most = engine.store.limits.checks - 1;
-    const want = () => Math.min(taker.free, most);
+    const { window } = this;
+    const want = () => Math.min(taker.free, this.#most);
     if (window.empty) await window.fill(want(), this.#claiming);
     const chosen = this.#choose(taker, worker);
     // Suspects that have to wait do not hide what stands behind them.
-    while (chosen.skipped && taker.free > 0 && chosen.candidates.length < most && window.more) {
+    while (chosen.skipped && taker.free > 0 && this.#weight(chosen) < this.#most && window.more) {
       // What was chosen is claimed even when no more can be read.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
       this.#choose(taker, worker, chosen);
     }
-    const { candidates, strangers } = chosen;
+    const { candidates, limited, strangers } = chosen;
     window.expire();
-    const done = candidates.length > 0 ? this.#commit(candidates, taker, worker) : null;
-    await this.#park(strangers);
-    if (done) return { done };
-    if (this.#claiming.size === 0) this.#progressAt = engine.clock.monotonic();
-    return strangers.length > 0 ? { done: Promise.resolve() } : null;
+    const claims: Promise<void>[] = [];
+    if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, NO_LIMITS));
+    if (limited.length > 0) claims.push(this.#admit(limited, taker, worker));
+    for (const [by, entries] of strangers) await this.#park(entries, by);
+    if (claims.length > 0) return { done: Promise.all(claims).then(() => {}) };
+    if (this.#inFlight === 0) this.idle();
+    return strangers.size > 0 ? { done: Promise.resolve() } : null;
+  }
+
+  /** Pointers that one commit can check beside its lane and the channel. */
+  get #most(): number {
+    return this.engine.store.limits.checks - 1 - this.engine.overrides.checks(this.channel).length;
+  }
+
+  #weight({ candidates, limited, limits }: Chosen): number {
+    return candidates.length + limited.length + limits.size;
   }
 
   /**
@@ -112,19 +155,39 @@ export class Claimer {
   #choose(
     taker: Taker,
     worker: string,
-    chosen: Chosen = { candidates: [], strangers: [], skipped: false },
+    chosen: Chosen = {
+      candidates: [],
+      limited: [],
+      limits: new Set(),
+      strangers: new Map(),
+      skipped: false,
+    },
   ): Chosen {
-    const { engine, window } = this;
-    const { candidates, strangers } = chosen;
+    const { engine, window, channel } = this;
+    const { candidates, limited, strangers } = chosen;
     const startedAt = engine.clock.now();
-    while (taker.free > 0 && candidates.length < engine.store.limits.checks - 1) {
+    const rate = engine.overrides.rateOf(channel);
+    const most = this.#most;
+    while (taker.free > 0 && this.#weight(chosen) < most) {
       const entry = window.take();
       if (!entry) break;
       const pointer = decode<Pointer>(entry.value);
       const definition = engine.definitions.get(pointer.name);
       if (!definition) {
-        strangers.push({ entry, pointer });
+        const by = unknownName(pointer.name);
+        strangers.set(by, [...strangers.get(by) ?? [], entry]);
         continue;
+      }
+      const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
+      if (isLimited) {
+        const limits = limitsOf(pointer, definition, rate);
+        if (limits.some((limit) => this.#sweeping.has(limit))) continue;
+        const next = new Set([...chosen.limits, ...limits]);
+        if (limited.length + 1 + next.size > most) {
+          window.putBack();
+          break;
+        }
+        chosen.limits = next;
       }
       const run: RunRow = { worker, deliveries: pointer.deliveries + 1, startedAt };
       if (isSuspect(run)) {
@@ -135,43 +198,139 @@ export class Claimer {
         engine.suspects.count++;
       }
       taker.take(1);
-      candidates.push({ entry, id: idOf(entry.key), definition, run });
+      const candidate = { entry, id: idOf(entry.key), pointer, definition, run };
+      (isLimited ? limited : candidates).push(candidate);
     }
     return chosen;
   }
 
-  /** Tasks whose name this process does not know wait where they stand in nobody's way. */
-  async #park(strangers: readonly { entry: Entry; pointer: Pointer }[]): Promise<void> {
-    const { keys, committer } = this.engine;
-    await Promise.all(strangers.map(({ entry, pointer }) => {
-      const to = { ...pointer, channel: this.channel, priority: 9 - Number(entry.key.at(-2)) };
-      return committer.commit(parkUnit(keys, entry, idOf(entry.key), to)).catch((error) =>
-        this.#fault(error)
-      );
-    }));
+  /** Claims of tasks that have limits those that may start now. */
+  async #admit(limited: readonly Candidate[], taker: Taker, worker: string): Promise<void> {
+    const { engine, channel } = this;
+    for (const { id } of limited) this.#claiming.add(id);
+    this.#inFlight += limited.length;
+    try {
+      const verdict = await engine.limits.exclusive(async () => {
+        const rate = engine.overrides.rateOf(channel);
+        const found = await admit(engine, channel, rate, limited).catch((error) => {
+          this.#return(limited, taker);
+          this.#inFlight -= limited.length;
+          throw error;
+        });
+        const admitted = new Set(found.admitted);
+        this.#return(limited.filter((candidate) => !admitted.has(candidate)), taker);
+        this.#inFlight -= limited.length;
+        if (found.admitted.length > 0) await this.#commit(found.admitted, taker, worker, found.rows);
+        return found;
+      });
+      await this.#obey(verdict, limited);
+    } catch (error) {
+      this.#fault(error);
+    }
+    for (const { id } of limited) this.#claiming.delete(id);
   }
 
-  async #commit(candidates: readonly Candidate[], taker: Taker, worker: string): Promise<void> {
+  /** Parks what the verdict says; and when that is most of what was met, also what stands behind it. */
+  async #obey({ parked, left, nextAt, due }: Verdict<Candidate>, met: readonly Candidate[]): Promise<void> {
     const { engine } = this;
+    this.idle();
+    for (const [by, at] of due) engine.parked(by, at);
+    if (left.length > 0) {
+      this.#restUntil = engine.clock.monotonic() + nextAt - engine.clock.now();
+      this.window.clear();
+    }
+    if (parked.size === 0) return;
+    await Promise.all([...parked].map(([by, list]) => this.#park(list.map(({ entry }) => entry), by)));
+    const count = [...parked.values()].reduce((sum, list) => sum + list.length, 0);
+    if (2 * count > met.length) await this.#sweep(parked, met.at(-1)!.entry);
+  }
+
+  /** Parks, page by page, what stands behind an entry and waits for the same as what was parked. */
+  async #sweep(parked: ReadonlyMap<string, readonly Candidate[]>, behind: Entry): Promise<void> {
+    const { engine, channel } = this;
+    const { store, keys } = engine;
+    const bys = new Map([...parked.keys()].map((by) => [limitOfBlocked(by), by]));
+    const own = [...bys.keys()].filter((limit) => !this.#sweeping.has(limit));
+    if (own.length === 0) return;
+    for (const limit of own) this.#sweeping.add(limit);
+    try {
+      for (let last = behind;;) {
+        const start = [...last.key.slice(0, -1), `${idOf(last.key)}\0`];
+        const page = await store.list({ ...keys.readyOf(channel), start }, { limit: store.limits.listBatch });
+        const found = new Map<string, Entry[]>();
+        let count = 0;
+        for (const entry of page) {
+          const pointer = decode<Pointer>(entry.value);
+          const definition = engine.definitions.get(pointer.name);
+          if (!definition || this.#claiming.has(idOf(entry.key))) continue;
+          const limit = limitsOf(pointer, definition, null).find((text) => own.includes(text));
+          if (limit === undefined) continue;
+          const by = bys.get(limit)!;
+          found.set(by, [...found.get(by) ?? [], entry]);
+          count++;
+        }
+        await Promise.all([...found].map(([by, entries]) => this.#park(entries, by)));
+        engine.wake(channel);
+        if (2 * count < page.length || page.length < store.limits.listBatch) break;
+        last = page.at(-1)!;
+      }
+    } finally {
+      for (const limit of own) this.#sweeping.delete(limit);
+      this.window.clear();
+    }
+  }
+
+  /** Puts tasks where they stand in nobody's way. */
+  async #park(entries: readonly Entry[], by: string): Promise<void> {
+    const { engine, channel } = this;
+    const size = this.engine.store.limits.checks - 2;
+    const units = Array.from(
+      { length: Math.ceil(entries.length / size) },
+      (_, n) => parkUnit(engine.keys, entries.slice(n * size, (n + 1) * size), channel, by),
+    );
+    for (const { key } of entries) this.#claiming.add(idOf(key));
+    try {
+      const landed = await Promise.all(units.map((unit) => engine.committer.commit(unit)));
+      // One of them was revoked, or taken by somebody else: look again.
+      if (landed.includes(null)) this.window.clear();
+    } catch (error) {
+      this.window.clear();
+      this.#fault(error);
+    }
+    for (const { key } of entries) this.#claiming.delete(idOf(key));
+    engine.parked(by);
+  }
+
+  async #commit(candidates: readonly Candidate[], taker: Taker, worker: string, limits: Unit): Promise<void> {
+    const { engine, channel } = this;
     for (const { id } of candidates) this.#claiming.add(id);
+    this.#inFlight += candidates.length;
     let landed = false;
     try {
       const records = this.#records(candidates);
-      landed = await engine.committer.commit(claimUnit(engine.keys, candidates, worker)) !== null;
+      const under = { ...limits, checks: [...limits.checks, ...engine.overrides.checks(channel)] };
+      landed = await engine.committer.commit(claimUnit(engine.keys, candidates, worker, under)) !== null;
       const read = landed ? await records : [];
       // Judged lost meanwhile: the rescue gives them back.
       if (taker.worker() !== worker) landed = false;
       else read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
-      if (landed) this.#progressAt = engine.clock.monotonic();
+      if (landed) this.idle();
+      else if (engine.overrides.shared) await engine.overrides.reread(channel);
     } catch (error) {
       this.#fault(error);
     }
     for (const { id } of candidates) this.#claiming.delete(id);
+    this.#inFlight -= candidates.length;
     if (landed) return;
     // Somebody else took one of them, or this process was fenced: look again.
     this.window.clear();
-    taker.take(-candidates.length);
-    for (const { run } of candidates) if (isSuspect(run)) engine.suspects.count--;
+    this.#return(candidates, taker);
+  }
+
+  /** They are not claimed: their slots are free. */
+  #return(candidates: readonly Candidate[], taker: Taker): void {
+    if (candidates.length > 0) taker.take(-candidates.length);
+    for (const { run } of candidates) if (isSuspect(run)) this.engine.suspects.count--;
   }
 
   #fault(error: unknown): void {

@@ -25,6 +25,8 @@ export class Consumer implements Taker {
   #taken = 0;
   /** Claims and reservations that are being committed. */
   #committing = 0;
+  /** Those who wait until there are none. */
+  #quiet: (() => void)[] = [];
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
   /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
@@ -35,12 +37,18 @@ export class Consumer implements Taker {
   constructor(
     readonly engine: Engine,
     readonly channel: string,
-    readonly slots: number,
+    /** Slots unless people have set others. */
+    readonly configured: number,
     /** The worker id of the current registration. */
     readonly worker: () => string,
   ) {
     this.#bell = new Bell(engine.clock);
     this.#claimer = new Claimer(engine, channel);
+  }
+
+  /** Tasks of the channel that this process runs at a time. */
+  get slots(): number {
+    return this.engine.overrides.of(this.channel).slots ?? this.configured;
   }
 
   /** Open runs by task id. */
@@ -85,6 +93,7 @@ export class Consumer implements Taker {
   reserve(): RunRow | null {
     const worker = this.worker();
     if (worker === "" || this.#stopping || this.exhausted) return null;
+    if (this.engine.overrides.has(this.channel)) return null;
     if (this.free <= this.#claimer.window.waiting) return null;
     this.take(1);
     this.#committing++;
@@ -95,16 +104,32 @@ export class Consumer implements Taker {
   beginReserved(run: RunRow, record: TaskRecord): void {
     // Stored under a registration that was judged lost since: the rescue gives it back.
     if (run.worker !== this.worker()) return this.withdraw();
-    this.#committing--;
+    this.#committed();
     this.begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.#stopping) this.#bell.ring();
   }
 
   /** The task of a reservation is not to be run here: its slot is free again. */
   withdraw(): void {
-    this.#committing--;
+    this.#committed();
     this.take(-1);
     this.#bell.ring();
+  }
+
+  /** The channel's settings are others than before. */
+  changed(): void {
+    this.#claimer.changed();
+    this.#bell.ring();
+  }
+
+  /** Resolves when nothing that was begun before is on its way to run: what a pause waits for. */
+  async quiet(): Promise<void> {
+    while (this.#committing > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
+  }
+
+  #committed(): void {
+    if (--this.#committing > 0) return;
+    for (const resolve of this.#quiet.splice(0)) resolve();
   }
 
   take(count: number): void {
@@ -156,28 +181,51 @@ export class Consumer implements Taker {
         poll = POLL.first;
         continue;
       }
-      const rang = await this.#bell.wait(poll);
+      const { rest } = this.#claimer;
+      const rang = await this.#bell.wait(rest > 0 ? Math.min(poll, rest) : poll);
       poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
     }
   }
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
-    if (this.free < least) return false;
-    try {
-      const claim = await this.#claimer.claim(this, this.worker());
-      if (!claim) return false;
-      this.#committing++;
-      claim.done.then(() => {
-        this.#committing--;
-        this.#bell.ring();
-      });
-      return true;
-    } catch (error) {
-      this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be read`, error });
+    if (this.#claimer.rest > 0 || this.#paused && await this.#staysPaused()) {
+      this.#claimer.idle();
       return false;
     }
+    const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
+    if (this.free < least) return false;
+    // Counted while the channel is being read: a pause waits for what was begun before it.
+    this.#committing++;
+    try {
+      const claim = await this.#claimer.claim(this, this.worker());
+      if (claim) {
+        claim.done.then(() => {
+          this.#committed();
+          this.#bell.ring();
+        });
+        return true;
+      }
+    } catch (error) {
+      this.#unread(error);
+    }
+    this.#committed();
+    return false;
+  }
+
+  get #paused(): boolean {
+    return this.engine.overrides.isPaused(this.channel);
+  }
+
+  /** Others may have resumed the channel. */
+  async #staysPaused(): Promise<boolean> {
+    const { overrides } = this.engine;
+    if (overrides.shared) await overrides.reread(this.channel).catch((error) => this.#unread(error));
+    return this.#paused;
+  }
+
+  #unread(error: unknown): void {
+    this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be read`, error });
   }
 
   #closed = (run: Run): void => {

@@ -128,6 +128,19 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
    * @default {every submission is a task of its own}
    */
   readonly idempotency?: TaskIdempotency<Schema>;
+  /**
+   * How often tasks of this name start, in all processes together: `"10/s"`, `"10/m"`, `"10/h"` or `"10/d"`. At once
+   * start as many as the rate allows in a second, at least one. @default {as often as there are slots}
+   */
+  readonly rateLimit?: string;
+  /**
+   * Makes a key of the arguments, 1 to 200 characters, or `null`. Of the tasks with one key, whatever their names, at
+   * most {@link concurrencyLimit} run at a time in all processes; the others wait in nobody's way. A workflow's task
+   * that gets a result put before its arguments has no key.
+   */
+  concurrencyKey?(...args: z.output<Schema>): string | null;
+  /** 1 to 250. @default {1} */
+  readonly concurrencyLimit?: number;
 }
 
 /** A task definition: options and handler. */

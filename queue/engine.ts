@@ -7,7 +7,9 @@ import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
+import type { Limits } from "./limits/limits.ts";
 import type { LockWaits } from "./limits/locks.ts";
+import type { Overrides } from "./limits/overrides.ts";
 import type { OnEvent } from "./events.ts";
 import type { RecordCache } from "./record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
@@ -52,6 +54,8 @@ export interface Engine {
   readonly committer: Committer;
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
+  readonly limits: Limits;
+  readonly overrides: Overrides;
   readonly locks: LockWaits;
   /** Runs what is to run in threads; `null`: it runs on the event loop. */
   readonly threads: ThreadPool | null;
@@ -83,6 +87,10 @@ export interface Engine {
   readonly submitting: Set<string>;
   /** The worker id of the current registration. */
   worker(): string;
+  /** A run has left its concurrency key, or a task that was released under one has ended. */
+  freed(record: TaskRecord): void;
+  /** Tasks were parked; at this time, at once without one, some of them may go. */
+  parked(by: string, dueAt?: number): void;
 }
 
 /** Channel of tasks whose definition names none. */

@@ -6,6 +6,8 @@
 import type { AnyTaskDefinition } from "./define.ts";
 import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
 import type { Fault } from "./errors.ts";
+import { MOST_OF_A_KEY } from "./limits/concurrency.ts";
+import { parseRate, RATE_FORM } from "./limits/rate.ts";
 import { nearest } from "./suggest.ts";
 import type { SubmitOptions } from "./task.ts";
 
@@ -80,7 +82,8 @@ export function knownChannels(engine: Engine): Set<string> {
  * @throws {TypeError} naming the definition and the option
  */
 export function checkDefinition(definition: AnyTaskDefinition): void {
-  const { name, priority, maxRetries, softTimeLimit, timeLimit, retry = {} } = definition;
+  const { name, priority, maxRetries, softTimeLimit, timeLimit, retry = {}, rateLimit, concurrencyLimit } =
+    definition;
   const given = { priority, maxRetries, softTimeLimit, timeLimit };
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const faults = optionFaults(defined, "").map(({ pointer, detail }) => `${optionName(pointer)} ${detail}`);
@@ -90,6 +93,18 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
     faults.push(`retry.${option} must be a number from 0 to ${LONGEST}: got ${value}`);
   }
   faults.push(...idempotencyFaults(definition));
+  if (rateLimit !== undefined && parseRate(rateLimit) === null) {
+    faults.push(`rateLimit must be ${RATE_FORM}: got '${rateLimit}'`);
+  }
+  if (
+    concurrencyLimit !== undefined &&
+    !(Number.isInteger(concurrencyLimit) && concurrencyLimit >= 1 && concurrencyLimit <= MOST_OF_A_KEY)
+  ) {
+    faults.push(`concurrencyLimit must be an integer from 1 to ${MOST_OF_A_KEY}: got ${concurrencyLimit}`);
+  }
+  if (concurrencyLimit !== undefined && !definition.concurrencyKey) {
+    faults.push("concurrencyLimit must not be given without concurrencyKey");
+  }
   if (typeof name !== "string" || name === "" || name.length > 200) {
     faults.push(`name must be a text of 1 to 200 characters: got '${name}'`);
   }

@@ -7,7 +7,8 @@
  */
 import { dropChunks, pack, putChunks } from "./payload.ts";
 import type { ParkedPointer, Pointer, RunRow, TaskRecord, WaitingPointer } from "./record.ts";
-import { type Keys, unknownName } from "./store/keys.ts";
+import { decode } from "./store/codec.ts";
+import { idOf, type Keys, limitedBy, unknownName } from "./store/keys.ts";
 import type { Check, Entry, Key, Mutation } from "./store/port.ts";
 import { del, put, type Unit } from "./store/unit.ts";
 import { errorCallback } from "./workflow/link_error.ts";
@@ -40,11 +41,12 @@ function wait(keys: Keys, record: TaskRecord, deliveries: number, now: number): 
 }
 
 function pointer(record: TaskRecord, deliveries: number): Pointer {
-  return { name: record.name, deliveries };
+  const { name, concurrencyKey: key } = record;
+  return key === undefined ? { name, deliveries } : { name, deliveries, key };
 }
 
 function parked(record: TaskRecord, deliveries: number): ParkedPointer {
-  return { name: record.name, deliveries, channel: record.channel, priority: record.priority };
+  return { ...pointer(record, deliveries), channel: record.channel, priority: record.priority };
 }
 
 /** → ready or delayed, with a reminder for the moment it expires. */
@@ -75,14 +77,15 @@ export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true, worker: run.worker };
 }
 
-/** ready → run, for any number of pointers of a channel. */
+/** ready → run, for any number of pointers of a channel, under what `limits` check and rewrite. */
 export function claimUnit(
   keys: Keys,
   claimed: readonly { entry: Entry; id: string; run: RunRow }[],
   worker: string,
+  limits: Unit,
 ): Unit {
-  const checks: Check[] = [];
-  const mutations: Mutation[] = [];
+  const checks: Check[] = [...limits.checks];
+  const mutations: Mutation[] = [...limits.mutations];
   for (const { entry, id, run } of claimed) {
     checks.push({ key: entry.key, versionstamp: entry.versionstamp });
     mutations.push(del(entry.key), put(keys.run(id), run));
@@ -90,17 +93,23 @@ export function claimUnit(
   return { checks, mutations, worker };
 }
 
-/** ready → blocked: nobody here knows the task's name. */
-export function parkUnit(keys: Keys, entry: Entry, id: string, to: ParkedPointer): Unit {
-  return {
-    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
-    mutations: [del(entry.key), put(keys.blocked(unknownName(to.name), to.priority, id), to)],
-  };
+/** ready → blocked, for any number of pointers of a channel. */
+export function parkUnit(keys: Keys, entries: readonly Entry[], channel: string, by: string): Unit {
+  const checks: Check[] = [];
+  const mutations: Mutation[] = [];
+  for (const { key, versionstamp, value } of entries) {
+    const priority = 9 - Number(key.at(-2));
+    const to: ParkedPointer = { ...decode<Pointer>(value), channel, priority };
+    checks.push({ key, versionstamp });
+    mutations.push(del(key), put(keys.blocked(by, priority, idOf(key)), to));
+  }
+  return { checks, mutations };
 }
 
 /** delayed, blocked or waiting → ready. */
 export function releaseUnit(keys: Keys, entry: Entry, id: string, from: ParkedPointer): Unit {
-  const to: Pointer = { name: from.name, deliveries: from.deliveries };
+  const { name, deliveries, key } = from;
+  const to: Pointer = key === undefined ? { name, deliveries } : { name, deliveries, key };
   return {
     checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
     mutations: [del(entry.key), put(keys.ready(from.channel, from.priority, id), to)],
@@ -184,11 +193,16 @@ function owe(keys: Keys, record: TaskRecord, mutations: Mutation[]): void {
 /** The keys at which a waiting task's pointer can be; one of them exists (invariant 2). */
 export function waitingKeys(keys: Keys, record: TaskRecord): Key[] {
   const waitsFor = record.workflow?.waitsFor;
+  const key = record.concurrencyKey;
   return [
     keys.ready(record.channel, record.priority, record.id),
     keys.delayed(record.runAt, record.id),
     keys.blocked(unknownName(record.name), record.priority, record.id),
     ...(waitsFor === undefined ? [] : [keys.waiting(waitsFor, record.id)]),
+    keys.blocked(limitedBy("rate", record.channel, record.name), record.priority, record.id),
+    ...(key === undefined
+      ? []
+      : [keys.blocked(limitedBy("key", record.channel, key), record.priority, record.id)]),
   ];
 }
 

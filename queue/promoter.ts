@@ -1,17 +1,18 @@
 /**
- * The promoter: makes delayed tasks ready when they are due, ends tasks that expired before they were started, and
- * releases tasks that waited for a process that knows their name.
+ * The promoter: makes delayed tasks ready when they are due, ends tasks that expired before they were started, and has
+ * parked tasks released.
  *
  * @module
  */
 import { Bell, POLL } from "./bell.ts";
 import type { Engine } from "./engine.ts";
+import type { Releaser } from "./limits/releaser.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "./places.ts";
 import { recordOf } from "./read.ts";
 import type { ParkedPointer, Pointer } from "./record.ts";
 import { ended, EXPIRED } from "./state.ts";
 import { decode } from "./store/codec.ts";
-import { idOf, unknownName } from "./store/keys.ts";
+import { idOf } from "./store/keys.ts";
 import type { Entry, KeyRange } from "./store/port.ts";
 import { del, together } from "./store/unit.ts";
 
@@ -25,7 +26,7 @@ export class Promoter {
   #stopping = false;
   #loop: Promise<void> | null = null;
 
-  constructor(readonly engine: Engine) {
+  constructor(readonly engine: Engine, readonly releaser: Releaser) {
     this.#bell = new Bell(engine.clock);
   }
 
@@ -73,7 +74,9 @@ export class Promoter {
       ...delayed.entries.map((entry) => this.#promote(entry)),
       ...later.entries.map((entry) => this.#lookAgain(entry, now)),
     ]);
-    return moved.filter(Boolean).length + await this.#releaseKnown();
+    const released = await this.releaser.runOnce();
+    this.#next = Math.min(this.#next, this.releaser.next);
+    return moved.filter(Boolean).length + released;
   }
 
   /** The entries of a range in order of time whose time has come, and the time of the first that has not. */
@@ -117,24 +120,5 @@ export class Promoter {
     // Not landed: it was claimed, retried or promoted at this moment; the next look tells.
     if (await engine.committer.commit(unit) !== null) engine.ended(final);
     return true;
-  }
-
-  /** Tasks parked for want of a process that knows their name, and we do. */
-  async #releaseKnown(): Promise<number> {
-    const { engine } = this;
-    const [any] = await engine.store.list(engine.keys.blockedAll(), { limit: 1 });
-    if (!any) return 0;
-    let released = 0;
-    for (const name of engine.definitions.keys()) {
-      for (
-        const entry of await engine.store.list(engine.keys.blockedBy(unknownName(name)), { limit: BATCH })
-      ) {
-        const pointer = decode<ParkedPointer>(entry.value);
-        // Without room here, a process that does not know the name would only park it again.
-        if (!engine.consumer(pointer.channel)?.free) continue;
-        if (await this.#promote(entry)) released++;
-      }
-    }
-    return released;
   }
 }

@@ -15,7 +15,10 @@ import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./failure.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
+import { Limits } from "./limits/limits.ts";
 import { LockWaits } from "./limits/locks.ts";
+import { Overrides } from "./limits/overrides.ts";
+import { Releaser } from "./limits/releaser.ts";
 import { Membership } from "./membership.ts";
 import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
@@ -78,6 +81,7 @@ class EngineQueue implements Queue {
   readonly #membership: Membership;
   readonly #consumers: ReadonlyMap<string, Consumer>;
   readonly #promoter: Promoter;
+  readonly #releaser: Releaser;
   readonly #sweeper: Sweeper;
   readonly #scheduler: Scheduler;
   readonly schedules: EngineSchedules;
@@ -116,6 +120,8 @@ class EngineQueue implements Queue {
       committer,
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
+      limits: new Limits(definitions),
+      overrides: new Overrides(() => this.#engine, (channel) => this.#consumers.get(channel)?.changed()),
       locks: new LockWaits(),
       threads: threads === 0 ? null : new ThreadPool(clock, onEvent, { threads, tasksPerThread }),
       suspects: { count: 0 },
@@ -131,6 +137,8 @@ class EngineQueue implements Queue {
       owe: (kind, id) => this.#cascades.owe(kind, id),
       submitting: new Set(),
       worker: () => this.#membership.worker,
+      freed: (record) => this.#releaser.freed(record),
+      parked: (by, dueAt) => this.#releaser.parked(by, dueAt),
     };
     this.#waits = new Waits(clock);
     const startedAt = clock.now();
@@ -146,7 +154,7 @@ class EngineQueue implements Queue {
         incarnation: store.incarnation,
       }),
       (worker) => this.#consumers.forEach((consumer) => consumer.drop(worker)),
-      () => obeyRevokes(this.#engine, this.#runHere),
+      () => this.#lookAround(),
       onBroken,
     );
     this.#consumers = new Map(
@@ -155,9 +163,10 @@ class EngineQueue implements Queue {
         new Consumer(this.#engine, channel, n, () => this.#membership.worker),
       ]),
     );
-    this.#promoter = new Promoter(this.#engine);
     this.#scheduler = new Scheduler(this.#engine, options.schedules ?? []);
     this.schedules = new EngineSchedules(this.#engine, () => this.#ready());
+    this.#releaser = new Releaser(this.#engine);
+    this.#promoter = new Promoter(this.#engine, this.#releaser);
     this.#sweeper = new Sweeper(this.#engine);
     this.#cascades = new Cascades(this.#engine, this.#runHere);
     const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
@@ -172,6 +181,7 @@ class EngineQueue implements Queue {
     await this.#ready();
     await this.#membership.rescue();
     await this.#scheduler.start();
+    await this.#engine.overrides.refresh();
     this.#promoter.start();
     this.#sweeper.start();
     this.#cascades.start();
@@ -292,7 +302,14 @@ class EngineQueue implements Queue {
     return undefined;
   };
 
+  /** What others have asked of this process since the last heartbeat. */
+  async #lookAround(): Promise<void> {
+    await obeyRevokes(this.#engine, this.#runHere);
+    if (this.#engine.overrides.shared) await this.#engine.overrides.refresh();
+  }
+
   #ended(record: TaskRecord, along = false): void {
+    this.#engine.freed(record);
     const { id, name, channel, state, startedAt, doneAt, error } = record;
     this.#engine.emit({
       type: "finished",
@@ -325,6 +342,7 @@ class EngineQueue implements Queue {
     await Promise.all(open().map((run) => run.giveBack()));
     await this.#cascades.stop();
     await Promise.all([committer.drained(), threads?.stop()]);
+    await this.#releaser.stop();
     deadlines.stop();
     if (!this.#broken) await this.#membership.retire();
     committer.end();

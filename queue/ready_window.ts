@@ -97,6 +97,11 @@ export class ReadyWindow {
     return this.empty ? undefined : this.#entries[this.#next++];
   }
 
+  /** The entry taken last is left for another claim. */
+  putBack(): void {
+    this.#next--;
+  }
+
   /** After a claim: forgets what is old by the next one, on a shared store or when it was old as it was read. */
   expire(): void {
     if (!this.#unshared || this.#overtaken) this.clear();

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Occurrence, ScheduledTask, ScheduleSettings } from "./schedules/schedule.ts";
+import type { RateState } from "./limits/rate.ts";
 import type { Json, TaskError } from "./task.ts";
 
 /** States of a record: what is running is told by its `run` row. */
@@ -39,6 +40,8 @@ export interface TaskRecord {
   /** Its definition's key; see `TaskIdempotency`. */
   readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
+  /** What its definition made of its arguments: at most so many tasks of one key run at a time. */
+  readonly concurrencyKey?: string;
   /** All that makes it part of a workflow: a copy without it is a task of its own. */
   readonly workflow?: WorkflowPart;
 }
@@ -121,6 +124,8 @@ export interface Pointer {
   readonly name: string;
   /** Times it was handed to a worker that was lost. */
   readonly deliveries: number;
+  /** Its concurrency key, so that a claim decides without its record. */
+  readonly key?: string;
 }
 
 /** `delayed` and `blocked` also say where the task goes. */
@@ -192,6 +197,32 @@ export interface ScheduleRow extends ScheduleSettings {
   readonly running: readonly string[];
   /** The key it was created with. */
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
+}
+
+/** A task in a row of a limit: its id, channel and priority, which tell where it stands when it is ready. */
+export type Standing = readonly [id: string, channel: string, priority: number];
+
+/**
+ * `slots`: the tasks that may run under a concurrency key, or stand ready after a release. Whoever starts one checks
+ * and rewrites the row, so a task that is not in it does not run; one that is counts while it has a `run` row.
+ */
+export interface SlotsRow {
+  readonly tasks: readonly Standing[];
+}
+
+/** `rate`: what has passed, and the tasks that were released and may stand ready. */
+export interface RateRow extends RateState {
+  readonly tasks: readonly Standing[];
+}
+
+/** `channel`: what people have set, instead of the defaults. */
+export interface ChannelRow {
+  readonly paused?: true;
+  readonly slots?: number;
+  readonly rateLimit?: string;
+  readonly maxDepth?: number;
+  /** The worker that purges it: paused for as long as that takes. */
+  readonly purging?: string;
 }
 
 /** `lock`: who holds it, and until when by the wall clock. */

@@ -211,6 +211,7 @@ export class Run implements Limited {
       return this.#lost(error);
     }
     this.#locks?.releaseAll();
+    engine.freed(record);
     engine.emit({ type: "returned", task: record });
     engine.wake(record.channel);
   }
@@ -280,6 +281,7 @@ export class Run implements Limited {
     const unit = requeueUnit(engine.keys, next, 0, now, true);
     if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
     this.#locks?.releaseAll();
+    engine.freed(record);
     const duration = (now - row.startedAt) / 1000;
     engine.emit({
       type: "retried",

@@ -15,6 +15,7 @@ import {
   TooLargeError,
   UnknownTaskError,
 } from "./errors.ts";
+import { keyOf } from "./limits/concurrency.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
 import { handOffUnit, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
@@ -103,7 +104,8 @@ function place(
   record: TaskRecord,
   now: number,
 ): { record: TaskRecord; run: RunRow | null; unit: Unit } {
-  const run = record.runAt > now ? null : engine.consumer(record.channel)?.reserve() ?? null;
+  const mayRun = record.runAt <= now && !engine.limits.has(record);
+  const run = mayRun ? engine.consumer(record.channel)?.reserve() ?? null : null;
   const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
   return { record, run, unit };
 }
@@ -231,6 +233,7 @@ export function toRecord(
   }
   const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
   const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults, before);
+  const concurrencyKey = before > 0 ? null : keyOf(definition, args, `${at}/args`);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {
     id: engine.nextId(),
@@ -248,6 +251,7 @@ export function toRecord(
     ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
     ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
     ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
+    ...(concurrencyKey !== null && { concurrencyKey }),
     ...(request.tags?.length && { tags: request.tags }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
   };

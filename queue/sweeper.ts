@@ -1,7 +1,8 @@
 /**
  * The sweeper: removes final tasks whose retention is over, behind a stored cursor in id order, so that the store does
  * its deleting in small commits all the time. (A million rows left to `expireIn` stall every commit for 2.7 s when
- * they are collected.) Tasks that ended long after they were made are met again by the next day's round.
+ * they are collected.) Tasks that ended long after they were made are met again by the next day's round. When nothing
+ * is left to remove, it looks at the rows of limits.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { Bell } from "./bell.ts";
 import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
 import { firstIdAt } from "./ids.ts";
+import { RestingLimits } from "./limits/rest.ts";
 import { forget } from "./places.ts";
 import { keptUntil, recordOf } from "./read.ts";
 import type { IdempotencyRow, SweepRow } from "./record.ts";
@@ -31,8 +33,11 @@ export class Sweeper {
   #stopping = false;
   #loop: Promise<void> | null = null;
 
+  #limits: RestingLimits;
+
   constructor(readonly engine: Engine) {
     this.#bell = new Bell(engine.clock);
+    this.#limits = new RestingLimits(engine);
   }
 
   start(): void {
@@ -51,6 +56,7 @@ export class Sweeper {
       let passed = 0;
       try {
         passed = await this.runOnce();
+        if (passed === 0) await this.#limits.runOnce();
       } catch (error) {
         this.engine.emit({ type: "fault", message: "Retention could not go on", error });
       }

@@ -6,7 +6,8 @@
  * ns "task"     id                           task record
  * ns "ready"    channel 9-priority id        pointer: may be claimed now
  * ns "delayed"  dueAt id                     pointer: may be claimed at dueAt (ms)
- * ns "blocked"  key 9-priority id            pointer: waits for a process that knows its name ("name:…")
+ * ns "blocked"  key 9-priority id            pointer: waits for a concurrency key ("key:…"), a rate ("rate:…") or a
+ *                                            process that knows its name ("name:…")
  * ns "waiting"  T id                         pointer: a workflow's task, waits for the task, group or submission T
  * ns "run"      id                           who runs it
  * ns "revoke"   id                           a running task shall end
@@ -16,6 +17,9 @@
  * ns "schedule" id                           a schedule
  * ns "due"      dueAt id                     a schedule is to be looked at then
  * ns "occurrence" id n                       what became of a schedule's nth occurrence
+ * ns "channel"  name                         what people have set for a channel
+ * ns "slots"    key                          tasks under a concurrency key
+ * ns "rate"     name                         what has passed of a task's or a channel's rate
  * ns "lock"     name                         a lock of `ctx.lock`
  * ns "workflow" id                           what belongs to a workflow
  * ns "group"    g                            a workflow's group: open, fired or closed
@@ -59,6 +63,11 @@ export function keysOf(ns: string) {
     blocked: (key: string, priority: number, id: string): Key => [ns, "blocked", key, 9 - priority, id],
     blockedAll: (): KeyRange => ({ prefix: [ns, "blocked"] }),
     blockedBy: (key: string): KeyRange => ({ prefix: [ns, "blocked", key] }),
+    /** What stands behind all that is blocked by a key, or, behind the empty one, everything. */
+    blockedBehind: (key: string): KeyRange => ({
+      prefix: [ns, "blocked"],
+      ...(key !== "" && { start: [ns, "blocked", `${key}\0`] }),
+    }),
 
     waiting: (id: string, task: string): Key => [ns, "waiting", id, task],
     waitingFor: (id: string): KeyRange => ({ prefix: [ns, "waiting", id] }),
@@ -85,6 +94,15 @@ export function keysOf(ns: string) {
 
     occurrence: (schedule: string, n: number): Key => [ns, "occurrence", schedule, n],
     occurrencesOf: (schedule: string): KeyRange => ({ prefix: [ns, "occurrence", schedule] }),
+
+    channel: (name: string): Key => [ns, "channel", name],
+    channels: (): KeyRange => ({ prefix: [ns, "channel"] }),
+
+    slots: (key: string): Key => [ns, "slots", key],
+    slotsAll: (): KeyRange => ({ prefix: [ns, "slots"] }),
+
+    rate: (name: string): Key => [ns, "rate", name],
+    rates: (): KeyRange => ({ prefix: [ns, "rate"] }),
 
     lock: (name: string): Key => [ns, "lock", name],
     locks: (): KeyRange => ({ prefix: [ns, "lock"] }),
@@ -115,6 +133,21 @@ export function keysOf(ns: string) {
 /** What `blocked` calls the wait for a process that knows a task's name. */
 export function unknownName(name: string): string {
   return `name:${name}`;
+}
+
+/**
+ * What `blocked` calls the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel has
+ * its own, so that no channel's tasks stand behind those of one that is paused.
+ */
+export function limitedBy(kind: "key" | "rate", channel: string, name: string): string {
+  return `${kind}:${encodeURIComponent(channel.toWellFormed())}:${name}`;
+}
+
+/** What {@link limitedBy} or {@link unknownName} was made of. */
+export function whatBlocks(by: string): { kind: "name" | "key" | "rate"; channel: string; name: string } {
+  const [, kind, channel, name] = /^(key|rate):([^:]*):(.*)$/s.exec(by) ?? [];
+  if (name === undefined) return { kind: "name", channel: "", name: by.slice(by.indexOf(":") + 1) };
+  return { kind: kind as "key" | "rate", channel: decodeURIComponent(channel!), name };
 }
 
 /** The last part of a key: the task id, in the keys that end with one. */

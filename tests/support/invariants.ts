@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { AnyTaskDefinition } from "../../queue/mod.ts";
+import { limitedBy, unknownName } from "../../queue/store/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { type Row, rowsOf } from "./rows.ts";
 
@@ -10,7 +12,11 @@ const FINAL = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
 const PLACES = new Set(["ready", "delayed", "blocked", "waiting", "run"]);
 
 /** One sentence for each broken law; empty when all is well. Only meaningful while no queue is writing. */
-export async function brokenLaws(store: Store, namespace = "sluice"): Promise<string[]> {
+export async function brokenLaws(
+  store: Store,
+  namespace = "sluice",
+  definitions: readonly AnyTaskDefinition[] = [],
+): Promise<string[]> {
   const rows = await rowsOf(store, undefined, namespace);
   const of = (family: string) => rows.filter((row) => row.family === family);
   const id = ({ key }: Row) => String(key.at(-1));
@@ -21,7 +27,7 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
   for (const row of rows.filter(({ family }) => PLACES.has(family))) {
     places.set(id(row), [...places.get(id(row)) ?? [], row]);
   }
-  for (const [task, { state, runAt, channel, priority }] of tasks) {
+  for (const [task, { state, name, runAt, channel, priority, concurrencyKey }] of tasks) {
     const at = places.get(task) ?? [];
     const names = at.map(({ family }) => family).join(", ");
     if (FINAL.has(state) && at.length > 0) broken.push(`Task ${task} is ${state} and still in ${names}`);
@@ -34,6 +40,14 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
       }
       if (family === "ready" && (key[2] !== channel || key[3] !== 9 - priority)) {
         broken.push(`Task ${task} is ready at the wrong place: ${key.join(" ")}`);
+      }
+      const mayBlock = [
+        unknownName(name),
+        limitedBy("rate", channel, name),
+        limitedBy("key", channel, concurrencyKey),
+      ];
+      if (family === "blocked" && !(mayBlock.includes(String(key[2])) && key[3] === 9 - priority)) {
+        broken.push(`Task ${task} is blocked at the wrong place: ${key.join(" ")}`);
       }
     }
   }
@@ -62,6 +76,7 @@ export async function brokenLaws(store: Store, namespace = "sluice"): Promise<st
       broken.push(`Key ${key.slice(2).join(" ")} has outlived its task (invariant 6)`);
     }
   }
+  broken.push(...brokenLimits(of, tasks, definitions));
   const ended = new Map(of("ended").map((row) => [id(row), row.key[2]]));
   for (const [task, { state }] of tasks) {
     const listed = state === "FAILURE" || state === "REVOKED" ? state : undefined;
@@ -175,6 +190,38 @@ function brokenWorkflows(rows: readonly Row[], tasks: ReadonlyMap<string, Row["v
       ? groups.has(what)
       : true;
     if (!known) broken.push(`Nothing is there to ${name}`);
+  }
+  return broken;
+}
+
+/** What runs under a concurrency key is named by the key's row, and is no more than the definitions let run. */
+function brokenLimits(
+  of: (family: string) => Row[],
+  tasks: ReadonlyMap<string, Row["value"]>,
+  definitions: readonly AnyTaskDefinition[],
+): string[] {
+  const broken: string[] = [];
+  const named = new Map<string, Set<string>>();
+  for (const { key, value } of of("slots")) {
+    const ids: string[] = value.tasks.map(([id]: [string]) => id);
+    named.set(String(key[2]), new Set(ids));
+    if (new Set(ids).size < ids.length) broken.push(`Key ${key[2]} names a task twice`);
+    for (const id of ids) if (!tasks.has(id)) broken.push(`Key ${key[2]} names task ${id}, which is gone`);
+  }
+  const running = Map.groupBy(of("run"), ({ key }) => tasks.get(String(key[2]))?.concurrencyKey);
+  for (const [concurrencyKey, runs] of running) {
+    if (concurrencyKey === undefined) continue;
+    for (const { key } of runs) {
+      if (named.get(concurrencyKey)?.has(String(key[2]))) continue;
+      broken.push(`Task ${key[2]} runs under key ${concurrencyKey}, whose row does not name it`);
+    }
+    const limits = runs.flatMap(({ key }) => {
+      const definition = definitions.find(({ name }) => name === tasks.get(String(key[2])).name);
+      return definition?.concurrencyKey ? [definition.concurrencyLimit ?? 1] : [];
+    });
+    if (limits.length > 0 && runs.length > Math.max(...limits)) {
+      broken.push(`${runs.length} tasks run under key ${concurrencyKey}, at most ${Math.max(...limits)} may`);
+    }
   }
   return broken;
 }

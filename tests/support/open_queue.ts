@@ -101,7 +101,7 @@ export async function openQueue(options: OpenOptions = {}): Promise<OpenQueue> {
     await queue.stop(0);
     if (fake) await fake.settle();
     assert.equal(timers.pending(), 0, "A stopped queue left a timer behind");
-    assert.deepEqual(await brokenLaws(store, rest.namespace), []);
+    assert.deepEqual(await brokenLaws(store, rest.namespace, rest.definitions), []);
     if (!faults) assert.deepEqual(events.of("fault").map(({ message, error }) => `${message}: ${error}`), []);
   }
 

@@ -1,0 +1,47 @@
+/**
+ * What a process knows of the limits of its definitions.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition } from "../define.ts";
+import { DEFAULT_CHANNEL } from "../engine.ts";
+import type { TaskRecord } from "../record.ts";
+import { parseRate, type Rate } from "./rate.ts";
+
+/** See the module's text. */
+export class Limits {
+  readonly #rates = new Map<string, Rate>();
+  /** Channels of the definitions that have concurrency keys. */
+  readonly keyedChannels: ReadonlySet<string>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(definitions: ReadonlyMap<string, AnyTaskDefinition>) {
+    const keyed = new Set<string>();
+    for (const { name, rateLimit, concurrencyKey, channel = DEFAULT_CHANNEL } of definitions.values()) {
+      const rate = parseRate(rateLimit);
+      if (rate) this.#rates.set(name, rate);
+      if (concurrencyKey) keyed.add(channel);
+    }
+    this.keyedChannels = keyed;
+  }
+
+  /** The rate of a task name. */
+  rateOf(name: string): Rate | undefined {
+    return this.#rates.get(name);
+  }
+
+  /** Whether a task has limits of its own. */
+  has({ name, concurrencyKey }: TaskRecord): boolean {
+    return concurrencyKey !== undefined || this.#rates.has(name);
+  }
+
+  /**
+   * Reads and rewrites limits' rows one after the other, so that the claims and releases of one process do not fail
+   * each other's checks.
+   */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * What people have set for channels at run time, in all processes: pause, slots, rate, depth cap. A row a channel, and
+ * none where the defaults hold.
+ *
+ * On a store that others share a claim checks the row as this process knows it, so no claim lands after a change that
+ * it has not seen. Where no other process can write, memory is exact.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import type { ChannelRow } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { Check, Entry } from "../store/port.ts";
+import { del, put } from "../store/unit.ts";
+import { parseRate, type Rate } from "./rate.ts";
+
+/** A row as this process knows it. */
+interface Known {
+  readonly row: ChannelRow;
+  readonly rate: Rate | null;
+  readonly versionstamp: string | null;
+}
+
+const DEFAULTS: Known = { row: {}, rate: null, versionstamp: null };
+
+/** The channels' rows. */
+export class Overrides {
+  #known = new Map<string, Known>();
+
+  /**
+   * @param engineOf the engine, which is made with this
+   * @param changed told of each channel whose row is another than before
+   */
+  constructor(readonly engineOf: () => Engine, readonly changed: (channel: string) => void) {}
+
+  get engine(): Engine {
+    return this.engineOf();
+  }
+
+  /** Whether other processes may change the rows. */
+  get shared(): boolean {
+    return this.engine.store.incarnation === null;
+  }
+
+  /** What is set for a channel. */
+  of(channel: string): ChannelRow {
+    return this.#get(channel).row;
+  }
+
+  /** The channel's rate. */
+  rateOf(channel: string): Rate | null {
+    return this.#get(channel).rate;
+  }
+
+  /** Whether nothing of the channel may be claimed. */
+  isPaused(channel: string): boolean {
+    const { paused, purging } = this.of(channel);
+    return paused === true || purging !== undefined;
+  }
+
+  /** Whether anything is set. */
+  has(channel: string): boolean {
+    return this.#known.has(channel);
+  }
+
+  /** What a claim of the channel's tasks checks. */
+  checks(channel: string): Check[] {
+    if (!this.shared) return [];
+    return [{ key: this.engine.keys.channel(channel), versionstamp: this.#get(channel).versionstamp }];
+  }
+
+  /** Reads every row anew, and gives back what a purge that died with its process still keeps paused. */
+  async refresh(): Promise<void> {
+    const { store, keys } = this.engine;
+    const entries = await store.list(keys.channels(), { limit: store.limits.listBatch });
+    const found = new Map(entries.map((entry) => [idOf(entry.key), entry]));
+    for (const channel of new Set([...found.keys(), ...this.#known.keys()])) {
+      this.#note(channel, found.get(channel) ?? null);
+    }
+    for (const entry of entries) await this.#endDeadPurge(entry);
+  }
+
+  /** Reads one row anew. */
+  async reread(channel: string): Promise<void> {
+    const [entry] = await this.engine.store.getMany([this.engine.keys.channel(channel)]);
+    this.#note(channel, entry ?? null);
+  }
+
+  /** Replaces a row, as often as another process gets in between. */
+  async change(channel: string, change: (row: ChannelRow) => ChannelRow): Promise<void> {
+    const { store, keys, committer } = this.engine;
+    const key = keys.channel(channel);
+    for (;;) {
+      const [entry] = await store.getMany([key]);
+      const next = change(entry ? decode<ChannelRow>(entry.value) : {});
+      const isEmpty = Object.keys(next).length === 0;
+      const versionstamp = await committer.commit({
+        checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
+        mutations: [isEmpty ? del(key) : put(key, next)],
+      });
+      if (versionstamp === null) continue;
+      return this.#set(
+        channel,
+        isEmpty ? DEFAULTS : { row: next, rate: parseRate(next.rateLimit), versionstamp },
+      );
+    }
+  }
+
+  #get(channel: string): Known {
+    return this.#known.get(channel) ?? DEFAULTS;
+  }
+
+  #note(channel: string, entry: Entry | null): void {
+    if (!entry) return this.#set(channel, DEFAULTS);
+    const { versionstamp } = entry;
+    const row = decode<ChannelRow>(entry.value);
+    this.#set(channel, { row, rate: parseRate(row.rateLimit), versionstamp });
+  }
+
+  #set(channel: string, known: Known): void {
+    if (this.#get(channel).versionstamp === known.versionstamp) return;
+    if (known === DEFAULTS) this.#known.delete(channel);
+    else this.#known.set(channel, known);
+    this.changed(channel);
+  }
+
+  async #endDeadPurge(entry: Entry): Promise<void> {
+    const { purging } = decode<ChannelRow>(entry.value);
+    if (purging === undefined) return;
+    const [worker] = await this.engine.store.getMany([this.engine.keys.worker(purging)]);
+    if (worker) return;
+    await this.change(
+      idOf(entry.key),
+      ({ purging: now, ...row }) => ({ ...row, ...now !== purging && now && { purging: now } }),
+    );
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The releaser: makes parked tasks ready again, never more than may start. It looks at once where a run has left its
+ * key in this process and where tasks were just parked; at the time when a rate lets the next one through; and behind
+ * all that, step by step through everything that is parked, so that nothing waits for a process that died.
+ *
+ * A released task stands ready before all that came later, and its limit's row remembers it until it is claimed: no
+ * look releases another one in its place.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
+import { releaseUnit } from "../places.ts";
+import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../record.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
+import { idOf, limitedBy, whatBlocks } from "../store/keys.ts";
+import type { Entry } from "../store/port.ts";
+import { del, put, together, type Unit } from "../store/unit.ts";
+import { nameRateName } from "./admission.ts";
+import { limitOf, standsOf } from "./concurrency.ts";
+import { passable, passableAt } from "./rate.ts";
+
+/** Things that tasks wait for, looked at together. */
+const LOOKS = 20;
+/** Tasks of a name that became known, released in one look. */
+const BATCH = 200;
+/** Tasks of a key that one look can release: mostly there is room for one. */
+const MOST_OF_A_LOOK = 20;
+/** Tasks in a limit's row: it must fit into a value. */
+const MOST_IN_A_ROW = 500;
+
+/** Releases what is parked. */
+export class Releaser {
+  /** What is to be looked at now. */
+  #asked = new Set<string>();
+  /** When a rate lets more through, wall clock. */
+  #due = new Map<string, number>();
+  /** What the step by step look has come to. */
+  #cursor = "";
+  #working: Promise<void> | null = null;
+  #stopped = false;
+
+  constructor(readonly engine: Engine) {}
+
+  /** When something is due. */
+  get next(): number {
+    return Math.min(...this.#due.values());
+  }
+
+  /** See `Engine.freed`. */
+  freed({ channel, concurrencyKey }: TaskRecord): void {
+    if (concurrencyKey === undefined) return;
+    for (const each of new Set([channel, ...this.engine.limits.keyedChannels])) {
+      this.#ask(limitedBy("key", each, concurrencyKey));
+    }
+  }
+
+  /** See `Engine.parked`. */
+  parked(by: string, dueAt?: number): void {
+    if (dueAt === undefined) return this.#ask(by);
+    if (this.#due.get(by) === dueAt) return;
+    this.#due.set(by, dueAt);
+    this.engine.dueAt(dueAt);
+  }
+
+  /** Looks at nothing more. Resolves when the last look is over. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#working;
+  }
+
+  /** What is due, and a few steps through everything that is parked. Returns how many tasks were released. */
+  async runOnce(): Promise<number> {
+    const now = this.engine.clock.now();
+    const due = [...this.#due].filter(([, at]) => at <= now).map(([by]) => by);
+    for (const by of due) this.#due.delete(by);
+    return await this.#look([...new Set([...due, ...await this.#step()])]);
+  }
+
+  /** The next few things that tasks wait for. */
+  async #step(): Promise<string[]> {
+    const { store, keys } = this.engine;
+    const found: string[] = [];
+    while (found.length < LOOKS) {
+      const [first] = await store.list(keys.blockedBehind(this.#cursor), { limit: 1 });
+      this.#cursor = first ? String(first.key.at(-3)) : "";
+      if (!first) break;
+      found.push(this.#cursor);
+    }
+    return found;
+  }
+
+  #ask(by: string): void {
+    if (this.#stopped) return;
+    this.#asked.add(by);
+    this.#working ??= this.#work().finally(() => this.#working = null);
+  }
+
+  async #work(): Promise<void> {
+    while (this.#asked.size > 0 && !this.#stopped) {
+      const asked = [...this.#asked].slice(0, LOOKS);
+      for (const by of asked) this.#asked.delete(by);
+      try {
+        await this.#look(asked);
+      } catch (error) {
+        this.#fault(error);
+      }
+    }
+  }
+
+  async #look(what: readonly string[]): Promise<number> {
+    if (what.length === 0) return 0;
+    const { name: names = [], ...rest } = Object.groupBy(what, (by) => whatBlocks(by).kind);
+    const known = names.map((by) => this.#releaseKnown(by));
+    const limited = Object.values(rest).flat();
+    const counts = await Promise.all([
+      ...known,
+      ...limited.length === 0 ? [] : [
+        this.engine.limits.exclusive(async () => {
+          const released = await Promise.all(limited.map((by) => this.#release(by)));
+          return released.reduce((sum, count) => sum + count, 0);
+        }),
+      ],
+    ]);
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Releases as many of a limit's parked tasks as may start. */
+  async #release(by: string): Promise<number> {
+    const { engine } = this;
+    const { keys, store, definitions } = engine;
+    const { kind, channel, name } = whatBlocks(by);
+    const key = kind === "key" ? keys.slots(name) : keys.rate(nameRateName(name));
+    const most = Math.min(store.limits.checks - 2, kind === "key" ? MOST_OF_A_LOOK : Infinity);
+    const [parked, [entry]] = await Promise.all([
+      store.list(keys.blockedBy(by), { limit: most }),
+      store.getMany([key]),
+    ]);
+    const row = decodeEntry<SlotsRow | RateRow>(entry);
+    const { running, ready } = await standsOf(engine, row?.tasks ?? []);
+    const kept = kind === "key" ? [...running, ...ready] : ready;
+    const here = ready.filter((standing) => standing[1] === channel).length;
+    const now = engine.clock.now();
+    const rate = engine.limits.rateOf(name);
+    const state = kind === "rate" ? row as RateRow | null : null;
+
+    const released: Entry[] = [];
+    for (const waiting of parked) {
+      const definition = definitions.get(decode<ParkedPointer>(waiting.value).name);
+      const room = kind === "key"
+        // A task that only others know leaves one by one: they may be gone for good.
+        ? (definition ? limitOf(definition) : 1) - running.length
+        : !definition
+        ? 0
+        : rate
+        ? passable(rate, state, now)
+        : Infinity;
+      if (here + released.length >= Math.min(room, MOST_IN_A_ROW - kept.length)) break;
+      released.push(waiting);
+    }
+    if (kind === "rate" && rate && parked.length > 0 && passable(rate, state, now) === 0) {
+      this.parked(by, passableAt(rate, state, now));
+    }
+    if (released.length === 0) {
+      if (entry && kind === "key" && parked.length === 0 && kept.length === 0) {
+        await engine.committer.commit({ checks: [entry], mutations: [del(key)] });
+      }
+      return 0;
+    }
+    const tasks = [...kept, ...released.map((each): Standing => [idOf(each.key), channel, priorityOf(each)])];
+    const next: SlotsRow | RateRow = kind === "key" ? { tasks } : {
+      rate: state?.rate ?? rate?.text ?? "",
+      arrival: state?.arrival ?? now,
+      tasks,
+    };
+    const limit: Unit = {
+      checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
+      mutations: [put(key, next)],
+    };
+    const units = released.map((each) => releaseUnit(keys, each, idOf(each.key), decode(each.value)));
+    if (await engine.committer.commit(together(limit, ...units)) === null) {
+      // Another process was faster, or one of them was revoked.
+      this.#ask(by);
+      return 0;
+    }
+    engine.wake(channel);
+    if (released.length === most) this.#ask(by);
+    return released.length;
+  }
+
+  /** Tasks parked for want of a process that knows their name, and we do. */
+  async #releaseKnown(by: string): Promise<number> {
+    const { engine } = this;
+    const { keys, store, committer } = engine;
+    if (!engine.definitions.has(whatBlocks(by).name)) return 0;
+    const entries = await store.list(keys.blockedBy(by), { limit: BATCH });
+    const landed = await Promise.all(entries.map(async (entry) => {
+      const pointer = decode<ParkedPointer>(entry.value);
+      // Without room here, a process that does not know the name would only park it again.
+      if (!engine.consumer(pointer.channel)?.free) return false;
+      if (await committer.commit(releaseUnit(keys, entry, idOf(entry.key), pointer)) === null) return false;
+      engine.wake(pointer.channel);
+      return true;
+    }));
+    return landed.filter(Boolean).length;
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
+      return;
+    }
+    this.engine.emit({ type: "fault", message: "Parked tasks could not be released", error });
+  }
+}
+
+function priorityOf(entry: Entry): number {
+  return 9 - Number(entry.key.at(-2));
+}
