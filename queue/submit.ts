@@ -115,18 +115,20 @@ function place(
  * nothing is submitted: the task that has the key is the occurrence's task.
  *
  * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
+ * @param keyed the key that `advance` takes for the task
  * @returns `null` when it failed
  */
 export async function submitScheduled(
   engine: Engine,
   request: TaskRequest,
   scheduleId: string,
-  advance: (taskId: string) => Unit,
+  advance: (taskId: string) => Unit | Promise<Unit>,
+  keyed?: Idempotency & { expiresAt: number },
 ): Promise<Task | null> {
   const now = engine.clock.now();
-  const record = { ...toKeyedRecord(engine, request, "", now, undefined), scheduleId };
+  const record = { ...toKeyedRecord(engine, request, "", now, keyed), scheduleId };
   const { tasks: [task], fresh, unit } = await definitionKeys(engine, [record], 1);
-  const also = advance(task!.id);
+  const also = await advance(task!.id);
   const versionstamp = fresh.length === 0
     ? await engine.committer.commit(also)
     : await store(engine, fresh, unit ? together(also, unit) : also, now);

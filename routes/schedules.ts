@@ -31,15 +31,17 @@ const SCHEDULE_BYTES = 128 * 1024;
 
 const PATH = "/v1/schedules";
 const params = z.object({ id: z.string() });
+const idempotencyKey = header(
+  "Idempotency-Key",
+  "1 to 255 visible ASCII characters; repeats get the first answer.",
+);
 
 const create = createRoute({
   method: "post",
   path: PATH,
   summary: "Create a schedule",
   middleware: [limitBody(SCHEDULE_BYTES)],
-  parameters: [
-    header("Idempotency-Key", "1 to 255 visible ASCII characters; repeats get the first answer."),
-  ],
+  parameters: [idempotencyKey],
   request: { body: { required: true, content: { "application/json": { schema: ScheduleBody } } } },
   responses: { 201: json("Stored; `ETag` is what an edit needs.", WireSchedule), default: PROBLEM },
 });
@@ -113,6 +115,7 @@ const run = createRoute({
   method: "post",
   path: `${PATH}/{id}/run`,
   summary: "Submit a schedule's task now",
+  parameters: [idempotencyKey],
   request: { params },
   responses: { 202: json("Accepted and stored.", Task), default: PROBLEM },
 });
@@ -177,9 +180,10 @@ export function scheduleRoutes(queue: Queue) {
     .openapi(pause, async (c) => tagged(c, await schedules.pause(c.req.valid("param").id), 200))
     .openapi(resume, async (c) => tagged(c, await schedules.resume(c.req.valid("param").id), 200))
     .openapi(run, async (c) => {
-      const task = await schedules.run(c.req.valid("param").id);
+      const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
       const response = c.json(wireTask(task), 202);
       response.headers.append("location", `/v1/tasks/${task.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
       return response;
     })
     .openapi(next, async (c) => {

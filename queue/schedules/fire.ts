@@ -6,11 +6,13 @@
  */
 import type { Engine } from "../engine.ts";
 import { FencedError, InvalidTaskError, TooLargeError } from "../errors.ts";
+import { idempotencyUnit, replay } from "../idempotency.ts";
 import { readRecords } from "../read.ts";
 import type { OccurrenceRow, ScheduleRow } from "../record.ts";
 import { idOf } from "../store/keys.ts";
+import { together } from "../store/unit.ts";
 import { submitScheduled } from "../submit.ts";
-import type { Task } from "../task.ts";
+import type { Idempotency, Task } from "../task.ts";
 import { gridOf } from "./grid.ts";
 import { changeUnit, type Found, readSchedule, withDue } from "./row.ts";
 import { type Step, stepOf } from "./step.ts";
@@ -76,18 +78,35 @@ export async function fire(engine: Engine, schedule: Found, now: number): Promis
   }
 }
 
-/** Submits a schedule's task because a person asks for it. @throws {ScheduleNotFoundError} / {InvalidTaskError} */
-export async function runNow(engine: Engine, id: string): Promise<Task> {
+/**
+ * Submits a schedule's task because a person asks for it.
+ *
+ * @returns the task, and whether it is an earlier request's with the same idempotency key
+ * @throws {ScheduleNotFoundError} / {IdempotencyConflictError} / {InvalidTaskError}
+ */
+export async function runNow(
+  engine: Engine,
+  id: string,
+  idempotency?: Idempotency,
+): Promise<{ task: Task; replayed: boolean }> {
   for (;;) {
     const schedule = await readSchedule(engine, id);
     const { row } = schedule;
     const now = engine.clock.now();
-    const task = await submitScheduled(engine, row.task, id, (taskId) => {
+    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    const first = keyed && (await idempotencyUnit(engine, keyed, [])).first;
+    if (first) return { task: (await replay(engine, first))[0]!, replayed: true };
+    const advance = async (taskId: string) => {
       const running = withLast(row.running, taskId).slice(-MOST_RUNNING);
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
-      return changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
-    });
-    if (task !== null) return task;
+      const change = changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
+      if (!keyed) return change;
+      // Whoever took the key meanwhile has run this schedule, so its row has changed and the commit fails.
+      return together(change, (await idempotencyUnit(engine, keyed, [{ id: taskId }])).unit);
+    };
+    const task = await submitScheduled(engine, row.task, id, advance, keyed);
+    if (task !== null) return { task, replayed: false };
+    // The schedule has changed, or somebody was faster with the same key: look again.
   }
 }
 

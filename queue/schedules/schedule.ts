@@ -171,8 +171,13 @@ export interface Schedules {
   pause(id: string): Promise<Schedule>;
   /** @throws {ScheduleNotFoundError} / {ScheduleConflictError} when no code declares it any more */
   resume(id: string): Promise<Schedule>;
-  /** Submits its task now, paused or not, whatever else of it is running. @throws {ScheduleNotFoundError} */
-  run(id: string): Promise<Task>;
+  /**
+   * Submits its task now, paused or not, whatever else of it is running.
+   *
+   * @returns the task, and whether it is an earlier request's with the same idempotency key
+   * @throws {ScheduleNotFoundError} / {IdempotencyConflictError}
+   */
+  run(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }>;
   /**
    * The next occurrences, of a paused schedule those it would have.
    *

@@ -127,9 +127,9 @@ export class EngineSchedules implements Schedules {
     });
   }
 
-  async run(id: string): Promise<Task> {
+  async run(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
     await this.ready();
-    return await runNow(this.engine, id);
+    return await runNow(this.engine, id, idempotency);
   }
 
   async next(id: string, count = 10): Promise<number[]> {

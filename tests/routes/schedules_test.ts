@@ -209,6 +209,21 @@ Deno.test("Idempotency-Key: a repeat is the first answer, another body under it 
   assert.equal(await stored(t), 1);
 });
 
+Deno.test("Idempotency-Key on a run that is asked for: one task however often it is sent", async () => {
+  await using t = await open();
+  await t.post("/v1/schedules", daily);
+  const run = () => t.post("/v1/schedules/daily/run", undefined, { "idempotency-key": "r1" });
+  const [first, second] = [await run(), await run()];
+  assert.deepEqual([first.status, second.status], [202, 202]);
+  assert.equal(second.headers.get("idempotent-replayed"), "true");
+  assert.equal((await first.json()).id, (await second.json()).id);
+  await problem(
+    await t.post("/v1/schedules", daily, { "idempotency-key": "r1" }),
+    422,
+    "idempotency-key-reused",
+  );
+});
+
 Deno.test("an id can be taken once", async () => {
   await using t = await open();
   await t.post("/v1/schedules", daily);

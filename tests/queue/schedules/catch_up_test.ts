@@ -72,6 +72,40 @@ onBothStores("a late occurrence tells by how much", async (open) => {
   assert.equal(only!.plannedAt, START + 60_000);
 });
 
+onBothStores("late by exactly the grace is in time, by a millisecond more is missed", async (open) => {
+  for (const [more, outcome] of [[0, "submitted 1"], [1, "missed 1-1"]] as const) {
+    const clock = new FakeClock();
+    await using q = await open({ definitions, clock, start: false });
+    await q.queue.schedules.create({ ...ticking, trigger: { date: START + MINUTE }, catchUp: "skip" });
+    await clock.skip(2 * MINUTE + more);
+    await q.queue.tick();
+    assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [outcome]);
+  }
+});
+
+onBothStores(
+  "all: what is due while it catches up takes nothing from what it catches up with",
+  async (open) => {
+    const held = heldTask("held");
+    await using q = await open({ definitions: [held.definition] });
+    const task = { name: "held", args: [] };
+    const trigger = { interval: 60 };
+    await q.queue.schedules.create({ id: "s", task, trigger, catchUp: "all", catchUpLimit: 3 });
+    await q.clock.skip(10 * MINUTE);
+    for (let n = 0; n < 4; n++) {
+      await q.clock.advance(3 * MINUTE);
+      held.runs[n]!.finish();
+      await q.clock.settle();
+    }
+    assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences).slice(0, 4), [
+      "missed 1-5",
+      "submitted 6",
+      "submitted 7",
+      "submitted 8",
+    ]);
+  },
+);
+
 onBothStores("all never skips: what finds no instance free comes one after the other", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition] });

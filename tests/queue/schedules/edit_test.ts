@@ -151,8 +151,13 @@ onBothStores("what a pause lasted is not made up for", async (open) => {
   assert.equal((await q.queue.schedules.pause("s")).revision, paused.revision);
   await q.clock.skip(3_630_000);
   assert.deepEqual(await q.queue.schedules.next("s", 2), [START + 3_660_000, START + 3_720_000]);
-  const resumed = await q.queue.schedules.resume("s");
-  assert.equal(resumed.nextRunAt, START + 3_660_000);
+  for (const resume of ["update", "resume"] as const) {
+    const resumed = resume === "update"
+      ? await q.queue.schedules.update("s", { paused: false })
+      : await q.queue.schedules.resume("s");
+    assert.equal(resumed.nextRunAt, START + 3_660_000, resume);
+    if (resume === "update") await q.queue.schedules.pause("s");
+  }
   await q.clock.advance(30_000);
   const { occurrences } = await q.queue.schedules.occurrences("s");
   assert.deepEqual(occurrences.map(({ plannedAt }) => plannedAt), [START + 3_660_000]);
@@ -208,4 +213,19 @@ onBothStores("a repeated creation with one idempotency key is the first schedule
   assert.equal((await countRows(q.store)).idem, 1);
   await q.clock.advance(80_000);
   assert.equal((await countRows(q.store)).idem, undefined, "forgotten when its time is over");
+});
+
+onBothStores("a repeated run with one idempotency key is the first task", async (open) => {
+  await using q = await open({ definitions, idempotencyTtl: 60 });
+  await q.queue.schedules.create({ ...ticking, id: "s", trigger: { interval: 600 } });
+  const key = { scope: "http", key: "k", fingerprint: "1" };
+  const runs = await Promise.all([1, 2, 3].map(() => q.queue.schedules.run("s", key)));
+  assert.deepEqual(runs.map(({ replayed }) => replayed).sort(), [false, true, true]);
+  assert.equal(new Set(runs.map(({ task }) => task.id)).size, 1);
+  assert.equal((await q.queue.schedules.occurrences("s")).occurrences.length, 1);
+  await assert.rejects(q.queue.schedules.run("s", { ...key, fingerprint: "2" }), {
+    code: "idempotency-key-reused",
+  });
+  await q.clock.advance(61_000);
+  assert.equal((await q.queue.schedules.run("s", key)).replayed, false);
 });

@@ -53,6 +53,31 @@ onBothStores("an interval keeps its grid however late it is looked at", async (o
   assert(occurrences.every(({ lateBy }) => lateBy < 0.4));
 });
 
+onBothStores("a new or changed schedule fires in time although nothing was due for long", async (open) => {
+  await using q = await open({ definitions });
+  await q.clock.advance(10_000);
+  const date = (seconds: number) => ({ date: START + seconds * 1000 });
+  await q.queue.schedules.create({ ...ticking, id: "a", trigger: date(10.3) });
+  await q.clock.advance(300);
+  assert.equal((await q.queue.schedules.occurrences("a")).occurrences[0]!.lateBy, 0);
+  await q.queue.schedules.create({ ...ticking, id: "b", trigger: date(9000) });
+  await q.clock.advance(10_000);
+  await q.queue.schedules.update("b", { trigger: date(20.7) });
+  await q.clock.advance(400);
+  assert.equal((await q.queue.schedules.occurrences("b")).occurrences[0]!.lateBy, 0);
+});
+
+onBothStores("an interval that is no whole number of milliseconds is not rounded away", async (open) => {
+  await using q = await open({ definitions });
+  await q.queue.schedules.create({ ...ticking, id: "s", trigger: { interval: 1 / 3 } });
+  await q.clock.advance(2_000);
+  const { occurrences } = await q.queue.schedules.occurrences("s");
+  assert.deepEqual(
+    occurrences.map(({ plannedAt }) => plannedAt - START).reverse(),
+    [333, 667, 1000, 1333, 1667, 2000],
+  );
+});
+
 onBothStores("a date fires once and is then over", async (open) => {
   await using q = await open({ definitions });
   await q.queue.schedules.create({ ...ticking, id: "d", trigger: { date: START + 90_000 } });
@@ -123,7 +148,7 @@ onBothStores("a run that a person asks for is not bound by max instances, and co
   await using q = await open({ definitions: [held.definition] });
   const task = { name: "held", args: [7] };
   await q.queue.schedules.create({ task, id: "s", trigger: { interval: 60 }, paused: true });
-  const first = await q.queue.schedules.run("s");
+  const { task: first } = await q.queue.schedules.run("s");
   await q.queue.schedules.run("s");
   await q.clock.settle();
   assert.deepEqual(held.runs.map(({ args }) => args), [[7], [7]]);
