@@ -16,6 +16,7 @@ import { load, machine } from "./machine.ts";
 import { pickup } from "./pickup.ts";
 import { runScenario, type ScenarioMaker } from "./scenario.ts";
 import { endServers } from "./server.ts";
+import { schedules } from "./schedules.ts";
 import { start } from "./start.ts";
 import { store } from "./store.ts";
 import { Workplace } from "./workplace.ts";
@@ -29,6 +30,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   important,
   cpu,
   start,
+  schedules,
   crash,
 };
 

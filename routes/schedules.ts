@@ -169,9 +169,13 @@ export function scheduleRoutes(queue: Queue) {
       }
       const current = await schedules.get(id);
       if (!matchesStrongly(expected, etagOf(current))) throw new ScheduleChangedError(id);
-      const changes = ScheduleChanges.safeParse(patched(current, c.req.valid("json")));
-      if (!changes.success) throw invalidRequest(zodFaults("body", changes.error));
-      return tagged(c, await schedules.update(id, scheduleRequest(changes.data), current.revision), 200);
+      const patch = c.req.valid("json");
+      const merged = ScheduleChanges.safeParse(patched(current, patch));
+      if (!merged.success) throw invalidRequest(zodFaults("body", merged.error));
+      const { paused, ...changes } = scheduleRequest(merged.data);
+      // An orphan is shown as paused, which no edit of something else may make permanent.
+      const asked = "paused" in patch ? { ...changes, paused } : changes;
+      return tagged(c, await schedules.update(id, asked, current.revision), 200);
     })
     .openapi(remove, async (c) => {
       await schedules.delete(c.req.valid("param").id);

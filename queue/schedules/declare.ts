@@ -9,9 +9,10 @@ import type { Engine } from "../engine.ts";
 import type { AnyTaskDefinition } from "../define.ts";
 import type { ScheduleRow } from "../record.ts";
 import { encode } from "../store/codec.ts";
-import { gridOf, sameTrigger } from "./grid.ts";
+import { canonicalJson } from "../idempotency.ts";
+import { gridOf, sameGrid } from "./grid.ts";
 import { changeUnit, createUnit, found, withDue } from "./row.ts";
-import type { CodeSchedule, ScheduledTask, ScheduleOptions, ScheduleSettings } from "./schedule.ts";
+import type { CodeSchedule, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
 
 /** Bytes of all declared ids: every process shows them in its `worker` row. */
@@ -20,6 +21,8 @@ const ID_BYTES = 32 * 1024;
 /** A schedule of the code with its defaults filled in. */
 export interface Declared extends ScheduleSettings {
   readonly task: ScheduledTask;
+  /** Tells what the code says from what it said before; a default that changes is no change of the code. */
+  readonly declared: string;
 }
 
 /**
@@ -37,7 +40,9 @@ export function readDeclared(
     const own = faultsOfDeclared(engine, { id, task, args, ...options }, declared);
     faults.push(...own.map((fault) => `Cannot run schedule '${id}' as ${fault}`));
     if (own.length > 0) continue;
-    declared.set(id, { ...withDefaults(options), task: storedTask(engine, { name: task.name, args }) });
+    const stored = storedTask(engine, { name: task.name, args });
+    const mark = createHash("sha256").update(canonicalJson([stored, options])).digest("base64url");
+    declared.set(id, { ...withDefaults(options), task: stored, declared: mark });
   }
   const bytes = encode([...declared.keys()]).length;
   if (bytes > ID_BYTES) {
@@ -71,18 +76,13 @@ export async function declareSchedules(
 }
 
 async function declare(engine: Engine, id: string, declared: Declared): Promise<void> {
-  const fingerprint = createHash("sha256").update(encode(declared)).digest("base64url");
   for (;;) {
     const [entry] = await engine.store.getMany([engine.keys.schedule(id)]);
-    const now = engine.clock.now();
     const stored = found(entry);
     const row = stored?.row;
-    if (row?.origin === "code" && row.declared === fingerprint && !row.orphaned) return;
-    const to = withDue(
-      row?.origin === "code" && row.declared === fingerprint
-        ? { ...row, orphaned: false }
-        : redeclared(declared, row, now, { declared: fingerprint, revision: engine.nextId() }),
-    );
+    // An orphan is left to `tidySchedules`, which is next.
+    if (row?.origin === "code" && row.declared === declared.declared) return;
+    const to = withDue(redeclared(declared, row, engine.clock.now(), engine.nextId()));
     const unit = stored
       ? changeUnit(engine.keys, id, stored, to)
       : createUnit(engine.keys, id, entry ?? null, to);
@@ -96,7 +96,7 @@ function redeclared(
   declared: Declared,
   row: ScheduleRow | undefined,
   now: number,
-  marks: Pick<ScheduleRow, "declared" | "revision">,
+  revision: string,
 ): Omit<ScheduleRow, "dueAt"> {
   const { orphaned: _orphaned, backfillTo: _backfillTo, ...former } = row ?? {
     paused: false,
@@ -106,11 +106,6 @@ function redeclared(
     handled: 0,
     running: [],
   };
-  const next = { ...former, ...declared, ...marks, origin: "code" as const, updatedAt: now };
+  const next = { ...former, ...declared, revision, origin: "code" as const, updatedAt: now };
   return row && sameGrid(row, declared) ? next : { ...next, nextRunAt: gridOf(next).after(now) };
-}
-
-/** Whether two schedules, made at the same moment, have the same occurrences. */
-export function sameGrid(a: ScheduleOptions, b: ScheduleOptions): boolean {
-  return sameTrigger(a.trigger, b.trigger) && a.startAt === b.startAt && a.endAt === b.endAt;
 }

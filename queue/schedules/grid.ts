@@ -6,7 +6,7 @@
  */
 import { Cron } from "croner";
 import type { ScheduleRow } from "../record.ts";
-import type { Trigger } from "./schedule.ts";
+import type { ScheduleSettings } from "./schedule.ts";
 
 /** Planned moments, milliseconds since 1970. */
 export interface Grid {
@@ -76,11 +76,8 @@ function dateGrid(date: number): Grid {
   };
 }
 
-/** Whether two triggers have the same grid. */
-export function sameTrigger(a: Trigger, b: Trigger): boolean {
-  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
-}
-
-function sorted(trigger: Trigger): unknown {
-  return "cron" in trigger ? [trigger.cron, trigger.timezone ?? "UTC"] : trigger;
+/** Whether two schedules, made at the same moment, have the same occurrences. */
+export function sameGrid(a: ScheduleSettings, b: ScheduleSettings): boolean {
+  return JSON.stringify(a.trigger) === JSON.stringify(b.trigger) && a.startAt === b.startAt &&
+    a.endAt === b.endAt;
 }

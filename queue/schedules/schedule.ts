@@ -159,6 +159,7 @@ export interface Schedules {
    *
    * @param revision the schedule must still have it
    * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / {InvalidScheduleError} / {TooLargeError}
+   * @throws {ScheduleConflictError} when an orphan is to be resumed
    */
   update(id: string, changes: Partial<Omit<ScheduleRequest, "id">>, revision?: string): Promise<Schedule>;
   /**

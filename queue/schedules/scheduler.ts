@@ -20,11 +20,20 @@ const PAUSE = 10;
 /** Milliseconds between two looks at what needs no haste. */
 const TIDY = 15_000;
 
+/** What a look found. */
+interface Look {
+  /** Steps that were due, whoever took them. */
+  due: number;
+  /** Why schedules could not be fired, by id. */
+  readonly failed: Map<string, unknown>;
+}
+
 /** Watches what becomes due. */
 export class Scheduler {
   #bell: Bell;
   #next = Infinity;
   #tidied = -Infinity;
+  #failed: ReadonlySet<string> = new Set();
   #stopping = false;
   #loop: Promise<void> | null = null;
   #declaring: Promise<void> | null = null;
@@ -58,29 +67,10 @@ export class Scheduler {
   /** Fires everything that is due by now. @throws what kept a schedule from firing, when the others have been served */
   async tick(): Promise<void> {
     const now = this.engine.clock.now();
-    while (await this.runOnce(now) > 0);
-  }
-
-  /** One step of each schedule that is due at `now`. Returns how many steps were due, whoever took them. */
-  async runOnce(now: number): Promise<number> {
-    await this.#declare();
-    const { store, keys } = this.engine;
-    const errors: unknown[] = [];
-    let due = 0;
-    for (let range = keys.dueAll();;) {
-      const entries = await store.list(range, { limit: BATCH });
-      const pending = entries.findIndex(({ key }) => Number(key.at(-2)) > now);
-      const ready = pending < 0 ? entries : entries.slice(0, pending);
-      due += await this.#fire(ready.map(({ key }) => idOf(key)), now, errors);
-      if (pending >= 0 || entries.length < BATCH) {
-        this.#next = pending < 0 ? Infinity : Number(entries[pending]!.key.at(-2));
-        break;
-      }
-      const [at, id] = entries.at(-1)!.key.slice(-2) as [number, string];
-      range = { ...range, start: keys.due(at, `${id}\0`) };
-    }
+    let look: Look;
+    do look = await this.#look(now); while (look.due > 0);
+    const errors = [...look.failed.values()];
     if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors);
-    return due;
   }
 
   async #run(): Promise<void> {
@@ -89,7 +79,9 @@ export class Scheduler {
     while (!this.#stopping) {
       let due = 0;
       try {
-        due = await this.runOnce(engine.clock.now());
+        const look = await this.#look(engine.clock.now());
+        due = look.due;
+        this.#tell(look.failed);
         if (engine.clock.monotonic() - this.#tidied >= TIDY) {
           this.#tidied = engine.clock.monotonic();
           await tidySchedules(engine, this.declared.keys());
@@ -103,17 +95,48 @@ export class Scheduler {
     }
   }
 
-  async #fire(ids: readonly string[], now: number, errors: unknown[]): Promise<number> {
+  /** Takes one step of each schedule that is due at `now`. */
+  async #look(now: number): Promise<Look> {
+    await this.#declare();
+    const { store, keys } = this.engine;
+    const look = { due: 0, failed: new Map<string, unknown>() };
+    for (let range = keys.dueAll();;) {
+      const entries = await store.list(range, { limit: BATCH });
+      const pending = entries.findIndex(({ key }) => Number(key.at(-2)) > now);
+      const ready = pending < 0 ? entries : entries.slice(0, pending);
+      await this.#fire(ready.map(({ key }) => idOf(key)), now, look);
+      if (pending >= 0 || entries.length < BATCH) {
+        this.#next = pending < 0 ? Infinity : Number(entries[pending]!.key.at(-2));
+        return look;
+      }
+      const [at, id] = entries.at(-1)!.key.slice(-2) as [number, string];
+      range = { ...range, start: keys.due(at, `${id}\0`) };
+    }
+  }
+
+  async #fire(ids: readonly string[], now: number, look: Look): Promise<void> {
     const { engine } = this;
-    const schedules = (await readSchedules(engine, ids)).filter((schedule) =>
+    const schedules = await readSchedules(engine, ids);
+    await Promise.all(schedules.map(async (schedule, i) => {
       // Fired meanwhile; or of a task that only other processes know: theirs to fire.
-      schedule !== null && schedule.row.dueAt !== null && schedule.row.dueAt <= now &&
-      engine.definitions.has(schedule.row.task.name)
-    );
-    const steps = await Promise.allSettled(schedules.map((schedule) => fire(engine, schedule!, now)));
-    const failed = steps.filter((step) => step.status === "rejected");
-    errors.push(...failed.map(({ reason }) => reason));
-    return steps.length - failed.length;
+      if (!schedule || schedule.row.dueAt === null || schedule.row.dueAt > now) return;
+      if (!engine.definitions.has(schedule.row.task.name)) return;
+      try {
+        await fire(engine, schedule, now);
+        look.due++;
+      } catch (error) {
+        look.failed.set(ids[i]!, error);
+      }
+    }));
+  }
+
+  /** Tells of each schedule that cannot be fired once, not at every look. */
+  #tell(failed: ReadonlyMap<string, unknown>): void {
+    for (const [id, error] of failed) {
+      if (this.#failed.has(id)) continue;
+      this.engine.emit({ type: "fault", message: `Schedule '${id}' could not be fired`, error });
+    }
+    this.#failed = new Set(failed.keys());
   }
 
   /** Once; again after a failure. */

@@ -9,9 +9,8 @@ import { idempotencyUnit } from "../idempotency.ts";
 import type { ScheduleRow } from "../record.ts";
 import { del, together } from "../store/unit.ts";
 import type { Idempotency, Task } from "../task.ts";
-import { sameGrid } from "./declare.ts";
 import { runNow } from "./fire.ts";
-import { gridOf } from "./grid.ts";
+import { gridOf, sameGrid } from "./grid.ts";
 import { listOccurrences, listSchedules, viewOfSchedule } from "./read.ts";
 import { createUnit, editSchedule, forgetKeyUnit, readSchedule, withDue } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule, ScheduleRequest, Schedules } from "./schedule.ts";
@@ -68,6 +67,7 @@ export class EngineSchedules implements Schedules {
   ): Promise<Schedule> {
     return await this.#edit(id, (row) => {
       const now = this.engine.clock.now();
+      if (changes.paused === false) refuseOrphan(id, row);
       const asked = { ...row, ...changes };
       this.#refuse({ ...asked, id });
       const { backfillTo, ...rest } = row;
@@ -115,12 +115,7 @@ export class EngineSchedules implements Schedules {
 
   resume(id: string): Promise<Schedule> {
     return this.#edit(id, (row) => {
-      if (row.orphaned) {
-        throw new ScheduleConflictError(
-          "schedule-orphaned",
-          `Schedule '${id}' cannot be resumed as no code declares it any more`,
-        );
-      }
+      refuseOrphan(id, row);
       if (!row.paused) return row;
       const { backfillTo: _backfillTo, ...rest } = row;
       return this.#edited(rest, { paused: false, nextRunAt: gridOf(row).after(this.engine.clock.now()) });
@@ -192,4 +187,12 @@ export class EngineSchedules implements Schedules {
 /** What a row keeps of a request's key. */
 function keyOf({ scope, key, expiresAt }: NonNullable<ScheduleRow["idempotency"]>) {
   return { scope, key, expiresAt };
+}
+
+function refuseOrphan(id: string, { orphaned }: ScheduleRow): void {
+  if (!orphaned) return;
+  throw new ScheduleConflictError(
+    "schedule-orphaned",
+    `Schedule '${id}' cannot be resumed as no code declares it any more`,
+  );
 }

@@ -27,8 +27,9 @@ const LAST_MOMENT = 8.64e15;
 
 /** Options with their defaults filled in. */
 export function withDefaults(options: ScheduleOptions): ScheduleSettings {
+  const { trigger } = options;
   return {
-    trigger: options.trigger,
+    trigger: "cron" in trigger ? { cron: trigger.cron, timezone: trigger.timezone ?? "UTC" } : trigger,
     startAt: options.startAt ?? null,
     endAt: options.endAt ?? null,
     jitter: options.jitter ?? 0,

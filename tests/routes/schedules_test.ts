@@ -323,9 +323,31 @@ Deno.test("the demonstration's scheduled task is a schedule of the code: it can 
   await using t = await openApp();
   const path = "/v1/schedules/app.tasks.scheduled_task";
   const schedule = await (await t.get(path)).json();
-  assert.deepEqual([schedule.origin, schedule.trigger], ["code", { cron: "* * * * *" }]);
+  assert.deepEqual([schedule.origin, schedule.trigger], ["code", { cron: "* * * * *", timezone: "UTC" }]);
   await problem(await t.app.request(path, { method: "DELETE" }), 409, "schedule-declared");
   await t.post(`${path}/pause`);
   await t.clock.advance(120_000);
   assert.deepEqual((await (await t.get(`${path}/occurrences`)).json()).occurrences, []);
+});
+
+Deno.test("an edit of an orphan does not make its pause permanent", async () => {
+  const every = { id: "s", task: strict, args: [1], trigger: { interval: 60 } };
+  const options = { definitions, channels: { default: 4 }, demo: false };
+  await using first = await openApp({ ...options, schedules: [every] });
+  await first.queue.stop(0);
+  const shared = { ...options, store: first.store, clock: first.clock };
+  {
+    await using without = await openApp(shared);
+    await without.clock.settle();
+    const path = "/v1/schedules/s";
+    assert.match((await (await without.get(path)).json()).problem, /No code declares/);
+    const edited = await send(without, "PATCH", path, { jitter: 3 }, { "if-match": "*" });
+    assert.equal(edited.status, 200);
+    const resumed = await send(without, "PATCH", path, { paused: false }, { "if-match": "*" });
+    await problem(resumed, 409, "schedule-orphaned");
+  }
+  await using back = await openApp({ ...shared, schedules: [every] });
+  await back.clock.settle();
+  const { paused, jitter, problem: none } = await (await back.get("/v1/schedules/s")).json();
+  assert.deepEqual({ paused, jitter, none }, { paused: false, jitter: 3, none: null });
 });

@@ -55,6 +55,19 @@ onBothStores("all: each missed occurrence has its task, the last of them up to t
   ]);
 });
 
+onBothStores("one tick catches up with all, where nothing else ticks", async (open) => {
+  await using q = await open({ definitions, start: false });
+  await q.queue.schedules.create({
+    ...ticking,
+    trigger: { interval: 60 },
+    catchUp: "all",
+    maxInstances: 100,
+  });
+  await q.clock.skip(10 * MINUTE);
+  await q.queue.tick();
+  assert.equal((await q.queue.schedules.occurrences("s")).occurrences.length, 10);
+});
+
 onBothStores("one missed occurrence alone is missed with skip, and late with one", async (open) => {
   const trigger = { date: START + MINUTE };
   assert.deepEqual(await afterAnHour(open, { trigger, catchUp: "skip" }), ["missed 1-1"]);

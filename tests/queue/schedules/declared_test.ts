@@ -44,7 +44,7 @@ onBothStores("a person's edit wins until the code's own definition changes", asy
   await using _changed = await open({ ...options, schedules: [{ ...minutely, args: ["later"] }] });
   const { trigger, jitter, paused, task } = await q.queue.schedules.get("minutely");
   assert.deepEqual({ trigger, jitter, args: task.args }, {
-    trigger: minutely.trigger,
+    trigger: { cron: "* * * * *", timezone: "UTC" },
     jitter: 0,
     args: ["later"],
   });
@@ -86,6 +86,10 @@ onBothStores(
     assert.equal(orphan.nextRunAt, null);
     assert.equal((await later.queue.schedules.get("hourly")).problem, null);
     await assert.rejects(later.queue.schedules.resume("minutely"), { code: "schedule-orphaned" });
+    await assert.rejects(later.queue.schedules.update("minutely", { paused: false }), {
+      code: "schedule-orphaned",
+    });
+    await later.queue.schedules.update("minutely", { jitter: 0 });
     await later.clock.skip(90_000);
     await later.clock.advance(1_000);
     assert.equal((await later.queue.schedules.occurrences("minutely")).occurrences.length, 0);
@@ -125,7 +129,10 @@ onBothStores("code takes the id of a schedule that a person made", async (open) 
   });
   await using later = await open({ definitions, schedules: [minutely], store: q.store, clock: q.clock });
   const { origin, trigger } = await later.queue.schedules.get("minutely");
-  assert.deepEqual({ origin, trigger }, { origin: "code", trigger: minutely.trigger });
+  assert.deepEqual({ origin, trigger }, {
+    origin: "code",
+    trigger: { cron: "* * * * *", timezone: "UTC" },
+  });
 });
 
 onBothStores("a row of the first version is written anew", async (open) => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { defineTask } from "../../../queue/mod.ts";
+import { decode } from "../../../queue/store/codec.ts";
+import { put } from "../../../queue/store/unit.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { START } from "../../support/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -240,3 +242,22 @@ onBothStores("an occurrence whose definition's key is taken has the task that to
   held.runs[0]!.finish();
   await q.clock.settle();
 });
+
+onBothStores(
+  "a schedule that cannot be worked out does not keep the others from firing, and says so",
+  async (open) => {
+    await using q = await open({ definitions, faults: true });
+    const key = ["sluice", "schedule", "broken"];
+    await q.queue.schedules.create({ ...ticking, id: "broken", trigger: { cron: "* * * * * *" } });
+    const [entry] = await q.store.getMany([key]);
+    const row = decode<Record<string, unknown>>(entry!.value);
+    await q.store.commit([], [put(key, { ...row, trigger: { cron: "broken" } })]);
+    await q.queue.schedules.create({ ...ticking, id: "s", trigger: { interval: 1 } });
+    await q.clock.advance(3_000);
+    assert.equal((await q.queue.schedules.occurrences("s")).occurrences.length, 3);
+    assert.deepEqual(q.events.of("fault").map(({ message }) => message), [
+      "Schedule 'broken' could not be fired",
+    ]);
+    await assert.rejects(q.queue.tick(), /CronPattern/);
+  },
+);
