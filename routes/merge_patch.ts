@@ -7,12 +7,13 @@
 /** Any JSON object. */
 export type JsonObject = { readonly [field: string]: unknown };
 
-/** The object with the patch applied. */
+/** The object with the patch applied; objects are merged as deep as the target has them. */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged = new Map(Object.entries(target));
   for (const [field, value] of Object.entries(patch)) {
+    const former = merged.get(field);
     if (value === null) merged.delete(field);
-    else merged.set(field, isObject(value) ? mergePatch(objectOr(merged.get(field)), value) : value);
+    else merged.set(field, isObject(value) && isObject(former) ? mergePatch(former, value) : value);
   }
   return Object.fromEntries(merged);
 }
@@ -20,8 +21,4 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
 /** Whether a JSON value is an object. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function objectOr(value: unknown): JsonObject {
-  return isObject(value) ? value : {};
 }

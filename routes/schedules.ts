@@ -16,6 +16,7 @@ import {
   SchedulePage,
   SchedulePatch,
   Task,
+  Trigger,
 } from "./contract.ts";
 import type { Context, Env } from "./env.ts";
 import { matchesStrongly } from "./etag.ts";
@@ -24,7 +25,7 @@ import { idempotency } from "./idempotency.ts";
 import { isObject, type JsonObject, mergePatch } from "./merge_patch.ts";
 import { header, json, PROBLEM } from "./openapi.ts";
 import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "./problems.ts";
-import { scheduleRequest, timeText, wireOccurrence, wireSchedule, wireTask } from "./wire.ts";
+import { scheduleRequest, timeText, trigger, wireOccurrence, wireSchedule, wireTask } from "./wire.ts";
 
 /** Bytes of a schedule: the engine's limit for its task, and as much again for escapes. */
 const SCHEDULE_BYTES = 128 * 1024;
@@ -240,7 +241,6 @@ function patched(schedule: Schedule, patch: JsonObject): JsonObject {
 function faultsIn(queue: Queue, body: unknown): Fault[] {
   if (!isObject(body)) return [];
   const task = taskFaults(queue, body.task).map((fault) => ({ ...fault, pointer: `/task${fault.pointer}` }));
-  return isObject(body.trigger)
-    ? [...task, ...queue.schedules.faults({ trigger: body.trigger as never })]
-    : task;
+  const parsed = Trigger.safeParse(body.trigger);
+  return parsed.success ? [...task, ...queue.schedules.faults({ trigger: trigger(parsed.data) })] : task;
 }

@@ -107,8 +107,8 @@ export function scheduleRequest(body: z.output<typeof contract.ScheduleChanges>)
   };
 }
 
-/** As it was sent: the engine says what is wrong with two kinds at once, or none. */
-function trigger({ date, ...rest }: z.output<typeof contract.Trigger>): queue.Trigger {
+/** A trigger as it was sent: the engine says what is wrong with two kinds at once, or none. */
+export function trigger({ date, ...rest }: z.output<typeof contract.Trigger>): queue.Trigger {
   return { ...rest, ...date !== undefined && { date: Date.parse(date) } } as queue.Trigger;
 }
 

@@ -14,67 +14,57 @@ import { together } from "../store/unit.ts";
 import { submitScheduled } from "../submit.ts";
 import type { Idempotency, Task } from "../task.ts";
 import { gridOf } from "./grid.ts";
-import { changeUnit, type Found, readSchedule, withDue } from "./row.ts";
+import { changeUnit, type Found, MOST_INSTANCES, readSchedule, withDue } from "./row.ts";
 import { type Step, stepOf } from "./step.ts";
 
 /** Milliseconds until a schedule that must not skip looks again whether its instances have ended. */
 const WAIT = 500;
 
-/** Task ids that a schedule remembers at most: people may start more instances than `maxInstances`. */
-const MOST_RUNNING = 100;
+/** Characters that history keeps of why a task was refused. */
+const LONGEST_DETAIL = 1000;
 
-/**
- * Takes the step that a schedule owes by `now`.
- *
- * @returns whether this process took it; another one may have been faster
- */
-export async function fire(engine: Engine, schedule: Found, now: number): Promise<boolean> {
+/** Takes the step that a schedule owes by `now`, unless another process is faster. */
+export async function fire(engine: Engine, schedule: Found, now: number): Promise<void> {
+  try {
+    await takeStep(engine, schedule, now);
+  } catch (error) {
+    // Dropped with a registration that others judged lost: the schedule is still due.
+    if (!(error instanceof FencedError)) throw error;
+  }
+}
+
+async function takeStep(engine: Engine, schedule: Found, now: number): Promise<void> {
   const { row, entry } = schedule;
   const id = idOf(entry.key);
   const step = stepOf(gridOf(row), row, now);
   const to = moved(row, step);
-  const history = step.missed ? [occurrence("missed", now, step.missed.first, step.missed.last)] : [];
-  const commit = async (to: ScheduleRow, history: readonly OccurrenceRow[]) =>
-    await engine.committer.commit(changeUnit(engine.keys, id, schedule, to, history)) !== null;
+  const missed = step.missed ? [occurrence("missed", now, step.missed.first, step.missed.last)] : [];
+  const unit = (to: ScheduleRow, history: readonly OccurrenceRow[]) =>
+    changeUnit(engine.keys, id, schedule, to, history);
+  const commit = (...change: Parameters<typeof unit>) => engine.committer.commit(unit(...change));
   const planned = step.fire;
-  try {
-    if (planned === null) return await commit(to, history);
+  if (planned === null) return void await commit(to, missed);
 
-    const running = await unfinished(engine, row);
-    if (running.length >= row.maxInstances) {
-      if (row.catchUp === "all") return await commit({ ...row, dueAt: now + WAIT }, []);
-      return await commit({ ...to, running }, [...history, occurrence("skipped", now, planned)]);
-    }
-    try {
-      const jitter = Math.floor(engine.random() * row.jitter * 1000);
-      const request = { ...row.task, ...(jitter > 0 && { runAt: now + jitter }) };
-      const task = await submitScheduled(
-        engine,
-        request,
-        id,
-        (taskId) =>
-          changeUnit(
-            engine.keys,
-            id,
-            schedule,
-            { ...to, lastRunAt: now, running: withLast(running, taskId) },
-            [
-              ...history,
-              { ...occurrence("submitted", now, planned), startedAt: now, taskId },
-            ],
-          ),
-      );
-      return task !== null;
-    } catch (error) {
-      if (!(error instanceof InvalidTaskError || error instanceof TooLargeError)) throw error;
-      const detail = error.message;
-      engine.emit({ type: "fault", message: `Schedule '${id}' could not submit its task`, error });
-      return await commit(to, [...history, { ...occurrence("refused", now, planned), detail }]);
-    }
+  const running = await unfinished(engine, row);
+  if (running.length >= row.maxInstances) {
+    if (row.catchUp === "all") return void await commit({ ...row, dueAt: now + WAIT }, []);
+    return void await commit({ ...to, running }, [...missed, occurrence("skipped", now, planned)]);
+  }
+  const jitter = Math.floor(engine.random() * row.jitter * 1000);
+  const request = { ...row.task, ...(jitter > 0 && { runAt: now + jitter }) };
+  try {
+    await submitScheduled(engine, request, id, (taskId) => {
+      const submitted = { ...occurrence("submitted", now, planned), startedAt: now, taskId };
+      return unit({ ...to, lastRunAt: now, running: withLast(running, taskId) }, [...missed, submitted]);
+    });
   } catch (error) {
-    // Dropped with a registration that others judged lost: the schedule is still due.
-    if (error instanceof FencedError) return false;
-    throw error;
+    if (!(error instanceof InvalidTaskError || error instanceof TooLargeError)) throw error;
+    engine.emit({ type: "fault", message: `Schedule '${id}' could not submit its task`, error });
+    const refused = {
+      ...occurrence("refused", now, planned),
+      detail: error.message.slice(0, LONGEST_DETAIL),
+    };
+    await commit(to, [...missed, refused]);
   }
 }
 
@@ -97,7 +87,7 @@ export async function runNow(
     const first = keyed && (await idempotencyUnit(engine, keyed, [])).first;
     if (first) return { task: (await replay(engine, first))[0]!, replayed: true };
     const advance = async (taskId: string) => {
-      const running = withLast(row.running, taskId).slice(-MOST_RUNNING);
+      const running = withLast(row.running, taskId).slice(-MOST_INSTANCES);
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
       const change = changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
       if (!keyed) return change;

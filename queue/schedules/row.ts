@@ -15,6 +15,9 @@ import { del, put, type Unit } from "../store/unit.ts";
 /** Occurrences of a schedule that are kept. */
 export const HISTORY = 1000;
 
+/** Instances of a schedule that it knows of at most: people may start more than its `maxInstances`. */
+export const MOST_INSTANCES = 100;
+
 /** A schedule that was read. */
 export interface Found {
   readonly entry: Entry;

@@ -28,7 +28,7 @@ export async function tidySchedules(engine: Engine, own: Iterable<string>): Prom
       const id = idOf(entry.key);
       const orphaned = schedule.row.origin === "code" && !declared.has(id);
       if (orphaned !== (schedule.row.orphaned ?? false)) await setOrphaned(engine, id, schedule, orphaned);
-      await forgetKey(engine, id, schedule);
+      else await forgetKey(engine, id, schedule);
     }
     if (entries.length < limit) return;
     range = { ...range, start: keys.schedule(`${idOf(entries.at(-1)!.key)}\0`) };

@@ -11,6 +11,7 @@ import { encode } from "../store/codec.ts";
 import { faultsOfRequest } from "../submit.ts";
 import { nearest } from "../suggest.ts";
 import { cronOf, gridOf } from "./grid.ts";
+import { MOST_INSTANCES } from "./row.ts";
 import type {
   ScheduledTask,
   ScheduleOptions,
@@ -22,8 +23,8 @@ import type {
 /** Bytes of a schedule's task, which is kept in the schedule's own row. */
 const TASK_BYTES = 48 * 1024;
 
-/** Last moment that a date can be. */
-const LAST_MOMENT = 8.64e15;
+/** The end of the year 9999: the last moment that RFC 3339 can write. */
+const LAST_MOMENT = 253_402_300_799_999;
 
 /** Options with their defaults filled in. */
 export function withDefaults(options: ScheduleOptions): ScheduleSettings {
@@ -108,7 +109,7 @@ function optionFaults(options: Partial<ScheduleOptions>): Fault[] {
   check("start_at", startAt ?? undefined, within(0, LAST_MOMENT), "a date");
   check("end_at", endAt ?? undefined, within(0, LAST_MOMENT), "a date");
   if (typeof startAt === "number" && typeof endAt === "number" && endAt < startAt) {
-    faults.push({ pointer: "/end_at", detail: `must not be before start_at: got ${iso(endAt)}` });
+    faults.push({ pointer: "/end_at", detail: "must not be before start_at" });
   }
   check("jitter", options.jitter, within(0, LONGEST), `a number of seconds from 0 to ${LONGEST}`);
   check(
@@ -118,7 +119,8 @@ function optionFaults(options: Partial<ScheduleOptions>): Fault[] {
     `a number of seconds from 1 to ${LONGEST}`,
   );
   check("catch_up_limit", options.catchUpLimit, whole(1, 1000), "an integer from 1 to 1000");
-  check("max_instances", options.maxInstances, whole(1, 100), "an integer from 1 to 100");
+  const instances = `an integer from 1 to ${MOST_INSTANCES}`;
+  check("max_instances", options.maxInstances, whole(1, MOST_INSTANCES), instances);
   const { catchUp = "one" } = options;
   if (!["skip", "one", "all"].includes(catchUp)) {
     faults.push({ pointer: "/catch_up", detail: `must be skip, one or all: got '${catchUp}'` });
@@ -162,9 +164,7 @@ function zoneFaults(zone: string | undefined, pointer: string): Fault[] {
 
 function cronFaults(text: string, pointer: string): Fault[] {
   const must = "must be cron text of five fields, or six with seconds first";
-  if (typeof text !== "string" || text.length > 200) {
-    return [{ pointer, detail: `${must}, of at most 200 characters` }];
-  }
+  if (text.length > 200) return [{ pointer, detail: `${must}, of at most 200 characters` }];
   if (!/^(\S+\s+){4,5}\S+$/.test(text.trim())) return [{ pointer, detail: `${must}: got '${text}'` }];
   try {
     if (cronOf(text, "UTC").nextRun(new Date(0)) !== null) return [];

@@ -142,6 +142,7 @@ Deno.test("a bad PATCH names every fault and changes nothing", async () => {
       "/trigger/cron",
     ]],
     [[1], "invalid-request", [""]],
+    [JSON.parse(`{"task":${'{"a":'.repeat(9_000)}1${"}".repeat(9_000)}}`), "invalid-request", ["/task/a"]],
   ];
   for (const [body, type, pointers] of cases) {
     const answer = await send(t, "PATCH", "/v1/schedules/daily", body, { "if-match": "*" });
@@ -178,6 +179,11 @@ Deno.test("a bad schedule is refused with every fault, whoever finds it, and not
     [{ ...daily, trigger: { interval: "1" }, catch_up: "some" }, "invalid-request", [
       "/catch_up",
       "/trigger/interval",
+    ]],
+    [{ ...daily, trigger: { date: iso(60) }, catch_up: "some" }, "invalid-request", ["/catch_up"]],
+    [{ ...daily, trigger: { cron: 5, timezone: 5 } }, "invalid-request", [
+      "/trigger/cron",
+      "/trigger/timezone",
     ]],
     [{ ...daily, trigger: "0 3 * * *" }, "invalid-request", ["/trigger"]],
     [{ ...daily, id: "a b" }, "invalid-schedule", ["/id"]],
