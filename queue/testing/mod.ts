@@ -14,8 +14,9 @@ import type { SubmitOptions, Task } from "../task.ts";
 import { FakeClock, START } from "./fake_clock.ts";
 import { nextMoment } from "./next_moment.ts";
 
-/** What the test decides; the rest is `createQueue`'s. */
-export interface TestQueueOptions extends Omit<QueueOptions, "store" | "clock"> {
+/** What the test decides; the rest is `createQueue`'s. Thread tasks run on the event loop: threads have their own time. */
+export interface TestQueueOptions
+  extends Omit<QueueOptions, "store" | "clock" | "threads" | "tasksPerThread"> {
   /** What time it is at first. @default {2026-01-05T09:00:00Z, a Monday} */
   readonly now?: Date;
 }
@@ -79,7 +80,7 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
   const { now = new Date(START), ...rest } = options;
   const clock = new FakeClock(now.getTime());
   const store = memoryStore({ incarnation: "test" });
-  const queue = createQueue({ random: () => 0.5, threads: 0, ...rest, store, clock });
+  const queue = createQueue({ random: () => 0.5, ...rest, threads: 0, store, clock });
   const keys = keysOf(rest.namespace ?? "sluice");
   const started = queue.start();
   await clock.settle();
