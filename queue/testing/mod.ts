@@ -11,6 +11,8 @@ import { createQueue } from "../queue.ts";
 import { keysOf } from "../store/keys.ts";
 import { memoryStore } from "../store/memory_store.ts";
 import type { SubmitOptions, Task } from "../task.ts";
+import type { WorkflowNode } from "../workflow/node.ts";
+import type { Workflow } from "../workflow/view.ts";
 import { FakeClock, START } from "./fake_clock.ts";
 import { nextMoment } from "./next_moment.ts";
 
@@ -48,10 +50,18 @@ export interface TestQueue extends AsyncDisposable {
    * @throws {Error} when it has not ended by then
    */
   ended(task: { readonly id: string }, seconds?: number): Promise<Task>;
+  /**
+   * Submits a workflow and moves the clock until it has ended.
+   *
+   * @returns the workflow with its state, and its result or its error
+   */
+  runWorkflow(node: WorkflowNode): Promise<Workflow>;
 }
 
 /** Milliseconds that pass in one step while something runs. */
 const STEP = 1000;
+/** Seconds that a test waits for an end. */
+const DAY = 86_400;
 
 /**
  * Opens a queue for a test. `random` is 0.5 unless the test says otherwise, so that jitter is always the same.
@@ -95,6 +105,21 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
     else await clock.skip(Math.min(left, Math.max(1, next - clock.now())));
   }
 
+  async function ended<T extends Task | Workflow>(
+    what: string,
+    read: () => Promise<T>,
+    seconds: number,
+  ): Promise<T> {
+    const end = clock.monotonic() + seconds * 1000;
+    for (;;) {
+      await clock.settle();
+      const found = await read();
+      if (found.doneAt !== null) return found;
+      if (clock.monotonic() >= end) throw new Error(`${what} is still ${found.state} after ${seconds} s`);
+      await step(end);
+    }
+  }
+
   const t: TestQueue = {
     queue,
     get now() {
@@ -114,15 +139,10 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
       await t.ended(task);
       return queue.result<Awaited<Result>>(task);
     },
-    async ended({ id }, seconds = 86_400) {
-      const end = clock.monotonic() + seconds * 1000;
-      for (;;) {
-        await clock.settle();
-        const task = await queue.get(id);
-        if (task.doneAt !== null) return task;
-        if (clock.monotonic() >= end) throw new Error(`Task ${id} is still ${task.state} after ${seconds} s`);
-        await step(end);
-      }
+    ended: ({ id }, seconds = DAY) => ended(`Task ${id}`, () => queue.get(id), seconds),
+    async runWorkflow(node) {
+      const { workflow: { id } } = await queue.submitWorkflow(node);
+      return await ended(`Workflow ${id}`, () => queue.workflow(id), DAY);
     },
     async [Symbol.asyncDispose]() {
       const stopped = queue.stop(0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { defineTask, TaskFailedError } from "../../../queue/mod.ts";
+import { chain, chord, defineTask, TaskFailedError } from "../../../queue/mod.ts";
 import { testQueue } from "../../../queue/testing/mod.ts";
 
 const none = z.tuple([]);
@@ -92,4 +92,22 @@ Deno.test("a week of a nightly schedule passes in a moment", async () => {
   await t.advance(7 * 86_400);
   assert.equal(nights.length, 7);
   for (const night of nights) assert.match(night, /T03:00:00\.0\d\dZ$/);
+});
+
+Deno.test("a workflow runs to its end, waits and all", async () => {
+  const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, async (ctx, x, y) => {
+    await ctx.sleep(10);
+    return x + y;
+  });
+  const sum = defineTask({ name: "sum", args: z.tuple([z.array(z.int())]) }, (_ctx, list) => {
+    if (list.includes(0)) throw new Error("nothing to add");
+    return list.reduce((a, b) => a + b);
+  });
+  await using t = await testQueue({ definitions: [add, sum] });
+  const before = t.now;
+  const done = await t.runWorkflow(chain(add.s(4, 5), add.s(6)));
+  assert.deepEqual([done.state, done.result], ["SUCCESS", 15]);
+  assert(t.now - before >= 20_000 && t.now - before < 23_000);
+  const failed = await t.runWorkflow(chord([add.s(0, 0), add.s(1, 1)], sum.s()));
+  assert.deepEqual([failed.state, failed.error?.message], ["FAILURE", "nothing to add"]);
 });
