@@ -54,6 +54,7 @@ export type App = ReturnType<typeof createApp>;
  * import { createQueue, defineTask, memoryStore } from "@sluice/sluice";
  * import { createApp } from "@sluice/sluice/app";
  * import { Hono } from "hono";
+ * import assert from "node:assert/strict";
  * import { z } from "zod";
  *
  * const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, (_context, x, y) => x + y);
@@ -68,7 +69,7 @@ export type App = ReturnType<typeof createApp>;
  *   headers: { "content-type": "application/json" },
  *   body: JSON.stringify({ name: "add", args: [1, 2] }),
  * });
- * console.assert(response.status === 202);
+ * assert(response.status === 202);
  * ```
  */
 export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {

@@ -194,10 +194,11 @@ const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN"]);
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { parseSettings } from "@sluice/sluice/app";
  *
  * const settings = parseSettings({ PORT: "9000", CHANNELS: "celery=2" });
- * console.assert(settings.PORT === 9000 && settings.CHANNELS.celery === 2);
+ * assert(settings.PORT === 9000 && settings.CHANNELS.celery === 2);
  * ```
  */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {

@@ -16,11 +16,12 @@ export type { DemoOptions };
  * @example
  * ```ts
  * import { createQueue, memoryStore } from "@sluice/sluice";
+ * import assert from "node:assert/strict";
  * import { demoSchedules, demoTasks } from "@sluice/sluice/tasks";
  *
  * const definitions = demoTasks({ timeScale: 0, random: Math.random });
  * const queue = createQueue({ store: memoryStore(), definitions, schedules: demoSchedules() });
- * console.assert(queue.definitions().some((definition) => definition.name === "app.tasks.add"));
+ * assert(queue.definitions().some((definition) => definition.name === "app.tasks.add"));
  * ```
  */
 export function demoTasks(options: DemoOptions): AnyTaskDefinition[] {

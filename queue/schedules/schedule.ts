@@ -123,6 +123,7 @@ export interface PageOptions {
  * @example
  * ```ts
  * import { createQueue, defineTask, memoryStore } from "@sluice/sluice";
+ * import assert from "node:assert/strict";
  * import { z } from "zod";
  *
  * const report = defineTask({ name: "report", args: z.tuple([z.string()]) }, (_context, kind) => `${kind} sent`);
@@ -131,7 +132,7 @@ export interface PageOptions {
  *   task: { name: "report", args: ["daily"] },
  *   trigger: { cron: "0 3 * * *", timezone: "Europe/Rome" },
  * });
- * console.assert((await queue.schedules.next(schedule.id)).length === 10);
+ * assert((await queue.schedules.next(schedule.id)).length === 10);
  * await queue.stop();
  * ```
  */

@@ -70,6 +70,7 @@ const DAY = 86_400;
  * ```ts
  * import { defineTask } from "@sluice/sluice";
  * import { testQueue } from "@sluice/sluice/testing";
+ * import assert from "node:assert/strict";
  * import { z } from "zod";
  *
  * const fetchPage = defineTask(
@@ -83,7 +84,7 @@ const DAY = 86_400;
  * await using t = await testQueue({ definitions: [fetchPage] });
  * const before = t.now;
  * const page = await t.run(fetchPage, []);
- * console.assert(page === "page" && t.now - before >= 120_000);
+ * assert(page === "page" && t.now - before >= 120_000);
  * ```
  */
 export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {

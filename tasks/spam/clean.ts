@@ -35,9 +35,10 @@ const NUMBER = /^\p{N}/u;
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
  * import { clean } from "./clean.ts";
  *
- * console.assert(clean("<b>FREE</b> entry&nbsp;:D") === "free entry :D");
+ * assert(clean("<b>FREE</b> entry&nbsp;:D") === "free entry :D");
  * ```
  */
 export function clean(message: string): string {
