@@ -79,7 +79,8 @@ export class ThreadPool {
     this.#busy.delete(thread);
     if (thread.usable && thread.runs < this.options.tasksPerThread) this.#keep(thread);
     else this.#end(thread);
-    this.#serve();
+    // Not before all that are cancelled together are: no thread is started for one of them.
+    queueMicrotask(() => this.#serve());
   }
 
   #serve(): void {

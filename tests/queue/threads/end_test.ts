@@ -62,6 +62,20 @@ Deno.test("a loop that never awaits sees its signal abort, one that awaits hears
   );
 });
 
+Deno.test("each task in a thread hears its own abort", async () => {
+  const waiting = threadTask(functions.untilAborted);
+  const looking = threadTask(functions.spinUntilAborted);
+  const warm = threadTask(functions.warm);
+  await using q = await openThreads([waiting, looking, warm], { threads: 1 });
+  for (const [definition, softTimeLimit] of [[waiting, 0.02], [looking, 0.03], [waiting, 0.04]] as const) {
+    const { result } = await q.ended(await q.queue.submit(definition, [], { softTimeLimit }));
+    assert.match(String(result), /^SoftTimeLimitExceeded/);
+    if (definition === waiting) assert.match(String(result), new RegExp(`of ${softTimeLimit} s$`));
+  }
+  const { result } = await q.ended(await q.queue.submit(warm, []));
+  assert.equal((result as { calls: number }).calls, 1);
+});
+
 for (const how of ["loop", "await", "timer", "caught"]) {
   Deno.test(`out of memory (${how}) is that task's failure; another goes on in its thread`, async () => {
     const devour = threadTask(functions.devour, { memory: 32 });

@@ -93,9 +93,11 @@ export function spinUntilAborted(context: ThreadContext): string {
 /** Awaits its signal. */
 export function untilAborted(context: ThreadContext): Promise<string> {
   const { signal } = context;
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(`${signal.reason.name}: ${signal.reason.message}`))
-  );
+  return new Promise((resolve) => {
+    const tell = () => resolve(`${signal.reason.name}: ${signal.reason.message}`);
+    if (signal.aborted) tell();
+    else signal.addEventListener("abort", tell);
+  });
 }
 
 export function hang(context: ThreadContext): Promise<never> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { defineThreadTask } from "../../../queue/mod.ts";
+import { defineThreadTask, systemClock } from "../../../queue/mod.ts";
+import { ThreadPool } from "../../../queue/threads/pool.ts";
 import { anyArgs } from "../../support/held_task.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { type OpenQueue, openQueue } from "../../support/open_queue.ts";
@@ -101,6 +102,24 @@ Deno.test("a process that was judged lost ends the threads of its former runs", 
   assert.equal((await suspended.queue.revoke(id)).state, "REVOKED");
 });
 
+Deno.test("of tasks that are cancelled together, none is started in another's place", async () => {
+  const pool = new ThreadPool(systemClock, () => {}, { threads: 1, tasksPerThread: 10 });
+  const { module, export: name } = threadTask(functions.hang).thread!;
+  let started = 0;
+  const run = (id: string) =>
+    pool.run({ id, name, retries: 0, maxRetries: 0, module, export: name, args: [], ignoreResult: false }, {
+      memory: 64,
+      started: () => started++,
+      said: () => {},
+    });
+  const jobs = ["a", "b", "c"].map(run);
+  assert.deepEqual(jobs.map(({ waits }) => waits), [false, true, true]);
+  for (const job of jobs) job.cancel(new Error("all of them"));
+  for (const job of jobs) await assert.rejects(job.result, /all of them/);
+  assert.deepEqual([started, pool.size], [1, 0]);
+  await pool.stop();
+});
+
 Deno.test("a module that cannot be imported in a thread is its task's failure", async () => {
   const task = defineThreadTask(
     { name: "unreachable", args: anyArgs },
@@ -108,6 +127,7 @@ Deno.test("a module that cannot be imported in a thread is its task's failure", 
     unreachable,
   );
   await using q = await openThreads([task, warm], { threads: 1 });
+  const { thread } = await placeOf(q);
   const { type, message, traceback } = (await q.ended(await q.queue.submit(task, []))).error!;
   assert.equal(type, "ThreadModuleError");
   assert.match(
@@ -115,7 +135,8 @@ Deno.test("a module that cannot be imported in a thread is its task's failure", 
     /^Cannot import 'file:.*broken_module\.ts': SyntaxError: this module cannot be used$/,
   );
   assert.match(traceback!, /broken_module\.ts:\d+/);
-  assert.equal((await placeOf(q)).calls, 1);
+  // A retry must not meet what the thread remembers of the module.
+  assert.notEqual((await placeOf(q)).thread, thread);
 });
 
 Deno.test("a thread task whose thread would not find its handler is refused when the queue starts", async () => {
