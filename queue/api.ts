@@ -9,7 +9,7 @@ import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts"
 import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import type { DefinitionView } from "./inspect.ts";
-import type { TaskFilter } from "./read.ts";
+import type { TaskFilter, TaskList } from "./list.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
@@ -86,7 +86,7 @@ export interface Queue {
   /** @throws {TaskNotFoundError} */
   get(id: string): Promise<Task>;
   /** Newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
-  list(filter?: TaskFilter): Promise<{ tasks: Task[]; cursor: string | null }>;
+  list(filter?: TaskFilter): Promise<TaskList>;
   /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
   wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
   /** Awaits the task's return value. @throws {TaskFailedError} when it ends otherwise */

@@ -21,7 +21,7 @@ export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
 export type { DefinitionView } from "./inspect.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
-export type { TaskFilter } from "./read.ts";
+export type { TaskFilter, TaskList } from "./list.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";
 export type {

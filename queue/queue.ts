@@ -22,7 +22,8 @@ import { Releaser } from "./limits/releaser.ts";
 import { Membership } from "./membership.ts";
 import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
-import { getTask, listTasks, type TaskFilter } from "./read.ts";
+import { listTasks, type TaskFilter, type TaskList } from "./list.ts";
+import { getTask } from "./read.ts";
 import { RecordCache } from "./record_cache.ts";
 import type { TaskRecord } from "./record.ts";
 import { obeyRevokes, revoke } from "./revoke.ts";
@@ -218,7 +219,7 @@ class EngineQueue implements Queue {
     return getTask(this.#engine, id);
   }
 
-  list(filter: TaskFilter = {}): Promise<{ tasks: Task[]; cursor: string | null }> {
+  list(filter: TaskFilter = {}): Promise<TaskList> {
     return listTasks(this.#engine, filter);
   }
 

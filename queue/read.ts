@@ -1,38 +1,27 @@
 /**
- * Reading tasks: one by id, or pages of them.
+ * Reading tasks by id. Pages of them: `list.ts`.
  *
  * @module
  */
 import type { Engine } from "./engine.ts";
-import { InvalidTaskError, TaskNotFoundError } from "./errors.ts";
+import { TaskNotFoundError } from "./errors.ts";
 import { isTaskId, timeOfId } from "./ids.ts";
 import { unpack } from "./payload.ts";
-import type { GroupRow, RunRow, TaskRecord } from "./record.ts";
+import type { RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
-import type { Entry, KeyRange } from "./store/port.ts";
-import { isFinal, type Task, type TaskState } from "./task.ts";
-
-/** What `list` narrows down. */
-export interface TaskFilter {
-  readonly state?: TaskState;
-  readonly name?: string;
-  readonly channel?: string;
-  /** A workflow's group. */
-  readonly groupId?: string;
-  /** 1 to 500. @default {50} */
-  readonly limit?: number;
-  /** Opaque; from the page before. */
-  readonly cursor?: string;
-}
-
-/** Records that one page looks at, so that a rare filter cannot hold the store up. */
-const SCAN_LIMIT = 5000;
+import type { Entry } from "./store/port.ts";
+import type { Task } from "./task.ts";
 
 /** The record of a task entry. */
 export function recordOf(entry: Entry): TaskRecord {
   return { ...decode<TaskRecord>(entry.value), id: idOf(entry.key) };
+}
+
+/** Whether a task has ended so long ago that readers do not see it any more. */
+export function isExpired(engine: Engine, record: TaskRecord): boolean {
+  return record.doneAt !== undefined && keptUntil(engine, record) <= engine.clock.now();
 }
 
 /** When a final task's record may be removed, milliseconds since 1970. */
@@ -57,15 +46,12 @@ export async function findTask(
 ): Promise<{ record: TaskRecord; run: RunRow | null }> {
   if (!isTaskId(id)) throw new TaskNotFoundError(id, "malformed");
   const [task, run] = await engine.store.getMany([engine.keys.task(id), engine.keys.run(id)]);
-  const now = engine.clock.now();
   if (!task) {
-    const old = timeOfId(id) < now - engine.settings.resultTtl * 1000;
+    const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
     throw new TaskNotFoundError(id, old ? "expired" : "unknown");
   }
   const record = recordOf(task);
-  if (record.doneAt !== undefined && keptUntil(engine, record) <= now) {
-    throw new TaskNotFoundError(id, "expired");
-  }
+  if (isExpired(engine, record)) throw new TaskNotFoundError(id, "expired");
   return { record, run: decodeEntry<RunRow>(run) };
 }
 
@@ -96,101 +82,4 @@ async function readNeighbours(engine: Engine, ids: readonly string[]): Promise<(
   const found = new Map(entries.map((entry) => [idOf(entry.key), entry]));
   const complete = ids.every((id) => found.has(id));
   return complete ? ids.map((id) => recordOf(found.get(id)!)) : null;
-}
-
-/** A page of tasks, newest first, and the cursor of the next one. */
-export async function listTasks(
-  engine: Engine,
-  filter: TaskFilter,
-): Promise<{ tasks: Task[]; cursor: string | null }> {
-  const { limit = 50 } = filter;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
-    throw new InvalidTaskError([{
-      pointer: "/limit",
-      detail: `must be an integer from 1 to 500: got ${limit}`,
-    }]);
-  }
-  let range = rangeOf(engine, filter.state);
-  const tasks: Task[] = [];
-  let before = filter.cursor === undefined ? null : readCursor(filter);
-  if (filter.groupId !== undefined) {
-    const [entry] = await engine.store.getMany([engine.keys.group(filter.groupId)]);
-    if (!entry) return { tasks, cursor: null };
-    // Its tasks are those between two ids.
-    range = { ...range, start: [...range.prefix, filter.groupId] };
-    before ??= `${decode<GroupRow>(entry.value).last}\0`;
-  }
-  for (let scanned = 0; scanned < SCAN_LIMIT;) {
-    const end = before === null ? {} : { end: [...range.prefix, before] };
-    const entries = await engine.store.list({ ...range, ...end }, {
-      limit: Math.min(200, limit * 2),
-      reverse: true,
-    });
-    if (entries.length === 0) return { tasks, cursor: null };
-    scanned += entries.length;
-    for (const task of await viewAll(engine, entries)) {
-      before = task.id;
-      if (matches(filter, task)) tasks.push(task);
-      if (tasks.length === limit) return { tasks, cursor: makeCursor(filter, before) };
-    }
-    before = idOf(entries.at(-1)!.key);
-  }
-  return { tasks, cursor: makeCursor(filter, before!) };
-}
-
-/** The shortest range that holds every task in a state. */
-function rangeOf({ keys }: Engine, state: TaskState | undefined): KeyRange {
-  if (state === "FAILURE" || state === "REVOKED") return keys.endedAs(state);
-  if (state === "STARTED" || state === "PROGRESS") return keys.runs();
-  return keys.tasks();
-}
-
-async function viewAll(engine: Engine, entries: readonly Entry[]): Promise<Task[]> {
-  const isRecord = entries[0]!.key[1] === engine.keys.tasks().prefix[1];
-  const records = isRecord
-    ? entries.map(recordOf)
-    : await readRecords(engine, entries.map((e) => idOf(e.key)));
-  const open = records.filter((record) => record !== null && !isFinal(record.state));
-  const rows = await engine.store.getMany(open.map((record) => engine.keys.run(record!.id)));
-  const runs = new Map(open.map((record, i) => [record!.id, decodeEntry<RunRow>(rows[i])]));
-  const now = engine.clock.now();
-  const views: Task[] = [];
-  for (const record of records) {
-    if (!record || record.doneAt !== undefined && keptUntil(engine, record) <= now) continue;
-    views.push(viewOf(await unpack(engine.store, engine.keys, record), runs.get(record.id) ?? null));
-  }
-  return views;
-}
-
-function matches(filter: TaskFilter, task: Task): boolean {
-  return (filter.state === undefined || filter.state === task.state) &&
-    (filter.name === undefined || filter.name === task.name) &&
-    (filter.channel === undefined || filter.channel === task.channel) &&
-    (filter.groupId === undefined || filter.groupId === task.groupId);
-}
-
-/** A cursor holds the last id and what was asked, so that it cannot be used for another question. */
-function makeCursor(filter: TaskFilter, before: string): string {
-  const { state = "", name = "", channel = "", groupId = "" } = filter;
-  const text = JSON.stringify([before, state, name, channel, groupId]);
-  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function readCursor(filter: TaskFilter): string {
-  const fault = (detail: string) => new InvalidTaskError([{ pointer: "/cursor", detail }]);
-  let parts: unknown;
-  try {
-    parts = JSON.parse(
-      new TextDecoder().decode(Uint8Array.fromBase64(filter.cursor!, { alphabet: "base64url" })),
-    );
-  } catch {
-    throw fault("must be a cursor from an earlier page");
-  }
-  if (!Array.isArray(parts) || typeof parts[0] !== "string" || !isTaskId(parts[0])) {
-    throw fault("must be a cursor from an earlier page");
-  }
-  if (makeCursor(filter, parts[0]) !== filter.cursor) {
-    throw fault("must be used with the same filter as its page");
-  }
-  return parts[0];
 }

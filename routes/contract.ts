@@ -275,7 +275,12 @@ export const TaskQuery = strict({
   state: TaskState.optional(),
   name: z.string(must("one task name")).optional(),
   channel: z.string(must("one channel name")).optional(),
+  tag: z.string(must("one tag")).optional(),
+  schedule_id: z.string(must("one schedule id")).optional(),
+  root_id: z.string(must("one task id")).optional().openapi({ description: "Of one workflow." }),
   group_id: z.string(must("one group id")).optional().openapi({ description: "A workflow's group." }),
+  created_after: time.optional().openapi({ description: "Made then or later." }),
+  created_before: time.optional().openapi({ description: "Made before." }),
   limit: z.string().regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, must("an integer from 1 to 500")).optional()
     .openapi({ type: "integer", minimum: 1, maximum: 500, default: 50 }),
   cursor: z.string(must("one cursor")).optional().openapi({ description: "next_cursor of the page before." }),

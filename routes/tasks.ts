@@ -4,7 +4,7 @@
  * @module
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { isFinal, type Queue, type TaskFilter } from "../queue/mod.ts";
+import { isFinal, type Queue } from "../queue/mod.ts";
 import { limitBody } from "./body.ts";
 import { BatchBody, Task, TaskBatch, TaskPage, TaskQuery, TaskRequestBody } from "./contract.ts";
 import type { Env } from "./env.ts";
@@ -13,7 +13,7 @@ import { idempotency } from "./idempotency.ts";
 import { header, json, PROBLEM } from "./openapi.ts";
 import { preferredWait } from "./prefer.ts";
 import { refuseInvalidTasks } from "./problems.ts";
-import { taskRequest, wireTask } from "./wire.ts";
+import { taskFilter, taskRequest, wireTask } from "./wire.ts";
 
 /** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
 const TASK_BYTES = 1024 * 1024;
@@ -127,13 +127,7 @@ export function taskRoutes(queue: Queue) {
       return response;
     })
     .openapi(list, async (c) => {
-      const { limit, group_id: groupId, ...rest } = c.req.valid("query");
-      const filter = {
-        ...rest,
-        ...groupId !== undefined && { groupId },
-        ...limit !== undefined && { limit: Number(limit) },
-      } as TaskFilter;
-      const { tasks, cursor } = await queue.list(filter);
+      const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
       const response = c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200);
       if (cursor !== null) {
         const next = new URLSearchParams({ ...c.req.query(), cursor });

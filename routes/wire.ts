@@ -181,6 +181,23 @@ function wireGraph(node: queue.GraphNode): queue.Json {
   return { id, name, state, ...linkErrorId !== undefined && { link_error_id: linkErrorId } };
 }
 
+/** A query of `GET /v1/tasks` as the engine takes it. */
+export function taskFilter(query: z.output<typeof contract.TaskQuery>): queue.TaskFilter {
+  return {
+    ...query.state !== undefined && { state: query.state },
+    ...query.name !== undefined && { name: query.name },
+    ...query.channel !== undefined && { channel: query.channel },
+    ...query.tag !== undefined && { tag: query.tag },
+    ...query.schedule_id !== undefined && { scheduleId: query.schedule_id },
+    ...query.root_id !== undefined && { rootId: query.root_id },
+    ...query.group_id !== undefined && { groupId: query.group_id },
+    ...query.created_after !== undefined && { createdAfter: Date.parse(query.created_after) },
+    ...query.created_before !== undefined && { createdBefore: Date.parse(query.created_before) },
+    ...query.limit !== undefined && { limit: Number(query.limit) },
+    ...query.cursor !== undefined && { cursor: query.cursor },
+  };
+}
+
 /** A definition as `GET /v1/definitions` shows it. */
 export function wireDefinition(definition: queue.DefinitionView): z.output<typeof contract.Definition> {
   return {

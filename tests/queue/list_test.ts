@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { InvalidTaskError, type Queue, type TaskFilter, type TaskState } from "../../queue/mod.ts";
+import { memoryStore } from "../../queue/store/memory_store.ts";
+import type { Store } from "../../queue/store/port.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 
@@ -184,4 +186,61 @@ onBothStores("a running task says who runs it since when, and a finished one who
     running.startedAt,
     q.clock.now(),
   ]);
+});
+
+onBothStores("tasks are listed by tag, schedule, root and time, also together", async (open) => {
+  const ticks = task("ticks", () => 1);
+  const schedules = [{ id: "each-minute", task: ticks, args: [], trigger: { interval: 60 } }];
+  await using q = await open({ definitions: [quick, ticks], schedules });
+  const start = q.clock.now();
+  const red = await q.queue.submit(quick, [], { tags: ["red", "large"] });
+  await q.clock.advance(61_000);
+  const [ticked] = (await q.queue.list({ name: "ticks" })).tasks;
+  const late = await q.queue.submit(quick, [], { tags: ["red"], delay: 100 });
+  const listed = async (filter: TaskFilter) => (await pages(q.queue, filter)).ids;
+  assert.deepEqual(await listed({ tag: "red" }), [late.id, red.id]);
+  assert.deepEqual(await listed({ tag: "large" }), [red.id]);
+  assert.deepEqual(await listed({ tag: "red", state: "PENDING" }), [late.id]);
+  assert.deepEqual(await listed({ scheduleId: "each-minute" }), [ticked!.id]);
+  assert.deepEqual(await listed({ rootId: red.id }), [red.id]);
+  assert.deepEqual(await listed({ groupId: red.id }), []);
+  assert.deepEqual(await listed({ createdBefore: start }), []);
+  assert.deepEqual(await listed({ createdBefore: start + 1 }), [red.id]);
+  assert.deepEqual(await listed({ createdAfter: start + 1 }), [late.id, ticked!.id]);
+  assert.deepEqual(await listed({ createdAfter: start, createdBefore: start + 60_500, limit: 1 }), [
+    ticked!.id,
+    red.id,
+  ]);
+  assert.deepEqual(await listed({ createdAfter: start + 2, createdBefore: start + 1 }), []);
+});
+
+Deno.test("a page reads what it shows and little more", async () => {
+  const inner = memoryStore();
+  let read = 0;
+  const counted = <T extends unknown[]>(entries: T) => {
+    read += entries.filter((entry) => entry !== null).length;
+    return entries;
+  };
+  const store: Store = {
+    ...inner,
+    list: async (...asked) => counted(await inner.list(...asked)),
+    getMany: async (asked) => counted(await inner.getMany(asked)),
+  };
+  await using q = await openQueue({ store, definitions: [quick, failing], channels: { default: 50 } });
+  const large = "x".repeat(100_000);
+  for (let i = 0; i < 5; i++) {
+    await q.queue.submitAll(Array.from({ length: 50 }, () => ({ name: "quick", args: [] })));
+    await q.queue.submitAll([1, 2].map(() => ({ name: "failing", args: [large] })));
+  }
+  await q.clock.settle();
+  const cost = async (filter: TaskFilter) => {
+    read = 0;
+    const { tasks } = await q.queue.list(filter);
+    return [tasks.length, read];
+  };
+  assert.deepEqual(await cost({ limit: 20, createdBefore: q.clock.now() + 1 }), [20, 20 + 2 * 2]);
+  // Of each: the row of its end, its record, two chunks of its arguments.
+  assert.deepEqual(await cost({ limit: 3, state: "FAILURE" }), [3, 3 * 4]);
+  // Arguments of those that do not fit are not read.
+  assert.deepEqual(await cost({ limit: 50, state: "SUCCESS" }), [50, 200]);
 });
