@@ -10,6 +10,7 @@ import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter, TaskList } from "./list.ts";
+import type { RedriveFilter, Redriven } from "./redrive.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
@@ -119,6 +120,16 @@ export interface Queue {
    * @throws {WorkflowNotFoundError} / {WorkflowFinalError}
    */
   revokeWorkflow(id: string): Promise<Workflow>;
+  /**
+   * Submits a task that ended in FAILURE or REVOKED anew: a new task with the same definition, arguments and options,
+   * without its delay, outside of its workflow. Final is final, the former stays as it is. Each is redriven once.
+   *
+   * @throws {TaskNotFoundError} / {RedriveError} / {DuplicateTaskError} while its definition's key is another task's
+   * @throws {UnknownTaskError} / {InvalidTaskError} when its definition is gone, or refuses its arguments by now
+   */
+  redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }>;
+  /** Redrives a page of tasks that were not redriven yet, newest first, each on its own. @throws {InvalidTaskError} */
+  redriveAll(filter?: RedriveFilter): Promise<{ tasks: Redriven[]; cursor: string | null }>;
   definitions(): readonly DefinitionView[];
   channels(): Promise<Channel[]>;
   workers(): Promise<Worker[]>;

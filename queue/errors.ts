@@ -6,6 +6,7 @@
  * SluiceError
  *   to the caller      UnknownTaskError  InvalidTaskError  TaskNotFoundError  TaskFinalError  TaskFailedError
  *                      WorkflowNotFoundError  WorkflowFinalError
+ *                      RedriveError
  *                      IdempotencyConflictError  DuplicateTaskError  TooLargeError  OverloadedError  StoppedError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
@@ -101,6 +102,19 @@ export class WorkflowFinalError extends SluiceError {
   readonly code = "workflow-final";
   constructor(readonly workflowId: string, readonly state: string) {
     super(`Workflow '${workflowId}' has already ended as ${state}`);
+  }
+}
+
+/** Only a task that ended in FAILURE or REVOKED can be redriven, and once. */
+export class RedriveError extends SluiceError {
+  readonly code = "not-redrivable";
+  /** @param redrivenAs the task that repeats it already */
+  constructor(readonly taskId: string, readonly state: string, readonly redrivenAs: string | null) {
+    super(
+      redrivenAs === null
+        ? `Task '${taskId}' is ${state}: only what ended in FAILURE or REVOKED can be submitted anew`
+        : `Task '${taskId}' was submitted anew before, as '${redrivenAs}'`,
+    );
   }
 }
 

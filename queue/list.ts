@@ -8,7 +8,7 @@ import { InvalidTaskError } from "./errors.ts";
 import { firstIdAt, isTaskId } from "./ids.ts";
 import { unpack } from "./payload.ts";
 import { isExpired, readRecords, recordOf } from "./read.ts";
-import type { RunRow, TaskRecord } from "./record.ts";
+import type { EndedRow, RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
@@ -24,6 +24,8 @@ export interface TaskFilter {
   readonly scheduleId?: string;
   readonly rootId?: string;
   readonly groupId?: string;
+  /** Whether it was redriven; together with the state FAILURE or REVOKED only. */
+  readonly redriven?: boolean;
   /** Milliseconds since 1970: made then or later, by the time in its id. */
   readonly createdAfter?: number;
   /** Milliseconds since 1970: made before, by the time in its id. */
@@ -57,8 +59,15 @@ export async function listTasks(engine: Engine, filter: TaskFilter): Promise<Tas
       detail: `must be an integer from 1 to 500: got ${limit}`,
     }]);
   }
+  if (filter.redriven !== undefined && filter.state !== "FAILURE" && filter.state !== "REVOKED") {
+    throw new InvalidTaskError([{
+      pointer: "/redriven",
+      detail: "must come with the state FAILURE or REVOKED",
+    }]);
+  }
   const range = rangeOf(engine, filter);
-  const all = FIELDS.every((field) => filter[field] === undefined) && filter.tag === undefined &&
+  const all =
+    [...FIELDS, "tag", "redriven"].every((field) => filter[field as keyof TaskFilter] === undefined) &&
     (filter.state === undefined || filter.state === "FAILURE" || filter.state === "REVOKED");
   const tasks: Task[] = [];
   let before = filter.cursor === undefined ? null : readCursor(filter);
@@ -100,11 +109,14 @@ function rangeOf({ keys }: Engine, filter: TaskFilter): KeyRange {
 async function viewFitting(
   engine: Engine,
   filter: TaskFilter,
-  entries: readonly Entry[],
+  found: readonly Entry[],
   most: number,
 ): Promise<Task[]> {
   const { keys, store } = engine;
-  const family = entries[0]!.key[1];
+  const family = found[0]!.key[1];
+  const entries = filter.redriven === undefined
+    ? found
+    : found.filter(({ value }) => (decode<EndedRow>(value).redrivenAs !== undefined) === filter.redriven);
   const records = family === keys.tasks().prefix[1]
     ? entries.map(recordOf)
     : await readRecords(engine, entries.map(({ key }) => idOf(key)));

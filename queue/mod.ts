@@ -22,6 +22,7 @@ export type { DefinitionView } from "./inspect.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
 export type { TaskFilter, TaskList } from "./list.ts";
+export type { RedriveFilter, Redriven } from "./redrive.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";
 export type {

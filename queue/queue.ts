@@ -24,6 +24,7 @@ import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
 import { listTasks, type TaskFilter, type TaskList } from "./list.ts";
 import { getTask } from "./read.ts";
+import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./redrive.ts";
 import { RecordCache } from "./record_cache.ts";
 import type { TaskRecord } from "./record.ts";
 import { obeyRevokes, revoke } from "./revoke.ts";
@@ -262,6 +263,16 @@ class EngineQueue implements Queue {
   async revokeWorkflow(id: string): Promise<Workflow> {
     await this.#ready();
     return revokeWorkflow(this.#engine, id);
+  }
+
+  async redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
+    await this.#ready();
+    return redrive(this.#engine, id, idempotency);
+  }
+
+  async redriveAll(filter: RedriveFilter = {}): Promise<{ tasks: Redriven[]; cursor: string | null }> {
+    await this.#ready();
+    return redriveAll(this.#engine, filter);
   }
 
   definitions(): readonly DefinitionView[] {

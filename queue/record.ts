@@ -37,6 +37,8 @@ export interface TaskRecord {
   readonly ignoreResult?: boolean;
   readonly tags?: readonly string[];
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
+  /** The task that it repeats. */
+  readonly redriveOf?: string;
   /** Its definition's key; see `TaskIdempotency`. */
   readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
@@ -162,6 +164,12 @@ export interface WorkerRow {
   readonly schedules?: readonly string[];
   /** Judged lost: its lanes are deleted, its runs are being given back. */
   readonly lost?: boolean;
+}
+
+/** `ended`: a task that ended in FAILURE or REVOKED. */
+export interface EndedRow {
+  /** The task that repeats it. */
+  readonly redrivenAs?: string;
 }
 
 /** `idem`: what an idempotency key stands for. */

@@ -207,7 +207,7 @@ export function faultsOfRequest(
 }
 
 /** {@link toRecord} with the key that the definition makes of the arguments. */
-function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRecord>): TaskRecord {
+export function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRecord>): TaskRecord {
   return withDefinitionKey(engine, toRecord(engine, request, at, ...rest), at);
 }
 

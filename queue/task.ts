@@ -60,6 +60,7 @@ export interface Task<Result = Json> {
   readonly parentId: string | null;
   readonly groupId: string | null;
   readonly scheduleId: string | null;
+  /** The task that this one repeats; see `Queue.redrive`. */
   readonly redriveOf: string | null;
   /** The worker that runs it or ran it last. */
   readonly worker: string | null;

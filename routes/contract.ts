@@ -281,10 +281,40 @@ export const TaskQuery = strict({
   group_id: z.string(must("one group id")).optional().openapi({ description: "A workflow's group." }),
   created_after: time.optional().openapi({ description: "Made then or later." }),
   created_before: time.optional().openapi({ description: "Made before." }),
+  redriven: z.enum(["true", "false"], must("true or false")).optional().openapi({
+    description: "Whether it was submitted anew; with state=FAILURE or state=REVOKED only.",
+  }),
   limit: z.string().regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, must("an integer from 1 to 500")).optional()
     .openapi({ type: "integer", minimum: 1, maximum: 500, default: 50 }),
   cursor: z.string(must("one cursor")).optional().openapi({ description: "next_cursor of the page before." }),
 });
+
+/** Body of `POST /v1/tasks/retry`. */
+export const RedriveBody = strict({
+  state: z.enum(["FAILURE", "REVOKED"], must("FAILURE or REVOKED")).default("FAILURE"),
+  name: text("a task name", 200).optional(),
+  channel: text("a channel name", 200).optional(),
+  tag: text("a tag", 100).optional(),
+  created_after: time.optional().describe("Made then or later."),
+  created_before: time.optional().describe("Made before."),
+  limit: integer(1, 500).default(100).describe("So many tasks at most in one call, newest first."),
+  cursor: z.string(must("a cursor")).optional().describe("next_cursor of the call before."),
+  dry_run: z.boolean(must("true or false")).default(false).describe("Say which, and submit nothing."),
+}).openapi("RedriveRequest");
+
+/** Answer of `POST /v1/tasks/retry`. */
+export const RedrivePage = z.object({
+  dry_run: z.boolean(),
+  tasks: z.array(z.object({
+    id,
+    name: z.string(),
+    task_id: id.nullable().openapi({ description: "The new task; null when skipped, and in a dry run." }),
+    skipped: z.string().nullable().openapi({ description: "Why it was not submitted anew." }),
+  })),
+  next_cursor: z.string().nullable().openapi({
+    description: "There may be more: send it as cursor, with the same filter.",
+  }),
+}).openapi("RedrivePage");
 
 /** The task of a schedule: a task request without a time of its own. */
 export const ScheduledTask = strict(taskFields).openapi("ScheduledTask");

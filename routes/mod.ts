@@ -13,6 +13,7 @@ import { type AccessRecord, identify, requireToken } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
+import { redriveRoutes } from "./redrive.ts";
 import { s0Routes } from "./s0.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -81,6 +82,7 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
   if (apiToken !== undefined) app.use(requireToken(apiToken));
   const api = app
     .route("/", taskRoutes(queue))
+    .route("/", redriveRoutes(queue))
     .route("/", definitionRoutes(queue))
     .route("/", channelRoutes(queue))
     .route("/", workerRoutes(queue))

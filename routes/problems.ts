@@ -12,6 +12,7 @@ import {
   InvalidScheduleError,
   InvalidTaskError,
   type Queue,
+  RedriveError,
   SluiceError,
   UnknownTaskError,
 } from "../queue/mod.ts";
@@ -31,6 +32,7 @@ const PROBLEMS = {
   "workflow-expired": { status: 404, title: "Workflow no longer kept" },
   "schedule-unknown": { status: 404, title: "Unknown schedule" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "not-redrivable": { status: 409, title: "Task cannot be submitted anew" },
   "duplicate-task": { status: 409, title: "Task was submitted before" },
   "task-final": { status: 409, title: "Task has ended" },
   "workflow-final": { status: 409, title: "Workflow has ended" },
@@ -212,7 +214,12 @@ function engineProblem(c: Context, error: SluiceError): Response {
     const faults = engineFaults(part, [{ pointer: error.pointer, detail: error.message }], prefix);
     return problem(c, code, error.message, { faults });
   }
-  return problem(c, code, error.message, error instanceof DuplicateTaskError ? { taskId: error.taskId } : {});
+  const inTheWay = error instanceof DuplicateTaskError
+    ? error.taskId
+    : error instanceof RedriveError
+    ? error.redrivenAs
+    : null;
+  return problem(c, code, error.message, inTheWay === null ? {} : { taskId: inTheWay });
 }
 
 function sentence(faults: readonly RequestFault[]): string {

@@ -193,8 +193,24 @@ export function taskFilter(query: z.output<typeof contract.TaskQuery>): queue.Ta
     ...query.group_id !== undefined && { groupId: query.group_id },
     ...query.created_after !== undefined && { createdAfter: Date.parse(query.created_after) },
     ...query.created_before !== undefined && { createdBefore: Date.parse(query.created_before) },
+    ...query.redriven !== undefined && { redriven: query.redriven === "true" },
     ...query.limit !== undefined && { limit: Number(query.limit) },
     ...query.cursor !== undefined && { cursor: query.cursor },
+  };
+}
+
+/** A body of `POST /v1/tasks/retry` as the engine takes it. */
+export function redriveFilter(body: z.output<typeof contract.RedriveBody>): queue.RedriveFilter {
+  return {
+    state: body.state,
+    limit: body.limit,
+    dryRun: body.dry_run,
+    ...body.name !== undefined && { name: body.name },
+    ...body.channel !== undefined && { channel: body.channel },
+    ...body.tag !== undefined && { tag: body.tag },
+    ...body.created_after !== undefined && { createdAfter: Date.parse(body.created_after) },
+    ...body.created_before !== undefined && { createdBefore: Date.parse(body.created_before) },
+    ...body.cursor !== undefined && { cursor: body.cursor },
   };
 }
 
