@@ -8,13 +8,16 @@ import type { Clock, Random } from "./clock.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
+import type { Explanation } from "./explain.ts";
 import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter, TaskList } from "./list.ts";
 import type { RedriveFilter, Redriven } from "./redrive.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
+import type { Stats } from "./stats.ts";
 import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import type { Workflow } from "./workflow/view.ts";
+import type { KeyFilter, StoredKey } from "./stored_keys.ts";
 import type { Channel, Health, Idempotency, SubmitOptions, Task, TaskRequest, Worker } from "./task.ts";
 
 /** What a queue is made of. */
@@ -133,6 +136,14 @@ export interface Queue {
   definitions(): readonly DefinitionView[];
   channels(): Promise<Channel[]>;
   workers(): Promise<Worker[]>;
+  /** What stands where, who works, and what this process has done. */
+  stats(): Promise<Stats>;
+  /** Why a task does not run. @throws {TaskNotFoundError} */
+  explain(id: string): Promise<Explanation>;
+  /** Stored keys and short values, as they are: for people who look, not for programs. @throws {InvalidTaskError} */
+  keys(filter?: KeyFilter): Promise<{ keys: StoredKey[]; cursor: string | null }>;
+  /** The stored keys of one task. @throws {TaskNotFoundError} */
+  keysOf(id: string): Promise<StoredKey[]>;
   health(): Promise<Health>;
   /** Fires the schedules that are due; a started queue does so by itself. Any number of processes may call it (invariant 7). */
   tick(): Promise<void>;

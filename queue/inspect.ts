@@ -10,6 +10,7 @@ import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } fr
 import { withDeadline } from "./lane.ts";
 import type { Membership } from "./membership.ts";
 import { readRecords } from "./read.ts";
+import type { Run } from "./run.ts";
 import type { ParkedPointer, RunRow, WorkerRow } from "./record.ts";
 import { decode } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
@@ -56,7 +57,7 @@ export function viewDefinitions(engine: Engine): DefinitionView[] {
 }
 
 /** Up to {@link DEPTH_CAP} entries of a range. */
-async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entry[]> {
+export async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entry[]> {
   const found: Entry[] = [];
   let start = {};
   for (;;) {
@@ -106,14 +107,30 @@ function countBy<T>(items: readonly T[], of: (item: T) => string): Map<string, n
   return counts;
 }
 
-/** Every registered process and what it runs. */
-export async function viewWorkers(engine: Engine, membership: Membership): Promise<Worker[]> {
+/**
+ * Every registered process and what it runs.
+ *
+ * @param runHere the open run of a task in this process
+ */
+export async function viewWorkers(
+  engine: Engine,
+  membership: Membership,
+  runHere: (id: string) => Run | undefined,
+): Promise<Worker[]> {
   const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
-  const running = new Map<string, string[]>();
-  for (const entry of await listUpToCap(engine, engine.keys.runs())) {
-    const { worker } = decode<RunRow>(entry.value);
-    running.set(worker, [...running.get(worker) ?? [], idOf(entry.key)]);
-  }
+  const runs = await listUpToCap(engine, engine.keys.runs());
+  const records = await readRecords(engine, runs.map((entry) => idOf(entry.key)));
+  const running = Map.groupBy(
+    runs.flatMap((entry, i) => {
+      const record = records[i];
+      if (!record) return [];
+      const { id, name, channel } = record;
+      const { worker, startedAt } = decode<RunRow>(entry.value);
+      const reserved = worker === membership.worker ? runHere(id)?.reserved ?? false : null;
+      return [{ worker, task: { id, name, channel, startedAt, reserved } }];
+    }),
+    ({ worker }) => worker,
+  );
   return entries.map((entry) => {
     const row = decode<WorkerRow>(entry.value);
     const id = idOf(entry.key);
@@ -125,7 +142,7 @@ export async function viewWorkers(engine: Engine, membership: Membership): Promi
       startedAt: row.startedAt,
       heartbeatAge: id === membership.worker ? 0 : membership.rescuer.ageOf(id),
       lost: row.lost === true,
-      running: running.get(id) ?? [],
+      running: running.get(id)?.map(({ task }) => task) ?? [],
     };
   });
 }

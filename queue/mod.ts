@@ -18,6 +18,7 @@ export {
   type TaskOptions,
 } from "./define.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
+export type { Explanation, Place, Reason, ReasonCode } from "./explain.ts";
 export type { DefinitionView } from "./inspect.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
@@ -44,6 +45,9 @@ export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
 export { canonicalJson } from "./idempotency.ts";
+export type { Counts } from "./tally.ts";
+export type { Stats } from "./stats.ts";
+export type { KeyFilter, StoredKey } from "./stored_keys.ts";
 export { nearest } from "./suggest.ts";
 export {
   defineThreadTask,
@@ -58,6 +62,7 @@ export {
   type Idempotency,
   isFinal,
   type Json,
+  type RunningTask,
   STATES,
   type SubmitOptions,
   type Task,

@@ -13,6 +13,7 @@ import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts"
 import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
 import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./failure.ts";
+import { explainTask, type Explanation } from "./explain.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
 import { Limits } from "./limits/limits.ts";
@@ -31,7 +32,9 @@ import { obeyRevokes, revoke } from "./revoke.ts";
 import type { Run } from "./run.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import { EngineSchedules } from "./schedules/schedules.ts";
+import { type Stats, viewStats } from "./stats.ts";
 import { keysOf } from "./store/keys.ts";
+import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./stored_keys.ts";
 import { faultsOfRequest, submitAll } from "./submit.ts";
 import { Sweeper } from "./sweeper.ts";
 import type {
@@ -46,6 +49,7 @@ import type {
 } from "./task.ts";
 import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
+import { Tally } from "./tally.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
 import { Cascades } from "./workflow/cascades.ts";
@@ -85,6 +89,7 @@ class EngineQueue implements Queue {
   readonly #promoter: Promoter;
   readonly #releaser: Releaser;
   readonly #sweeper: Sweeper;
+  readonly #tally: Tally;
   readonly #scheduler: Scheduler;
   readonly schedules: EngineSchedules;
   readonly #cascades: Cascades;
@@ -95,6 +100,7 @@ class EngineQueue implements Queue {
   constructor(options: QueueOptions) {
     const { store, clock = systemClock, onEvent = () => {} } = options;
     const { threads = navigator.hardwareConcurrency, tasksPerThread = TASKS_PER_THREAD } = options;
+    this.#tally = new Tally(clock);
     const definitions = indexed(options.definitions);
     const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
     checkNumbers(options, slots);
@@ -129,7 +135,10 @@ class EngineQueue implements Queue {
       suspects: { count: 0 },
       solo: options.solo ? { taken: 0, freed: () => this.#consumers.forEach((c) => c.freed()) } : null,
       nextId: idSource(clock),
-      emit: onEvent,
+      emit: (event) => {
+        this.#tally.record(event);
+        onEvent(event);
+      },
       wake: (channel, priority) => wakeups.wake(channel, priority),
       consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => this.#promoter.dueAt(time),
@@ -284,7 +293,23 @@ class EngineQueue implements Queue {
   }
 
   workers(): Promise<Worker[]> {
-    return viewWorkers(this.#engine, this.#membership);
+    return viewWorkers(this.#engine, this.#membership, this.#runHere);
+  }
+
+  stats(): Promise<Stats> {
+    return viewStats(this.#engine, this.#membership, this.#tally);
+  }
+
+  explain(id: string): Promise<Explanation> {
+    return explainTask(this.#engine, id, this.#runHere);
+  }
+
+  keys(filter: KeyFilter = {}): Promise<{ keys: StoredKey[]; cursor: string | null }> {
+    return listKeys(this.#engine, filter);
+  }
+
+  keysOf(id: string): Promise<StoredKey[]> {
+    return keysOfTask(this.#engine, id);
   }
 
   health(): Promise<Health> {

@@ -134,8 +134,19 @@ export interface Worker {
   readonly heartbeatAge: number;
   /** It was judged lost and its tasks are being given to others. */
   readonly lost: boolean;
-  /** Ids of the tasks it runs. */
-  readonly running: readonly string[];
+  /** What it runs now, oldest task first; up to 10,000 of all workers. */
+  readonly running: readonly RunningTask[];
+}
+
+/** A task that a worker has claimed. */
+export interface RunningTask {
+  readonly id: string;
+  readonly name: string;
+  readonly channel: string;
+  /** When it was claimed. */
+  readonly startedAt: number;
+  /** Claimed, and waiting for a free thread; `null`: only its own process knows. */
+  readonly reserved: boolean | null;
 }
 
 /** Whether the engine can do its work now. */

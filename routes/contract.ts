@@ -450,8 +450,77 @@ export const Worker = z.object({
   started_at: moment,
   heartbeat_age: z.number(),
   lost: z.boolean(),
-  running: z.array(id),
+  running: z.array(z.object({
+    id,
+    name: z.string(),
+    channel: z.string(),
+    started_at: moment,
+    reserved: z.boolean().nullable().openapi({
+      description: "Claimed, and waiting for a free thread; null: only its own process knows.",
+    }),
+  })).openapi({ description: "What it runs now." }),
 }).openapi("Worker");
+
+/** The whole at a glance. */
+export const Stats = z.object({
+  version: z.string(),
+  worker: z.string().nullable().openapi({ description: "This process among the workers." }),
+  started_at: moment,
+  uptime: z.number(),
+  rate: z.number().openapi({
+    description: "Tasks that ended in this process per second, over the last minute or since its start.",
+  }),
+  tasks: z.object({
+    ready: z.int(),
+    delayed: z.int(),
+    blocked: z.int(),
+    running: z.int(),
+    failure: z.int(),
+    revoked: z.int(),
+  }).openapi({
+    description: "By place, and those that ended badly and are kept; counted up to 10,000 each.",
+  }),
+  workers: z.object({ alive: z.int(), lost: z.int() }),
+  since_start: z.object({
+    submitted: z.int(),
+    started: z.int(),
+    retried: z.int(),
+    succeeded: z.int(),
+    failed: z.int(),
+    revoked: z.int(),
+  }).openapi({ description: "What this process has done." }),
+  channels: z.array(Channel),
+}).openapi("Stats");
+
+/** Why a task does not run. */
+export const Explanation = z.object({
+  id,
+  state: TaskState,
+  place: z.enum(["ready", "delayed", "blocked", "run"]).nullable().openapi({
+    description: "Where it stands; null when it has ended.",
+  }),
+  reasons: z.array(z.object({ code: z.string(), message: z.string() })),
+}).openapi("Explanation");
+
+/** Query of `GET /v1/keys`. */
+export const KeyQuery = strict({
+  prefix: z.string(must("one prefix")).optional().openapi({
+    description: "First parts of the keys, after the namespace: ready/celery.",
+  }),
+  limit: z.string().regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, must("an integer from 1 to 500")).optional()
+    .openapi({ type: "integer", minimum: 1, maximum: 500, default: 100 }),
+  cursor: z.string(must("one cursor")).optional().openapi({ description: "next_cursor of the page before." }),
+});
+
+/** Stored keys. */
+export const KeyPage = z.object({
+  keys: z.array(z.object({
+    key: z.array(z.union([z.string(), z.number()])),
+    value: z.string().openapi({ description: "Its beginning, as text." }),
+    versionstamp: z.string(),
+  })),
+  next_cursor: z.string().nullable(),
+}).openapi("KeyPage");
 
 /** RFC 9457 problem details; `errors` lists every fault of the request. */
 export const Problem = z.object({

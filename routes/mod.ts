@@ -11,6 +11,7 @@ import { addDocs } from "./docs.ts";
 import type { Env } from "./env.ts";
 import { type AccessRecord, identify, requireToken } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
+import { inspectRoutes } from "./inspect.ts";
 import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
 import { redriveRoutes } from "./redrive.ts";
@@ -83,6 +84,7 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
   const api = app
     .route("/", taskRoutes(queue))
     .route("/", redriveRoutes(queue))
+    .route("/", inspectRoutes(queue))
     .route("/", definitionRoutes(queue))
     .route("/", channelRoutes(queue))
     .route("/", workerRoutes(queue))

@@ -5,6 +5,7 @@
  * @module
  */
 import type { z } from "@hono/zod-openapi";
+import config from "../deno.json" with { type: "json" };
 import type * as queue from "../queue/mod.ts";
 import type * as contract from "./contract.ts";
 
@@ -256,6 +257,32 @@ export function wireWorker(worker: queue.Worker): z.output<typeof contract.Worke
     started_at: timeText(worker.startedAt),
     heartbeat_age: worker.heartbeatAge,
     lost: worker.lost,
-    running: [...worker.running],
+    running: worker.running.map(({ id, name, channel, startedAt, reserved }) => ({
+      id,
+      name,
+      channel,
+      started_at: timeText(startedAt),
+      reserved,
+    })),
   };
+}
+
+/** The whole as `GET /v1/stats` shows it. */
+export function wireStats(stats: queue.Stats): z.output<typeof contract.Stats> {
+  return {
+    version: config.version,
+    worker: stats.worker,
+    started_at: timeText(stats.startedAt),
+    uptime: stats.uptime,
+    rate: stats.rate,
+    tasks: { ...stats.tasks },
+    workers: { ...stats.workers },
+    since_start: { ...stats.sinceStart },
+    channels: stats.channels.map(wireChannel),
+  };
+}
+
+/** A stored key as `/v1` shows it. */
+export function wireKey({ key, value, versionstamp }: queue.StoredKey) {
+  return { key: [...key], value, versionstamp };
 }

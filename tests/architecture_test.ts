@@ -53,7 +53,7 @@ const rules: readonly { of: RegExp; may: RegExp; because: string }[] = [
   },
   {
     of: /^routes\//,
-    may: /^(routes\/|queue\/mod\.ts$|@?[a-z-]+(\/[a-z-]+)*$|node:)/,
+    may: /^(routes\/|queue\/mod\.ts$|deno\.json$|@?[a-z-]+(\/[a-z-]+)*$|node:)/,
     because: "the engine's inside can change",
   },
   { of: /^cron\.ts$/, may: /^queue\/mod\.ts$/, because: "the engine's inside can change" },

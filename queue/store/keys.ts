@@ -48,6 +48,9 @@ export type Keys = ReturnType<typeof keysOf>;
 // deno-lint-ignore explicit-module-boundary-types -- the type is Keys
 export function keysOf(ns: string) {
   return {
+    /** All keys whose parts after the namespace begin so. */
+    under: (parts: readonly string[]): KeyRange => ({ prefix: [ns, ...parts] }),
+
     meta: (): Key => [ns, "meta"],
 
     task: (id: string): Key => [ns, "task", id],
@@ -126,6 +129,7 @@ export function keysOf(ns: string) {
     later: (at: number, id: string): Key => [ns, "later", at, id],
     laterAll: (): KeyRange => ({ prefix: [ns, "later"] }),
 
+    blobs: (id: string): KeyRange => ({ prefix: [ns, "blob", id] }),
     blob: (id: string, part: BlobPart, n: number): Key => [ns, "blob", id, part, n],
   };
 }

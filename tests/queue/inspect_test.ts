@@ -100,9 +100,20 @@ Deno.test("workers show who is registered, what it executes and what it runs", a
   const startedAt = a.clock.now();
   const { id } = await a.queue.submit(held.definition, []);
   await a.clock.advance(10_000);
+  // Whether it waits for a thread only its own process knows.
+  const runs = {
+    id,
+    name: "held",
+    channel: "default",
+    startedAt: (await b.queue.get(id)).startedAt,
+    reserved: null,
+  };
+  assert.deepEqual((await a.queue.workers()).find(({ pid }) => pid === 1)!.running, [
+    { ...runs, reserved: false },
+  ]);
   const workers = (await b.queue.workers()).toSorted((x, y) => x.pid - y.pid);
   assert.deepEqual(workers.map(({ id: _, heartbeatAge: __, ...rest }) => rest), [
-    { host: "one", pid: 1, channels: { default: 2, mail: 1 }, startedAt, lost: false, running: [id] },
+    { host: "one", pid: 1, channels: { default: 2, mail: 1 }, startedAt, lost: false, running: [runs] },
     { host: "two", pid: 2, channels: {}, startedAt, lost: false, running: [] },
   ]);
   assert.equal(workers[1]!.heartbeatAge, 0);

@@ -61,6 +61,12 @@ Deno.test("GET /v1/workers tells who runs what", async () => {
     "running",
   ]);
   assert.deepEqual(worker.channels, { celery: 16, high_priority: 4 });
-  assert.deepEqual(worker.running, [id]);
+  assert.deepEqual(worker.running, [{
+    id,
+    name: "app.tasks.add",
+    channel: "celery",
+    started_at: "2026-01-05T09:00:00.000Z",
+    reserved: false,
+  }]);
   assert.equal(worker.started_at, "2026-01-05T09:00:00.000Z");
 });

@@ -1,0 +1,222 @@
+/**
+ * Why a task does not run: where it stands and what it waits for, as sentences for people and codes for programs.
+ *
+ * @module
+ */
+import type { Engine } from "./engine.ts";
+import { waitingKeys } from "./places.ts";
+import { findTask, recordOf } from "./read.ts";
+import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "./record.ts";
+import type { Run } from "./run.ts";
+import { viewOf } from "./state.ts";
+import { decode, decodeEntry } from "./store/codec.ts";
+import type { Entry } from "./store/port.ts";
+import type { TaskState } from "./task.ts";
+
+/** Where a task stands; `null` when it has ended. */
+export type Place = "ready" | "delayed" | "blocked" | "run" | null;
+
+/** What a reason is. */
+export type ReasonCode =
+  | "ended"
+  | "redriven"
+  | "running"
+  | "claimed"
+  | "revoking"
+  | "delayed"
+  | "retrying"
+  | "next"
+  | "behind-others"
+  | "no-worker"
+  | "slots-busy"
+  | "lost-workers"
+  | "unknown-name"
+  | "expires";
+
+/** One reason: a code, and a sentence. */
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly message: string;
+}
+
+/** See `Queue.explain`. */
+export interface Explanation {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly place: Place;
+  /** The nearest first. */
+  readonly reasons: readonly Reason[];
+}
+
+/** Tasks counted at most that stand before one. */
+const AHEAD_CAP = 500;
+
+/** What one snapshot shows of a task. */
+interface Standing {
+  readonly record: TaskRecord;
+  readonly run: RunRow | null;
+  readonly revoked: boolean;
+  readonly pointer: Entry | null;
+}
+
+/**
+ * Explains a task as it stands now.
+ *
+ * @param runHere the open run of a task in this process
+ * @throws {TaskNotFoundError}
+ */
+export async function explainTask(
+  engine: Engine,
+  id: string,
+  runHere: (id: string) => Run | undefined,
+): Promise<Explanation> {
+  const standing = await look(engine, id);
+  const { record, run } = standing;
+  const { state } = viewOf(record, run);
+  if (record.doneAt !== undefined) return { id, state, place: null, reasons: await whyEnded(engine, record) };
+  if (run) {
+    return {
+      id,
+      state,
+      place: "run",
+      reasons: whyRunning(engine, standing, run, runHere(id)?.reserved ?? false),
+    };
+  }
+  const place = String(standing.pointer!.key[1]) as Exclude<Place, null>;
+  const reasons = place === "ready"
+    ? await whyReady(engine, record, standing.pointer!)
+    : place === "delayed"
+    ? whyDelayed(engine, record)
+    : whyBlocked(record);
+  return { id, state, place, reasons: [...reasons, ...sinceLost(standing.pointer!), ...expiry(record)] };
+}
+
+/** Reads until one snapshot holds the task in its one place (invariant 2). */
+async function look(engine: Engine, id: string): Promise<Standing> {
+  const { keys, store } = engine;
+  for (;;) {
+    const { record: seen } = await findTask(engine, id);
+    const [task, run, revoke, ...places] = await store.getMany([
+      keys.task(id),
+      keys.run(id),
+      keys.revoke(id),
+      ...waitingKeys(keys, seen),
+    ]);
+    if (!task) continue;
+    const record = recordOf(task);
+    const pointer = places.find((entry) => entry !== null) ?? null;
+    if (record.doneAt === undefined && !run && !pointer) continue;
+    return { record, run: decodeEntry<RunRow>(run), revoked: revoke !== null, pointer };
+  }
+}
+
+async function whyEnded(
+  { store, keys }: Engine,
+  { id, state, doneAt, error }: TaskRecord,
+): Promise<Reason[]> {
+  const why = error ? `: ${error.type}: ${error.message}` : "";
+  const reasons: Reason[] = [{ code: "ended", message: `It ended as ${state} at ${at(doneAt!)}${why}` }];
+  const [row] = await store.getMany([keys.ended(state, id)]);
+  const redrivenAs = decodeEntry<EndedRow>(row)?.redrivenAs;
+  if (redrivenAs !== undefined) {
+    reasons.push({ code: "redriven", message: `It was submitted anew as ${redrivenAs}` });
+  }
+  return reasons;
+}
+
+function whyRunning(engine: Engine, { record, revoked }: Standing, run: RunRow, reserved: boolean): Reason[] {
+  const seconds = span(engine.clock.now() - run.startedAt);
+  const reasons: Reason[] = [];
+  if (revoked) {
+    reasons.push({ code: "revoking", message: `It was revoked; worker ${run.worker} is ending its run` });
+  }
+  reasons.push(
+    reserved
+      ? {
+        code: "claimed",
+        message: `Worker ${run.worker} has claimed it ${seconds} ago; it waits for a free thread`,
+      }
+      : { code: "running", message: `It has been running on worker ${run.worker} for ${seconds}` },
+  );
+  if (record.retries > 0) {
+    reasons[reasons.length - 1] = {
+      ...reasons.at(-1)!,
+      message: `${reasons.at(-1)!.message}, in retry ${record.retries} of ${record.maxRetries}`,
+    };
+  }
+  return reasons;
+}
+
+function whyDelayed(engine: Engine, record: TaskRecord): Reason[] {
+  const left = record.runAt - engine.clock.now();
+  const when = left > 0 ? `in ${span(left)}, at ${at(record.runAt)}` : "at any moment: it is due";
+  if (record.state !== "RETRY") return [{ code: "delayed", message: `It may run ${when}` }];
+  return [{
+    code: "retrying",
+    message: `Its last run failed (${record.error!.type}: ${record.error!.message}); ` +
+      `retry ${record.retries} of ${record.maxRetries} may run ${when}`,
+  }];
+}
+
+function whyBlocked(record: TaskRecord): Reason[] {
+  return [{
+    code: "unknown-name",
+    message: `It waits for a process that knows the task name '${record.name}' and executes channel ` +
+      `'${record.channel}'`,
+  }];
+}
+
+async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Promise<Reason[]> {
+  const { store, keys } = engine;
+  const { channel } = record;
+  const before = await store.list({ ...keys.readyOf(channel), end: key }, { limit: AHEAD_CAP });
+  const count = before.length === AHEAD_CAP
+    ? `${AHEAD_CAP} or more tasks are`
+    : before.length === 1
+    ? "One task is"
+    : `${before.length} tasks are`;
+  const reasons: Reason[] = [
+    before.length === 0
+      ? { code: "next", message: `It is the next task of channel '${channel}'` }
+      : { code: "behind-others", message: `${count} before it in channel '${channel}'` },
+  ];
+  const rows = await store.list(keys.workers(), { limit: store.limits.listBatch });
+  const able = rows.map(({ value }) => decode<WorkerRow>(value)).filter(({ channels }) => channels[channel]);
+  const alive = able.filter(({ lost }) => !lost);
+  if (alive.length === 0) {
+    const lost = able.length > 0 ? "; the last one was lost" : "";
+    reasons.push({
+      code: "no-worker",
+      message: `No worker executes channel '${channel}'${lost}: start one with CHANNELS=${channel}=4`,
+    });
+    return reasons;
+  }
+  const here = engine.consumer(channel);
+  if (here && here.free === 0) {
+    reasons.push({
+      code: "slots-busy",
+      message: `All ${engine.slots.get(channel)} slots of this process for channel '${channel}' are taken`,
+    });
+  }
+  return reasons;
+}
+
+function sinceLost({ value }: Entry): Reason[] {
+  const { deliveries } = decode<Pointer>(value);
+  if (deliveries === 0) return [];
+  const workers = deliveries === 1 ? "A worker was" : `${deliveries} workers were`;
+  return [{ code: "lost-workers", message: `${workers} lost while running it; it runs again` }];
+}
+
+function expiry({ expiresAt, startedAt }: TaskRecord): Reason[] {
+  if (expiresAt === undefined || startedAt !== undefined) return [];
+  return [{ code: "expires", message: `It is revoked unless it has started by ${at(expiresAt)}` }];
+}
+
+function at(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+function span(milliseconds: number): string {
+  return `${Math.round(Math.max(0, milliseconds) / 100) / 10} s`;
+}

@@ -1,0 +1,120 @@
+/**
+ * Looking at what is stored, as keys and short values: what stands where at each moment of a task's life
+ * (docs/inspect.md). Reads only.
+ *
+ * @module
+ */
+import { keysHeldBy } from "./definition_keys.ts";
+import type { Engine } from "./engine.ts";
+import { InvalidTaskError } from "./errors.ts";
+import { waitingKeys } from "./places.ts";
+import { findTask } from "./read.ts";
+import type { Entry, Key, KeyPart } from "./store/port.ts";
+
+/** A stored key. */
+export interface StoredKey {
+  readonly key: readonly (string | number)[];
+  /** The value's beginning, as text; of a chunk its size. */
+  readonly value: string;
+  readonly versionstamp: string;
+}
+
+/** Characters of a value that are shown. */
+const SHOWN = 500;
+
+/**
+ * A page of the keys whose parts begin with these texts, in the store's order. See `Queue.keys`.
+ *
+ * @throws {InvalidTaskError} for a limit or cursor that is not one
+ */
+export async function listKeys(
+  engine: Engine,
+  { prefix = [], limit = 100, cursor }: KeyFilter,
+): Promise<{ keys: StoredKey[]; cursor: string | null }> {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
+    throw new InvalidTaskError([{
+      pointer: "/limit",
+      detail: `must be an integer from 1 to 500: got ${limit}`,
+    }]);
+  }
+  const range = engine.keys.under(prefix);
+  const start = cursor === undefined ? {} : { start: [...range.prefix, ...readCursor(cursor, prefix)] };
+  const entries = await engine.store.list({ ...range, ...start }, { limit });
+  const last = entries.length === limit ? entries.at(-1)!.key : null;
+  return {
+    keys: entries.map(shown),
+    cursor: last && makeCursor(prefix, after(last.slice(range.prefix.length))),
+  };
+}
+
+/** Which keys. */
+export interface KeyFilter {
+  /** The parts after the namespace: `["ready", "celery"]`. @default {all keys of the namespace} */
+  readonly prefix?: readonly string[];
+  /** 1 to 500. @default {100} */
+  readonly limit?: number;
+  /** Opaque; from the page before. */
+  readonly cursor?: string;
+}
+
+/** All keys that belong to one task, those that are there. @throws {TaskNotFoundError} */
+export async function keysOfTask(engine: Engine, id: string): Promise<StoredKey[]> {
+  const { keys, store } = engine;
+  const { record } = await findTask(engine, id);
+  const named = await store.getMany([
+    keys.task(id),
+    keys.run(id),
+    keys.revoke(id),
+    ...waitingKeys(keys, record),
+    ...(record.expiresAt === undefined ? [] : [keys.later(record.expiresAt, id)]),
+    keys.ended("FAILURE", id),
+    keys.ended("REVOKED", id),
+    ...keysHeldBy(keys, record),
+  ]);
+  const chunks = record.argsChunks === undefined && record.resultChunks === undefined
+    ? []
+    : await store.list(keys.blobs(id), { limit: store.limits.listBatch });
+  return [...named.filter((entry) => entry !== null), ...chunks].map(shown);
+}
+
+function shown({ key, value, versionstamp }: Entry): StoredKey {
+  return { key: key.map(keyPart), value: textOf(key, value), versionstamp };
+}
+
+/** The engine's own keys are made of texts and numbers. */
+function keyPart(part: KeyPart): string | number {
+  return typeof part === "number" ? part : String(part);
+}
+
+function textOf(key: Key, value: unknown): string {
+  if (key[1] === "blob") return `${(value as Uint8Array).length} bytes`;
+  const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+/** The first key behind one of its family. */
+function after(key: Key): Key {
+  const last = key.at(-1)!;
+  return [...key.slice(0, -1), typeof last === "number" ? last + 1 : `${last}\0`];
+}
+
+function makeCursor(prefix: readonly string[], next: Key): string {
+  const bytes = new TextEncoder().encode(JSON.stringify([prefix, next]));
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function readCursor(cursor: string, prefix: readonly string[]): Key {
+  try {
+    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
+    const [given, next] = JSON.parse(new TextDecoder().decode(bytes));
+    const isKey = Array.isArray(next) && next.length > 0 &&
+      next.every((part) => typeof part === "string" || Number.isFinite(part));
+    if (isKey && JSON.stringify(given) === JSON.stringify(prefix)) return next;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidTaskError([{
+    pointer: "/cursor",
+    detail: "must be a cursor from an earlier page of the same prefix",
+  }]);
+}

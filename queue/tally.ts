@@ -1,0 +1,83 @@
+/**
+ * What this process has done since it started, counted off its own events.
+ *
+ * @module
+ */
+import type { Clock } from "./clock.ts";
+import type { QueueEvent } from "./events.ts";
+
+/** Seconds over which the rate is taken. */
+const WINDOW = 60;
+
+/** Counts since the start. */
+export interface Counts {
+  readonly submitted: number;
+  readonly started: number;
+  readonly retried: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly revoked: number;
+}
+
+/** Counts, and how many tasks end in a second. */
+export class Tally {
+  #counts = { submitted: 0, started: 0, retried: 0, succeeded: 0, failed: 0, revoked: 0 };
+  /** Tasks that ended in a second, at the place of that second modulo the window. */
+  #ended = new Array<number>(WINDOW).fill(0);
+  /** The second that was counted last. */
+  #second: number;
+  readonly #start: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+
+  constructor(readonly clock: Clock) {
+    this.#start = clock.monotonic();
+    this.startedAt = clock.now();
+    this.#second = this.#now();
+  }
+
+  /** Seconds since the start. */
+  get uptime(): number {
+    return (this.clock.monotonic() - this.#start) / 1000;
+  }
+
+  get counts(): Counts {
+    return { ...this.#counts };
+  }
+
+  /** Tasks that ended per second, over the last minute or since the start. */
+  get rate(): number {
+    this.#forget();
+    const seconds = Math.min(WINDOW, Math.max(1, this.uptime));
+    return this.#ended.reduce((sum, count) => sum + count, 0) / seconds;
+  }
+
+  record(event: QueueEvent): void {
+    switch (event.type) {
+      case "submitted":
+      case "started":
+      case "retried":
+        this.#counts[event.type]++;
+        break;
+      case "finished":
+        this.#counts[ENDS[event.state]]++;
+        this.#forget();
+        this.#ended[this.#second % WINDOW]!++;
+    }
+  }
+
+  #now(): number {
+    return Math.floor(this.clock.monotonic() / 1000);
+  }
+
+  /** Clears the places of the seconds that have passed. */
+  #forget(): void {
+    const now = this.#now();
+    for (let second = Math.max(this.#second + 1, now - WINDOW + 1); second <= now; second++) {
+      this.#ended[second % WINDOW] = 0;
+    }
+    this.#second = now;
+  }
+}
+
+const ENDS = { SUCCESS: "succeeded", FAILURE: "failed", REVOKED: "revoked" } as const;
