@@ -109,12 +109,8 @@ export class WorkflowFinalError extends SluiceError {
 export class RedriveError extends SluiceError {
   readonly code = "not-redrivable";
   /** @param redrivenAs the task that repeats it already */
-  constructor(readonly taskId: string, readonly state: string, readonly redrivenAs: string | null) {
-    super(
-      redrivenAs === null
-        ? `Task '${taskId}' is ${state}: only what ended in FAILURE or REVOKED can be submitted anew`
-        : `Task '${taskId}' was submitted anew before, as '${redrivenAs}'`,
-    );
+  constructor(readonly taskId: string, why: string, readonly redrivenAs: string | null = null) {
+    super(`Task '${taskId}' cannot be submitted anew: ${why}`);
   }
 }
 

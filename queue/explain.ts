@@ -14,7 +14,7 @@ import type { Entry } from "./store/port.ts";
 import type { TaskState } from "./task.ts";
 
 /** Where a task stands; `null` when it has ended. */
-export type Place = "ready" | "delayed" | "blocked" | "run" | null;
+export type Place = "ready" | "delayed" | "blocked" | "waiting" | "run" | null;
 
 /** What a reason is. */
 export type ReasonCode =
@@ -31,6 +31,7 @@ export type ReasonCode =
   | "slots-busy"
   | "lost-workers"
   | "unknown-name"
+  | "waiting-for"
   | "expires";
 
 /** One reason: a code, and a sentence. */
@@ -87,6 +88,8 @@ export async function explainTask(
     ? await whyReady(engine, record, standing.pointer!)
     : place === "delayed"
     ? whyDelayed(engine, record)
+    : place === "waiting"
+    ? [await whyWaiting(engine, record)]
     : whyBlocked(record);
   return { id, state, place, reasons: [...reasons, ...sinceLost(standing.pointer!), ...expiry(record)] };
 }
@@ -166,6 +169,22 @@ function whyBlocked(record: TaskRecord): Reason[] {
   }];
 }
 
+/** A workflow's task waits for the task or the group before it, or for the rest of a large submission. */
+async function whyWaiting(engine: Engine, record: TaskRecord): Promise<Reason> {
+  const { keys, store } = engine;
+  const before = record.workflow!.waitsFor!;
+  const [task, run, group] = await store.getMany([keys.task(before), keys.run(before), keys.group(before)]);
+  const code = "waiting-for";
+  if (task) {
+    const { name, state } = viewOf(recordOf(task), decodeEntry<RunRow>(run));
+    return { code, message: `It waits for task ${before} ('${name}') of its workflow, which is ${state}` };
+  }
+  if (!group) return { code, message: "It waits until all of its workflow is stored" };
+  const open = await store.list(keys.openIn(before), { limit: AHEAD_CAP });
+  const count = open.length === AHEAD_CAP ? `${AHEAD_CAP} or more` : `${open.length}`;
+  return { code, message: `It waits for group ${before} of its workflow: ${count} in it have not ended` };
+}
+
 async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Promise<Reason[]> {
   const { store, keys } = engine;
   const { channel } = record;
@@ -195,7 +214,9 @@ async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Pro
   if (here && here.free === 0) {
     reasons.push({
       code: "slots-busy",
-      message: `All ${engine.slots.get(channel)} slots of this process for channel '${channel}' are taken`,
+      message: `Of ${
+        engine.slots.get(channel)
+      } slots that this process has for channel '${channel}' none is free`,
     });
   }
   return reasons;

@@ -8,7 +8,7 @@ import { InvalidTaskError } from "./errors.ts";
 import { firstIdAt, isTaskId } from "./ids.ts";
 import { unpack } from "./payload.ts";
 import { isExpired, readRecords, recordOf } from "./read.ts";
-import type { EndedRow, RunRow, TaskRecord } from "./record.ts";
+import type { EndedRow, GroupRow, RunRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
@@ -65,7 +65,7 @@ export async function listTasks(engine: Engine, filter: TaskFilter): Promise<Tas
       detail: "must come with the state FAILURE or REVOKED",
     }]);
   }
-  const range = rangeOf(engine, filter);
+  const range = await rangeOf(engine, filter);
   const all =
     [...FIELDS, "tag", "redriven"].every((field) => filter[field as keyof TaskFilter] === undefined) &&
     (filter.state === undefined || filter.state === "FAILURE" || filter.state === "REVOKED");
@@ -88,20 +88,24 @@ export async function listTasks(engine: Engine, filter: TaskFilter): Promise<Tas
 }
 
 /** The shortest range that holds every task which fits. */
-function rangeOf({ keys }: Engine, filter: TaskFilter): KeyRange {
-  const { state, rootId = "", createdAfter, createdBefore } = filter;
+async function rangeOf({ keys, store }: Engine, filter: TaskFilter): Promise<KeyRange> {
+  const { state, rootId, groupId, createdAfter, createdBefore } = filter;
   const range = state === "FAILURE" || state === "REVOKED"
     ? keys.endedAs(state)
     : state === "STARTED" || state === "PROGRESS"
     ? keys.runs()
     : keys.tasks();
-  const after = createdAfter === undefined ? "" : firstIdAt(createdAfter);
-  // A workflow's first task is its root.
-  const first = after > rootId ? after : rootId;
+  // A workflow's first task is its root; what is in a group lies between the group's id and its last one.
+  const [group] = groupId === undefined ? [] : await store.getMany([keys.group(groupId)]);
+  const last = decodeEntry<GroupRow>(group)?.last;
+  const starts = [rootId, groupId, createdAfter === undefined ? undefined : firstIdAt(createdAfter)];
+  const ends = [last && `${last}\0`, createdBefore === undefined ? undefined : firstIdAt(createdBefore)];
+  const start = starts.filter((id) => id !== undefined).toSorted().at(-1);
+  const end = ends.filter((id) => id !== undefined).toSorted()[0];
   return {
     ...range,
-    ...(first !== "" && { start: [...range.prefix, first] }),
-    ...(createdBefore !== undefined && { end: [...range.prefix, firstIdAt(createdBefore)] }),
+    ...(start !== undefined && { start: [...range.prefix, start] }),
+    ...(end !== undefined && { end: [...range.prefix, end] }),
   };
 }
 

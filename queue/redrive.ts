@@ -8,6 +8,7 @@
 import { definitionKeys } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
 import {
+  ArgumentsError,
   DuplicateTaskError,
   FencedError,
   RedriveError,
@@ -18,14 +19,14 @@ import {
 } from "./errors.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
 import { listTasks, type TaskFilter } from "./list.ts";
-import { unpack } from "./payload.ts";
 import { findTask } from "./read.ts";
 import type { EndedRow, TaskRecord } from "./record.ts";
 import { viewOf } from "./state.ts";
-import { decode } from "./store/codec.ts";
+import { decode, decodeEntry } from "./store/codec.ts";
 import { put, together, type Unit } from "./store/unit.ts";
 import { store, toKeyedRecord } from "./submit.ts";
-import type { Idempotency, Task, TaskRequest } from "./task.ts";
+import type { Idempotency, Json, Task, TaskRequest } from "./task.ts";
+import { resolveArgs } from "./workflow/value.ts";
 
 /** Tasks that `redriveAll` takes; newest first. */
 export interface RedriveFilter extends Omit<TaskFilter, "state" | "redriven"> {
@@ -59,11 +60,12 @@ export async function redrive(
     const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
     // Read before the key: who finds the mark of an earlier call finds its key as well.
     const { entry, row } = await endedRow(engine, former);
-    const request = requestOf(await unpack(engine.store, engine.keys, former));
+    const request = requestOf(former, await argsOf(engine, former));
     const record = { ...toKeyedRecord(engine, request, "", now, keyed), redriveOf: id };
     const claim = keyed && await idempotencyUnit(engine, keyed, [record]);
     if (claim?.first) return { task: (await replay(engine, claim.first))[0]!, replayed: true };
-    if (row.redrivenAs !== undefined) throw new RedriveError(id, former.state, row.redrivenAs);
+    const { redrivenAs } = row;
+    if (redrivenAs !== undefined) throw new RedriveError(id, `it was before, as '${redrivenAs}'`, redrivenAs);
     const { tasks: [holder], fresh, unit } = await definitionKeys(engine, [record], 2);
     if (fresh.length === 0) throw new DuplicateTaskError(record.name, record.definitionKey!.key, holder!.id);
     const mark: Unit = {
@@ -80,16 +82,43 @@ export async function redrive(
 
 /** @throws {RedriveError} when the task has not ended in FAILURE or REVOKED */
 async function endedRow(engine: Engine, { id, state }: TaskRecord) {
-  if (state !== "FAILURE" && state !== "REVOKED") throw new RedriveError(id, state, null);
+  if (state !== "FAILURE" && state !== "REVOKED") {
+    throw new RedriveError(id, `it is ${state}, and only what ended in FAILURE or REVOKED can`);
+  }
   const [entry] = await engine.store.getMany([engine.keys.ended(state, id)]);
   if (!entry) throw new TaskNotFoundError(id, "expired");
   return { entry, row: decode<EndedRow>(entry.value) };
 }
 
+/**
+ * The arguments that a task ran with, or would have. A workflow's task runs alone: what was before it is not run again.
+ *
+ * @throws {RedriveError} when a part of them never came, or is no longer kept
+ */
+async function argsOf(engine: Engine, record: TaskRecord): Promise<readonly Json[]> {
+  const { takes, waitsFor } = record.workflow ?? {};
+  if (takes === "task" || takes === "group") {
+    const { keys, store } = engine;
+    const [before] = await store.getMany([takes === "task" ? keys.task(waitsFor!) : keys.group(waitsFor!)]);
+    const state = decodeEntry<{ state: string }>(before)?.state;
+    if (state !== "SUCCESS" && state !== "fired") {
+      throw new RedriveError(
+        record.id,
+        `it has no arguments, as ${takes} '${waitsFor}' before it has no result`,
+      );
+    }
+  }
+  try {
+    return await resolveArgs(engine, record);
+  } catch (error) {
+    if (error instanceof ArgumentsError) throw new RedriveError(record.id, error.message);
+    throw error;
+  }
+}
+
 /** The submission that made a task; its delay is over. */
-function requestOf(record: TaskRecord): TaskRequest {
-  const { name, args = [], channel, priority, maxRetries, softTimeLimit, timeLimit, ignoreResult, tags } =
-    record;
+function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
+  const { name, channel, priority, maxRetries, softTimeLimit, timeLimit, ignoreResult, tags } = record;
   return {
     name,
     args,

@@ -23,6 +23,8 @@ export interface Stats {
     readonly ready: number;
     readonly delayed: number;
     readonly blocked: number;
+    /** Of workflows: not released yet. */
+    readonly waiting: number;
     readonly running: number;
     readonly failure: number;
     readonly revoked: number;
@@ -43,11 +45,12 @@ export async function viewStats(
 ): Promise<Stats> {
   const { keys, store } = engine;
   const count = async (range: Parameters<typeof listUpToCap>[1]) => (await listUpToCap(engine, range)).length;
-  const [channels, rows, delayed, blocked, running, failure, revoked] = await Promise.all([
+  const [channels, rows, delayed, blocked, waiting, running, failure, revoked] = await Promise.all([
     viewChannels(engine),
     store.list(keys.workers(), { limit: store.limits.listBatch }),
     count(keys.delayedAll()),
     count(keys.blockedAll()),
+    count(keys.under(["waiting"])),
     count(keys.runs()),
     count(keys.endedAs("FAILURE")),
     count(keys.endedAs("REVOKED")),
@@ -61,6 +64,7 @@ export async function viewStats(
       ready: channels.reduce((sum, { ready }) => sum + ready, 0),
       delayed,
       blocked,
+      waiting,
       running,
       failure,
       revoked,

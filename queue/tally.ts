@@ -38,7 +38,7 @@ export class Tally {
 
   /** Seconds since the start. */
   get uptime(): number {
-    return (this.clock.monotonic() - this.#start) / 1000;
+    return Math.round(this.clock.monotonic() - this.#start) / 1000;
   }
 
   get counts(): Counts {
@@ -49,7 +49,8 @@ export class Tally {
   get rate(): number {
     this.#forget();
     const seconds = Math.min(WINDOW, Math.max(1, this.uptime));
-    return this.#ended.reduce((sum, count) => sum + count, 0) / seconds;
+    const ended = this.#ended.reduce((sum, count) => sum + count, 0);
+    return Math.round(ended / seconds * 1000) / 1000;
   }
 
   record(event: QueueEvent): void {

@@ -474,6 +474,7 @@ export const Stats = z.object({
     ready: z.int(),
     delayed: z.int(),
     blocked: z.int(),
+    waiting: z.int().openapi({ description: "Of workflows: not released yet." }),
     running: z.int(),
     failure: z.int(),
     revoked: z.int(),
@@ -496,7 +497,7 @@ export const Stats = z.object({
 export const Explanation = z.object({
   id,
   state: TaskState,
-  place: z.enum(["ready", "delayed", "blocked", "run"]).nullable().openapi({
+  place: z.enum(["ready", "delayed", "blocked", "waiting", "run"]).nullable().openapi({
     description: "Where it stands; null when it has ended.",
   }),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),

@@ -25,7 +25,10 @@ onBothStores("explain() says what stands before a ready task, and that the slots
   const urgent = await q.queue.submit(held.definition, [], { priority: 9 });
   const next = await why(q.queue, urgent);
   assert.deepEqual([next.state, next.place, next.codes], ["PENDING", "ready", ["next", "slots-busy"]]);
-  assert.match(next.text, /next task of channel 'default'.*All 1 slots of this process/);
+  assert.match(
+    next.text,
+    /next task of channel 'default'.*Of 1 slots that this process has for channel .default. none is free/,
+  );
   const behind = [await why(q.queue, tasks[1]!), await why(q.queue, tasks[3]!)];
   assert.deepEqual(behind[0]!.codes, ["behind-others", "slots-busy"]);
   assert.match(behind[0]!.text, /^One task is before it/);

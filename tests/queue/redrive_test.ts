@@ -60,7 +60,8 @@ onBothStores("only what ended in FAILURE or REVOKED is redriven, and once", asyn
   for (const [{ id }, state] of [[delayed, "PENDING"], [good, "SUCCESS"]] as const) {
     await assert.rejects(q.queue.redrive(id), (error) => {
       assert(error instanceof RedriveError);
-      assert.deepEqual([error.taskId, error.state, error.redrivenAs], [id, state, null]);
+      assert.deepEqual([error.taskId, error.redrivenAs], [id, null]);
+      assert.match(error.message, new RegExp(`it is ${state}, and only`));
       return true;
     });
   }

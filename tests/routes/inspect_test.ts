@@ -16,7 +16,7 @@ Deno.test("GET /v1/stats tells the whole at a glance", async () => {
     started_at: "2026-01-05T09:00:00.000Z",
     uptime: 5,
     rate: 0.2,
-    tasks: { ready: 0, delayed: 1, blocked: 0, running: 2, failure: 0, revoked: 1 },
+    tasks: { ready: 0, delayed: 1, blocked: 0, waiting: 0, running: 2, failure: 0, revoked: 1 },
     workers: { alive: 1, lost: 0 },
     since_start: { submitted: 4, started: 3, retried: 0, succeeded: 0, failed: 0, revoked: 1 },
   });

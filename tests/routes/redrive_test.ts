@@ -7,7 +7,7 @@ Deno.test("POST /v1/tasks/{id}/retry submits a failed task anew, once", async ()
   await using t = await openApp({ start: false });
   const { id } = await (await t.post("/v1/tasks", { ...FAILING, tags: ["x"], delay: 60 })).json();
   const early = await problem(await t.post(`/v1/tasks/${id}/retry`), 409, "not-redrivable");
-  assert.match(early.detail, /is PENDING: only what ended in FAILURE or REVOKED/);
+  assert.match(early.detail, /it is PENDING, and only what ended in FAILURE or REVOKED can/);
   await (await t.post(`/v1/tasks/${id}/revoke`)).body?.cancel();
   const answer = await t.post(`/v1/tasks/${id}/retry`);
   const task = await answer.json();
