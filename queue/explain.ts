@@ -1,11 +1,13 @@
 /**
- * Why a task does not run: where it stands and what it waits for, as sentences for people and codes for programs.
+ * Why a task does not run: where it stands and what it waits for.
  *
  * @module
  */
 import type { Engine } from "./engine.ts";
+import { whyHeldBack, whyParked } from "./limits/why.ts";
 import { waitingKeys } from "./places.ts";
 import { findTask, recordOf } from "./read.ts";
+import { at, type Reason, span } from "./reasons.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "./record.ts";
 import type { Run } from "./run.ts";
 import { viewOf } from "./state.ts";
@@ -15,30 +17,6 @@ import type { TaskState } from "./task.ts";
 
 /** Where a task stands; `null` when it has ended. */
 export type Place = "ready" | "delayed" | "blocked" | "waiting" | "run" | null;
-
-/** What a reason is. */
-export type ReasonCode =
-  | "ended"
-  | "redriven"
-  | "running"
-  | "claimed"
-  | "revoking"
-  | "delayed"
-  | "retrying"
-  | "next"
-  | "behind-others"
-  | "no-worker"
-  | "slots-busy"
-  | "lost-workers"
-  | "unknown-name"
-  | "waiting-for"
-  | "expires";
-
-/** One reason: a code, and a sentence. */
-export interface Reason {
-  readonly code: ReasonCode;
-  readonly message: string;
-}
 
 /** See `Queue.explain`. */
 export interface Explanation {
@@ -90,7 +68,7 @@ export async function explainTask(
     ? whyDelayed(engine, record)
     : place === "waiting"
     ? [await whyWaiting(engine, record)]
-    : whyBlocked(record);
+    : [...await whyParked(engine, record, standing.pointer!), ...await whyHeldBack(engine, record.channel)];
   return { id, state, place, reasons: [...reasons, ...sinceLost(standing.pointer!), ...expiry(record)] };
 }
 
@@ -161,14 +139,6 @@ function whyDelayed(engine: Engine, record: TaskRecord): Reason[] {
   }];
 }
 
-function whyBlocked(record: TaskRecord): Reason[] {
-  return [{
-    code: "unknown-name",
-    message: `It waits for a process that knows the task name '${record.name}' and executes channel ` +
-      `'${record.channel}'`,
-  }];
-}
-
 /** A workflow's task waits for the task or the group before it, or for the rest of a large submission. */
 async function whyWaiting(engine: Engine, record: TaskRecord): Promise<Reason> {
   const { keys, store } = engine;
@@ -199,6 +169,7 @@ async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Pro
       ? { code: "next", message: `It is the next task of channel '${channel}'` }
       : { code: "behind-others", message: `${count} before it in channel '${channel}'` },
   ];
+  reasons.push(...await whyHeldBack(engine, channel));
   const rows = await store.list(keys.workers(), { limit: store.limits.listBatch });
   const able = rows.map(({ value }) => decode<WorkerRow>(value)).filter(({ channels }) => channels[channel]);
   const alive = able.filter(({ lost }) => !lost);
@@ -232,12 +203,4 @@ function sinceLost({ value }: Entry): Reason[] {
 function expiry({ expiresAt, startedAt }: TaskRecord): Reason[] {
   if (expiresAt === undefined || startedAt !== undefined) return [];
   return [{ code: "expires", message: `It is revoked unless it has started by ${at(expiresAt)}` }];
-}
-
-function at(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
-}
-
-function span(milliseconds: number): string {
-  return `${Math.round(Math.max(0, milliseconds) / 100) / 10} s`;
 }

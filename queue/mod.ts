@@ -18,11 +18,12 @@ export {
   type TaskOptions,
 } from "./define.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
-export type { Explanation, Place, Reason, ReasonCode } from "./explain.ts";
+export type { Explanation, Place } from "./explain.ts";
 export type { DefinitionView } from "./inspect.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
 export type { TaskFilter, TaskList } from "./list.ts";
+export type { Reason, ReasonCode } from "./reasons.ts";
 export type { RedriveFilter, Redriven } from "./redrive.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";

@@ -1,6 +1,7 @@
 /** Why a task does not run. */
 import assert from "node:assert/strict";
 import type { Queue } from "../../queue/mod.ts";
+import { encode } from "../../queue/store/codec.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../support/processes.ts";
@@ -141,4 +142,53 @@ onBothStores("explain() tells how a task ended, and as what it was redriven", as
   assert.match(failed.text, new RegExp(`Error: no luck\\. It was submitted anew as ${again.id}$`));
   await assert.rejects(q.queue.explain("0193d9f0-0000-7000-8000-000000000000"), { code: "task-expired" });
   await q.clock.settle();
+});
+
+onBothStores("explain() tells which tasks hold a concurrency key", async (open) => {
+  const held = heldTask("held", { concurrencyKey: (tenant) => `${tenant}`, concurrencyLimit: 2 });
+  await using q = await open({ definitions: [held.definition], channels: { default: 4 } });
+  const [a, b, third] = [
+    await q.queue.submit(held.definition, ["acme"]),
+    await q.queue.submit(held.definition, ["acme"]),
+    await q.queue.submit(held.definition, ["acme"]),
+  ];
+  await q.clock.settle();
+  const now = await why(q.queue, third);
+  assert.deepEqual([now.state, now.place, now.codes], ["PENDING", "blocked", ["concurrency-key"]]);
+  assert.equal(
+    now.text,
+    `It waits for the concurrency key 'acme', of which at most 2 run at a time; it is taken by 2: ${a.id}, ${b.id}`,
+  );
+});
+
+onBothStores("explain() tells when a rate lets the next task run", async (open) => {
+  const slow = task("slow", () => 1, { rateLimit: "1/m" });
+  await using q = await open({ definitions: [slow] });
+  const tasks = [await q.queue.submit(slow, []), await q.queue.submit(slow, [])];
+  await q.clock.advance(10_000);
+  const states = await Promise.all(tasks.map(({ id }) => q.queue.get(id)));
+  const waiting = states.find(({ state }) => state === "PENDING")!;
+  const now = await why(q.queue, waiting);
+  assert.deepEqual([now.place, now.codes], ["blocked", ["rate-limited"]]);
+  assert.equal(now.text, "The rate limit of task 'slow', 1/m, lets the next one run in 50 s");
+  await q.ended(waiting);
+});
+
+Deno.test("explain() tells that a channel is paused, and what its rate is", async () => {
+  const quick = task("quick", () => 1);
+  await using q = await openQueue({ definitions: [quick], channels: {} });
+  const set = async (row: unknown) => {
+    const key = ["sluice", "channel", "default"];
+    await q.store.commit([], [{ type: "set", key, value: encode(row) }]);
+  };
+  const waiting = await q.queue.submit(quick, []);
+  await set({ paused: true, rateLimit: "10/m" });
+  const paused = await why(q.queue, waiting);
+  assert.deepEqual(paused.codes, ["next", "paused", "rate-limited", "no-worker"]);
+  assert.match(
+    paused.text,
+    /Channel 'default' is paused\. The rate limit of channel 'default', 10\/m, lets the/,
+  );
+  await set({ purging: "w-gone" });
+  assert.match((await why(q.queue, waiting)).text, /Channel 'default' is being purged/);
 });

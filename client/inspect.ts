@@ -1,0 +1,63 @@
+/**
+ * `deno task inspect`: looks into a running Sluice over HTTP and prints tables, or JSON.
+ *
+ * ```text
+ * deno task inspect <view> [--url http://127.0.0.1:8000] [--json]
+ *   active              what runs now, and where
+ *   reserved            claimed, and waiting for a free thread
+ *   scheduled           delayed tasks, the next one first
+ *   registered          task definitions
+ *   stats               what stands where, and what the process has done
+ *   channels, workers
+ *   task <id>           a task, why it does not run, and its stored keys
+ *   keys [prefix]       stored keys: keys ready/celery
+ * ```
+ *
+ * The address is `--url`, else `http://HOST:PORT`; the token is `API_TOKEN`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { ApiError, connect } from "./api.ts";
+import { format } from "./table.ts";
+import { VIEWS } from "./views.ts";
+
+const USAGE = `Usage: deno task inspect <${Object.keys(VIEWS).join("|")}> [--url <address>] [--json]`;
+
+try {
+  await main(Deno.args);
+} catch (error) {
+  // deno-lint-ignore no-console -- a command's terminal is all there is
+  console.error(`inspect: ${explain(error)}`);
+  Deno.exitCode = 1;
+}
+
+async function main(args: string[]): Promise<void> {
+  const { positionals: [name = "", argument], values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { url: { type: "string" }, json: { type: "boolean", default: false } },
+  });
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
+  if (!view) throw new TypeError(name === "" ? USAGE : `There is no view '${name}'. ${USAGE}`);
+  const url = values.url ?? `http://${setting("HOST") ?? "127.0.0.1"}:${setting("PORT") ?? "8000"}`;
+  if (!URL.canParse(url)) {
+    throw new TypeError(`The address must be a URL like http://127.0.0.1:8000: got '${url}'`);
+  }
+  const api = connect(url, setting("API_TOKEN"));
+  const seen = await view(api, argument);
+  const text = values.json ? JSON.stringify(seen.data, null, 2) : seen.tables.map(format).join("\n\n");
+  // deno-lint-ignore no-console -- this is what the command is for
+  console.log(text);
+}
+
+/** A setting of the server's, as its `.env` has it; an empty one is none. */
+function setting(name: "HOST" | "PORT" | "API_TOKEN"): string | undefined {
+  return Deno.env.get(name) || undefined;
+}
+
+/** What to tell a person; never a stack. */
+function explain(error: unknown): string {
+  if (error instanceof ApiError || error instanceof TypeError) return error.message;
+  return String(error);
+}
