@@ -4,7 +4,15 @@
  * @module
  */
 import { z } from "zod";
-import { createQueue, defineTask, openStore, type Queue, type QueueEvent, type Store } from "../queue/mod.ts";
+import {
+  type AnyTaskDefinition,
+  createQueue,
+  defineTask,
+  openStore,
+  type Queue,
+  type QueueEvent,
+  type Store,
+} from "../queue/mod.ts";
 import { expectDone } from "./census.ts";
 
 /** Milliseconds without a finished task after which a measurement is given up. */
@@ -34,20 +42,28 @@ export class Engine {
   /** Called at each finished task with their number. */
   onFinished: (count: number) => void = () => {};
 
-  private constructor(path: string, store: Store, slots: number) {
+  private constructor(path: string, store: Store, slots: number, others: readonly AnyTaskDefinition[]) {
     this.#path = path;
     this.#store = store;
     this.queue = createQueue({
       store,
-      definitions: [add],
+      definitions: [add, ...others],
       channels: { [add.channel!]: slots },
       onEvent: (event) => this.#note(event),
     });
   }
 
-  /** Opens a database and makes a queue that has not been started. */
-  static async open(path: string, slots: number): Promise<Engine> {
-    return new Engine(path, await openStore(path), slots);
+  /**
+   * Opens a database and makes a queue that has not been started.
+   *
+   * @param others tasks beside {@link add}, of the same channel
+   */
+  static async open(
+    path: string,
+    slots: number,
+    others: readonly AnyTaskDefinition[] = [],
+  ): Promise<Engine> {
+    return new Engine(path, await openStore(path), slots, others);
   }
 
   /** Number of tasks whose result is stored. */
@@ -94,7 +110,7 @@ export class Engine {
   }
 
   /**
-   * Leaves the database, and throws unless it holds `count` tasks that have all succeeded.
+   * Leaves the database, and throws unless it holds `count` tasks {@link add} that have all succeeded.
    *
    * @param unfinished whether tasks may be left: those that are not done must wait
    */

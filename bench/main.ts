@@ -19,6 +19,7 @@ import { endServers } from "./server.ts";
 import { schedules } from "./schedules.ts";
 import { start } from "./start.ts";
 import { store } from "./store.ts";
+import { workflows } from "./workflows.ts";
 import { Workplace } from "./workplace.ts";
 
 const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
@@ -32,6 +33,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   start,
   schedules,
   crash,
+  workflows,
 };
 
 Deno.exitCode = await main(Deno.args);

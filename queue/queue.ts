@@ -56,7 +56,7 @@ import { Cascades } from "./workflow/cascades.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
 import { revokeWorkflow } from "./workflow/revoke.ts";
-import { findWorkflow, getWorkflow, type Workflow } from "./workflow/view.ts";
+import { endOf, findWorkflow, getWorkflow, type Workflow } from "./workflow/view.ts";
 
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
@@ -266,7 +266,8 @@ class EngineQueue implements Queue {
     options: { timeout?: number; signal?: AbortSignal } = {},
   ): Promise<Workflow> {
     const { end } = await findWorkflow(this.#engine, id);
-    return this.#waits.wait(end.id, () => getWorkflow(this.#engine, id), options);
+    await this.#waits.wait(end.id, () => endOf(this.#engine, end), options);
+    return await getWorkflow(this.#engine, id);
   }
 
   async revokeWorkflow(id: string): Promise<Workflow> {

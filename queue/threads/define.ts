@@ -7,9 +7,9 @@ import type { z } from "zod";
 import {
   type AnyTaskDefinition,
   type ArgsSchema,
+  type DefinedTask,
   defineTask,
   type TaskContext,
-  type TaskDefinition,
   type TaskOptions,
 } from "../define.ts";
 
@@ -65,7 +65,7 @@ export function defineThreadTask<const Schema extends ArgsSchema, Result>(
   { memory = DEFAULT_MEMORY, ...options }: ThreadTaskOptions<Schema>,
   module: string,
   handler: (context: ThreadContext, ...args: z.output<Schema>) => Result | Promise<Result>,
-): TaskDefinition<Schema, Result> {
+): DefinedTask<Schema, Result> {
   const faults: string[] = [];
   if (handler.name === "") faults.push("its function must have the name under which its module exports it");
   if (!URL.canParse(module)) faults.push(`its module must be a URL: got '${module}'`);

@@ -9,8 +9,8 @@ import { ArgumentsError, WorkflowNotFoundError } from "../errors.ts";
 import { isTaskId, timeOfId } from "../ids.ts";
 import { unpack } from "../payload.ts";
 import { readRecords } from "../read.ts";
-import type { GroupRow, RunRow, TaskRecord, WorkflowRow } from "../record.ts";
-import { decodeEntry } from "../store/codec.ts";
+import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../record.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
 import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../task.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
 import { groupResult } from "./value.ts";
@@ -199,6 +199,16 @@ export async function findWorkflow(engine: Engine, id: string): Promise<Workflow
   if (row) return row;
   const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
   throw new WorkflowNotFoundError(id, old ? "expired" : "unknown");
+}
+
+/** When what a workflow ends with has ended; a look that costs one read, whatever the size of the workflow. */
+export async function endOf(
+  { store, keys }: Engine,
+  { kind, id }: WorkflowEnd,
+): Promise<{ readonly doneAt: number | null }> {
+  const [entry] = await store.getMany([kind === "task" ? keys.task(id) : keys.group(id)]);
+  // What is not there is not waited for.
+  return { doneAt: entry ? decode<TaskRecord | GroupRow>(entry.value).doneAt ?? null : 0 };
 }
 
 async function resultOf(engine: Engine, { end }: WorkflowRow): Promise<Json> {

@@ -4,8 +4,8 @@
  *
  * ```text
  * engine_child.ts <file>
- *   stdin    {"submit": [{name, args}, …]}   {"drain": true}   and its end: stop
- *   stdout   {"ready": worker}  {"ids": […]}  {"started": id, "retries": n}  {"finished": id}  {"drained": true}
+ *   stdin    {"submit": [{name, args}, …]}   {"workflow": node}   {"drain": true}   and its end: stop
+ *   stdout   {"ready": worker}  {"ids": […]}  {"workflow": id}  {"started": id, "retries": n}  {"finished": id}  {"drained": true}
  * ```
  *
  * @module
@@ -13,7 +13,14 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { createQueue, defineTask, isFinal, openStore, type TaskContext } from "../../queue/mod.ts";
+import {
+  createQueue,
+  defineTask,
+  isFinal,
+  openStore,
+  type TaskContext,
+  TaskNotFoundError,
+} from "../../queue/mod.ts";
 
 const encoder = new TextEncoder();
 function say(line: unknown): void {
@@ -48,6 +55,10 @@ const definitions = [
       return "charged";
     },
   ),
+  defineTask({ name: "gather", args: z.tuple([z.array(z.int())]) }, (ctx, list) => {
+    countSettlement(ctx);
+    return list.length;
+  }),
   defineTask({ name: "wait", args: work }, (ctx) => ctx.sleep(3600)),
   defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
 ];
@@ -70,8 +81,9 @@ const queue = createQueue({
 await queue.start();
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { submit, drain } = JSON.parse(line);
+  const { submit, workflow, drain } = JSON.parse(line);
   if (submit) queue.submitAll(submit).then(({ tasks }) => say({ ids: tasks.map(({ id }) => id) }));
+  if (workflow) queue.submitWorkflow(workflow).then(({ workflow: { id } }) => say({ workflow: id }));
   if (drain) await untilAllEnded();
 }
 await queue.stop(0);
@@ -81,8 +93,15 @@ async function untilAllEnded(): Promise<void> {
   let cursor: string | undefined;
   do {
     const page = await queue.list({ limit: 500, ...(cursor && { cursor }) });
-    await Promise.all(page.tasks.filter(({ state }) => !isFinal(state)).map(({ id }) => queue.wait(id)));
+    await Promise.all(page.tasks.filter(({ state }) => !isFinal(state)).map(({ id }) => untilEnded(id)));
     cursor = page.cursor ?? undefined;
   } while (cursor);
   say({ drained: true });
+}
+
+/** A task of a workflow whose submission was not finished goes away instead. */
+async function untilEnded(id: string): Promise<void> {
+  await queue.wait(id).catch((error) => {
+    if (!(error instanceof TaskNotFoundError)) throw error;
+  });
 }
