@@ -36,8 +36,14 @@ export async function readSchedules(engine: Engine, ids: readonly string[]): Pro
   return (await engine.store.getMany(ids.map((id) => engine.keys.schedule(id)))).map(found);
 }
 
+/** Whether a text could be a schedule's id: it stands in keys and in paths. */
+export function isScheduleId(text: string): boolean {
+  return /^[A-Za-z0-9._:-]{1,200}$/.test(text);
+}
+
 /** Reads a schedule. @throws {ScheduleNotFoundError} */
 export async function readSchedule(engine: Engine, id: string): Promise<Found> {
+  if (!isScheduleId(id)) throw new ScheduleNotFoundError(id);
   const [schedule] = await readSchedules(engine, [id]);
   if (!schedule) throw new ScheduleNotFoundError(id);
   return schedule;

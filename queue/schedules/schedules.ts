@@ -29,6 +29,7 @@ export class EngineSchedules implements Schedules {
     idempotency?: Idempotency,
   ): Promise<{ schedule: Schedule; replayed: boolean }> {
     const { engine } = this;
+    this.#refuse(request);
     await this.ready();
     const now = engine.clock.now();
     const id = request.id ?? engine.nextId();
@@ -161,7 +162,6 @@ export class EngineSchedules implements Schedules {
   }
 
   #newRow(request: ScheduleRequest, now: number, idempotency: ScheduleRow["idempotency"]): ScheduleRow {
-    this.#refuse(request);
     const options = { ...withDefaults(request), createdAt: now };
     return withDue({
       ...options,

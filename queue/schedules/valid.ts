@@ -11,7 +11,7 @@ import { encode } from "../store/codec.ts";
 import { faultsOfRequest } from "../submit.ts";
 import { nearest } from "../suggest.ts";
 import { cronOf, gridOf } from "./grid.ts";
-import { MOST_INSTANCES } from "./row.ts";
+import { isScheduleId, MOST_INSTANCES } from "./row.ts";
 import type {
   ScheduledTask,
   ScheduleOptions,
@@ -44,7 +44,7 @@ export function withDefaults(options: ScheduleOptions): ScheduleSettings {
 /** Every fault of the parts of a request that are given, whatever the moment. @throws {TooLargeError} */
 export function faultsOfSchedule(engine: Engine, request: Partial<ScheduleRequest>): Fault[] {
   const faults: Fault[] = [];
-  if (request.id !== undefined && !/^[A-Za-z0-9._:-]{1,200}$/.test(request.id)) {
+  if (request.id !== undefined && !isScheduleId(request.id)) {
     faults.push({
       pointer: "/id",
       detail: `must be 1 to 200 letters, digits, '.', '_', ':' or '-': got '${request.id}'`,

@@ -176,6 +176,16 @@ onBothStores("a deleted schedule leaves nothing but its tasks", async (open) => 
   }
 });
 
+Deno.test("an id that cannot be is unknown, however long: a database's keys have an end", async () => {
+  await using q = await openQueue({ definitions, store: "file" });
+  for (const id of ["", "a/b", "x".repeat(5000)]) {
+    await assert.rejects(q.queue.schedules.get(id), { code: "schedule-unknown" });
+    await assert.rejects(q.queue.schedules.run(id), { code: "schedule-unknown" });
+    const request = { ...ticking, id, trigger: { interval: 1 } };
+    await assert.rejects(q.queue.schedules.create(request), { code: "invalid-schedule" });
+  }
+});
+
 onBothStores("schedules are listed by id, in pages", async (open) => {
   await using q = await open({ definitions });
   for (const id of ["c", "a", "e", "b", "d"]) {

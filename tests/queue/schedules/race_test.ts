@@ -40,6 +40,19 @@ Deno.test("three processes that tick at once fire each occurrence once", async (
   for (let n = 0; n < 20; n++) assert.deepEqual(await firedSeconds(all.store, `s${n}`), seconds(10));
 });
 
+Deno.test("no lock by the minute: a job of 30 seconds fires twice a minute in three processes", async () => {
+  await using all = new Processes();
+  const clock = new FakeClock();
+  const three = [1, 2, 3].map(() => all.start({ definitions, clock }));
+  const [first] = await Promise.all(three);
+  await first!.queue.schedules.create({ ...ticking, id: "s", trigger: { interval: 30 } });
+  await first!.queue.schedules.create({ ...ticking, id: "c", trigger: { cron: "*/30 * * * * *" } });
+  await clock.advance(180_000);
+  for (const id of ["s", "c"]) {
+    assert.deepEqual(await firedSeconds(all.store, id), [30, 60, 90, 120, 150, 180]);
+  }
+});
+
 Deno.test("two processes on a store of ten checks a commit fire each occurrence once", async () => {
   await using all = new Processes({ limits: { checks: 10, lanes: 8 } });
   const clock = new FakeClock();
