@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { registerCrons } from "./cron.ts";
 import { createQueue, openStore, type Queue, StoreBrokenError } from "./queue/mod.ts";
 import { createApp, createLog, parseSettings, type Settings, SettingsError } from "./routes/mod.ts";
-import { demoSchedules, demoTasks } from "./tasks/mod.ts";
+import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 
 const started = Promise.withResolvers<Queue>();
 registerCrons(async () => await (await started.promise).tick(), report);
@@ -49,6 +49,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   const queue = createQueue({
     store,
     definitions: settings.DEMO ? demoTasks(demo) : [],
+    taskRoutes: settings.DEMO ? demoRoutes : {},
     schedules: settings.DEMO ? demoSchedules() : [],
     channels: settings.CHANNELS,
     solo: settings.POOL === "solo",

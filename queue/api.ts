@@ -12,6 +12,7 @@ import type { Explanation } from "./explain.ts";
 import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter, TaskList } from "./list.ts";
 import type { RedriveFilter, Redriven } from "./redrive.ts";
+import type { TaskRoutes } from "./routing.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Stats } from "./stats.ts";
 import type { Store } from "./store/port.ts";
@@ -26,6 +27,8 @@ export interface QueueOptions {
   readonly definitions: readonly AnyTaskDefinition[];
   /** Slots per channel that this process executes; `{}` executes nothing. @default {4 for each channel of the definitions} */
   readonly channels?: Readonly<Record<string, number>>;
+  /** Channels of tasks whose definition names none, by a pattern of the whole name: `{ "urgent_*": "urgent" }`. @default {{}} */
+  readonly taskRoutes?: TaskRoutes;
   /** One task at a time in the whole process, whatever its channel: for debugging. @default {false} */
   readonly solo?: boolean;
   /** Threads at most, for tasks made by `defineThreadTask`; 0 runs them on the event loop, as tests like it. @default {one per core} */

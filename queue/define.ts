@@ -120,6 +120,13 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   readonly softTimeLimit?: number;
   /** Seconds until the run is ended. @default {3600} */
   readonly timeLimit?: number;
+  /**
+   * When a hand-over to a worker counts. `"late"`: when the run has ended, so that a task whose worker is lost runs
+   * again (at least once). `"early"`: when it begins, so that such a task ends as FAILURE, WorkerLostError (at most once).
+   *
+   * @default {"late"}
+   */
+  readonly acks?: "late" | "early";
   /** Keep the outcome, not the return value. @default {false} */
   readonly ignoreResult?: boolean;
   /**

@@ -49,6 +49,8 @@ export interface Engine {
   readonly random: Random;
   readonly settings: EngineSettings;
   readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
+  /** Channel of each definition, by task name. */
+  readonly channels: ReadonlyMap<string, string>;
   /** Slots per channel that this process executes. */
   readonly slots: ReadonlyMap<string, number>;
   readonly committer: Committer;

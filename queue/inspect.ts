@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Consumer } from "./consumer.ts";
 import { keyRules } from "./definition_keys.ts";
-import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
+import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
 import { withDeadline } from "./lane.ts";
 import type { Membership } from "./membership.ts";
 import { readRecords } from "./read.ts";
@@ -46,7 +46,7 @@ export function viewDefinitions(engine: Engine): DefinitionView[] {
   return [...engine.definitions.values()].map((definition) => ({
     name: definition.name,
     description: definition.description ?? null,
-    channel: definition.channel ?? DEFAULT_CHANNEL,
+    channel: engine.channels.get(definition.name)!,
     priority: definition.priority ?? DEFAULT_PRIORITY,
     maxRetries: definition.maxRetries ?? 0,
     softTimeLimit: definition.softTimeLimit ?? null,

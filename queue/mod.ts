@@ -26,6 +26,7 @@ export type { TaskFilter, TaskList } from "./list.ts";
 export type { Reason, ReasonCode } from "./reasons.ts";
 export type { RedriveFilter, Redriven } from "./redrive.ts";
 export type { RetryPolicy } from "./retry.ts";
+export type { TaskRoutes } from "./routing.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";
 export type {
   CatchUp,

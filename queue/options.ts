@@ -4,7 +4,7 @@
  * @module
  */
 import type { AnyTaskDefinition } from "./define.ts";
-import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import type { Fault } from "./errors.ts";
 import { MOST_OF_A_KEY } from "./limits/concurrency.ts";
 import { parseRate, RATE_FORM } from "./limits/rate.ts";
@@ -71,9 +71,7 @@ export function channelFaults(engine: Engine, channel: string, at: string): Faul
 
 /** Channels known from definitions and settings. */
 export function knownChannels(engine: Engine): Set<string> {
-  const known = new Set(engine.slots.keys());
-  for (const definition of engine.definitions.values()) known.add(definition.channel ?? DEFAULT_CHANNEL);
-  return known;
+  return new Set([...engine.slots.keys(), ...engine.channels.values()]);
 }
 
 /**
@@ -82,8 +80,17 @@ export function knownChannels(engine: Engine): Set<string> {
  * @throws {TypeError} naming the definition and the option
  */
 export function checkDefinition(definition: AnyTaskDefinition): void {
-  const { name, priority, maxRetries, softTimeLimit, timeLimit, retry = {}, rateLimit, concurrencyLimit } =
-    definition;
+  const {
+    name,
+    acks,
+    priority,
+    maxRetries,
+    softTimeLimit,
+    timeLimit,
+    retry = {},
+    rateLimit,
+    concurrencyLimit,
+  } = definition;
   const given = { priority, maxRetries, softTimeLimit, timeLimit };
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const faults = optionFaults(defined, "").map(({ pointer, detail }) => `${optionName(pointer)} ${detail}`);
@@ -104,6 +111,9 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
   }
   if (concurrencyLimit !== undefined && !definition.concurrencyKey) {
     faults.push("concurrencyLimit must not be given without concurrencyKey");
+  }
+  if (acks !== undefined && acks !== "late" && acks !== "early") {
+    faults.push(`acks must be 'late' or 'early': got '${acks}'`);
   }
   if (typeof name !== "string" || name === "" || name.length > 200) {
     faults.push(`name must be a text of 1 to 200 characters: got '${name}'`);

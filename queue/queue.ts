@@ -10,7 +10,7 @@ import { Committer } from "./committer.ts";
 import { Consumer } from "./consumer.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
-import { DEFAULT_CHANNEL, type Engine } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./failure.ts";
 import { explainTask, type Explanation } from "./explain.ts";
@@ -30,6 +30,7 @@ import { RecordCache } from "./record_cache.ts";
 import type { TaskRecord } from "./record.ts";
 import { obeyRevokes, revoke } from "./revoke.ts";
 import type { Run } from "./run.ts";
+import { channelsOf } from "./routing.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import { EngineSchedules } from "./schedules/schedules.ts";
 import { type Stats, viewStats } from "./stats.ts";
@@ -102,7 +103,8 @@ class EngineQueue implements Queue {
     const { threads = navigator.hardwareConcurrency, tasksPerThread = TASKS_PER_THREAD } = options;
     this.#tally = new Tally(clock);
     const definitions = indexed(options.definitions);
-    const slots = new Map(Object.entries(options.channels ?? defaultChannels(options.definitions)));
+    const channels = channelsOf(options.definitions, options.taskRoutes ?? {});
+    const slots = new Map(Object.entries(options.channels ?? defaultChannels(channels)));
     checkNumbers(options, slots);
     const onBroken = (error: Error) => {
       if (this.#broken) return;
@@ -124,6 +126,7 @@ class EngineQueue implements Queue {
         workerLostAfter: options.workerLostAfter ?? 15,
       },
       definitions,
+      channels,
       slots,
       committer,
       deadlines: new Deadlines(clock),
@@ -406,8 +409,8 @@ const TASKS_PER_THREAD = 1000;
 /** Slots of a channel that no setting names. */
 const DEFAULT_SLOTS = 4;
 
-function defaultChannels(definitions: readonly AnyTaskDefinition[]): Record<string, number> {
-  return Object.fromEntries(definitions.map(({ channel = DEFAULT_CHANNEL }) => [channel, DEFAULT_SLOTS]));
+function defaultChannels(channels: ReadonlyMap<string, string>): Record<string, number> {
+  return Object.fromEntries([...channels.values()].map((channel) => [channel, DEFAULT_SLOTS]));
 }
 
 /** Refuses slots and times that nothing could work with. */

@@ -35,6 +35,8 @@ export interface TaskRecord {
   readonly softTimeLimit?: number;
   readonly timeLimit?: number;
   readonly ignoreResult?: boolean;
+  /** Handed to one worker only, whatever becomes of it; without it the task goes to the next one. */
+  readonly acks?: "early";
   readonly tags?: readonly string[];
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
   /** The task that it repeats. */

@@ -142,7 +142,7 @@ export class Rescuer {
     const units: Unit[] = batch.map(({ id, run }, i) => {
       const record = records[i];
       if (!record) return { checks: [], mutations: [del(keys.run(id))] };
-      const outcome = outcomeOf(run, revokes[i] !== null);
+      const outcome = outcomeOf(record, run, revokes[i] !== null);
       if (!outcome) {
         waiting.push({ record, deliveries: run.deliveries });
         return requeueUnit(keys, record, run.deliveries, now, false);
@@ -167,10 +167,14 @@ export class Rescuer {
 }
 
 /** How a run of a lost worker ends; `null`: it is repeated. */
-function outcomeOf(run: RunRow, revoked: boolean): Outcome | null {
+function outcomeOf(record: TaskRecord, run: RunRow, revoked: boolean): Outcome | null {
   if (revoked) {
     const message = "Task was revoked, and its worker was lost";
     return { state: "REVOKED", error: { type: "TaskRevokedError", message, traceback: null } };
+  }
+  if (record.acks === "early") {
+    const message = "Worker was lost while the task ran, and the task is given to one worker only";
+    return { state: "FAILURE", error: { type: "WorkerLostError", message, traceback: null } };
   }
   if (run.deliveries < MAX_DELIVERIES) return null;
   const message = `Task was given to ${run.deliveries} workers and each was lost while it ran`;

@@ -197,12 +197,16 @@ export class Run implements Limited {
     await settled;
   }
 
-  /** Gives the task back, uncounted: the process stops. Resolves when it waits again. */
+  /**
+   * Gives the task back, uncounted: the process stops. Resolves when it waits again; or, when it may be given to one
+   * worker only, when it has failed.
+   */
   async giveBack(): Promise<void> {
     const wasOpen = this.#close();
     this.#abort(new ShutdownError("The worker is stopping; the task runs again elsewhere"));
     if (!wasOpen) return;
     const { engine, record } = this;
+    if (record.acks === "early") return await this.#settle({ state: "FAILURE", error: STOPPED });
     const next = returned(record, this.row);
     const unit = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
     try {
@@ -327,6 +331,12 @@ export class Run implements Limited {
     this.engine.emit({ type: "fault", message: `Task ${this.record.id} could not be settled`, error });
   }
 }
+
+const STOPPED: TaskError = {
+  type: "WorkerLostError",
+  message: "Worker stopped while the task ran, and the task is given to one worker only",
+  traceback: null,
+};
 
 const REVOKED: TaskError = {
   type: "TaskRevokedError",

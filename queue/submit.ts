@@ -5,7 +5,7 @@
  */
 import { acceptArgs } from "./args.ts";
 import { definitionKeys, withDefinitionKey } from "./definition_keys.ts";
-import { DEFAULT_CHANNEL, DEFAULT_PRIORITY, type Engine } from "./engine.ts";
+import { DEFAULT_PRIORITY, type Engine } from "./engine.ts";
 import {
   type Fault,
   FencedError,
@@ -233,7 +233,7 @@ export function toRecord(
     if (faults.length === 0) throw unknown;
     throw new InvalidTaskError([{ pointer: unknown.pointer, detail: unknown.message }, ...faults]);
   }
-  const channel = request.channel ?? definition.channel ?? DEFAULT_CHANNEL;
+  const channel = request.channel ?? engine.channels.get(request.name)!;
   const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults, before);
   const concurrencyKey = before > 0 ? null : keyOf(definition, args, `${at}/args`);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
@@ -254,6 +254,7 @@ export function toRecord(
     ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
     ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
     ...(concurrencyKey !== null && { concurrencyKey }),
+    ...(definition.acks === "early" && { acks: "early" }),
     ...(request.tags?.length && { tags: request.tags }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
   };

@@ -523,6 +523,11 @@ export const KeyPage = z.object({
   next_cursor: z.string().nullable(),
 }).openapi("KeyPage");
 
+/** Body of S3's `POST /producer/api/sum`. */
+export const SumBody = strict({ number: z.int(must("an integer of at most 53 bits")) }).openapi(
+  "Sum",
+);
+
 /** RFC 9457 problem details; `errors` lists every fault of the request. */
 export const Problem = z.object({
   type: z.string(),

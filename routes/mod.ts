@@ -16,6 +16,8 @@ import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
 import { redriveRoutes } from "./redrive.ts";
 import { s0Routes } from "./s0.ts";
+import { addWordRoute, s2Routes } from "./s2.ts";
+import { s3Routes } from "./s3.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { taskRoutes } from "./tasks.ts";
 import { workerRoutes } from "./workers.ts";
@@ -90,8 +92,13 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
     .route("/", workerRoutes(queue))
     .route("/", scheduleRoutes(queue))
     .route("/", workflowRoutes(queue));
-  if (demo) app.route("/", s0Routes(queue));
+  if (demo) {
+    app.route("/", s0Routes(queue));
+    app.route("/", s2Routes(queue));
+    app.route("/", s3Routes(queue));
+  }
   addDocs(app, apiToken !== undefined);
   answerOtherMethods(app);
+  if (demo) addWordRoute(app, queue);
   return api;
 }

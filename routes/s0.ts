@@ -5,14 +5,12 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFinal, type Queue, type Task } from "../queue/mod.ts";
-import type { Context, Env } from "./env.ts";
+import type { Env } from "./env.ts";
 import { json, PROBLEM } from "./openapi.ts";
-import { otherMethods, refuseMethod } from "./other_methods.ts";
+import { otherMethods } from "./other_methods.ts";
 import { refuseInvalid } from "./problems.ts";
 import { prefersHtml, START_PAGE, START_PAGE_POLICY } from "./start_page.ts";
-
-/** HEAD would run the GET handler, and so submit. */
-const ALLOW = "GET, POST, OPTIONS";
+import { answerSubmitted, errorText, SUBMIT_METHODS } from "./submitting.ts";
 
 const Submitted = z.object({ task_id: z.string(), status: z.string() }).openapi("Submitted");
 
@@ -40,14 +38,6 @@ const SUBMITS = [
 export function s0Routes(queue: Queue) {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
 
-  async function submit(c: Context, name: string, args: readonly unknown[], status: string) {
-    if (c.req.method === "HEAD") refuseMethod(c, ALLOW);
-    const { tasks } = await queue.submitAll([{ name, args }]);
-    const response = c.json({ task_id: tasks[0]!.id, status }, 200);
-    response.headers.append("cache-control", "no-store");
-    return response;
-  }
-
   app.get("/", (c) => {
     c.header("vary", "Accept");
     if (!prefersHtml(c)) return c.json({ message: "Hono + Deno KV !" });
@@ -66,17 +56,20 @@ export function s0Routes(queue: Queue) {
       }),
       (c) => {
         const { x, y } = c.req.valid("param");
-        return submit(c, "app.tasks.add", [Number(x), Number(y)], "Task submitted");
+        const request = { name: "app.tasks.add", args: [Number(x), Number(y)] };
+        return answerSubmitted(c, queue, request, submitted("Task submitted"));
       },
     );
     for (const [path, name, status] of SUBMITS) {
       app.openapi(
         createRoute({ method, path, summary: `Submit ${name}`, responses }),
-        (c) => submit(c, name, [], status),
+        (c) => answerSubmitted(c, queue, { name, args: [] }, submitted(status)),
       );
     }
   }
-  for (const path of ["/add/:x/:y", ...SUBMITS.map(([path]) => path)]) app.all(path, otherMethods(ALLOW));
+  for (const path of ["/add/:x/:y", ...SUBMITS.map(([path]) => path)]) {
+    app.all(path, otherMethods(SUBMIT_METHODS));
+  }
 
   return app.openapi(
     createRoute({
@@ -90,8 +83,11 @@ export function s0Routes(queue: Queue) {
   );
 }
 
-function result({ id: task_id, state, result, error }: Task): z.output<typeof Result> {
+const submitted = (status: string) => (task_id: string) => ({ task_id, status });
+
+function result(task: Task): z.output<typeof Result> {
+  const { id: task_id, state, result } = task;
   if (!isFinal(state)) return { task_id, status: "Task is still processing" } as z.output<typeof Result>;
   if (state === "SUCCESS") return { task_id, result };
-  return { task_id, error: `${error?.type}: ${error?.message}` } as z.output<typeof Result>;
+  return { task_id, error: errorText(task) } as z.output<typeof Result>;
 }

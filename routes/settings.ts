@@ -82,7 +82,7 @@ export const SETTINGS = {
   ),
   CHANNELS: setting(
     "Channels that this process executes, and how many tasks of each at once; 'none' serves HTTP only.",
-    "celery=16,high_priority=4,default=4",
+    "celery=16,high_priority=4,default=4,low_priority=4,scheduled=4,ml_service=1,email_service=1,test-queue=1",
     "'none', or a list like celery=16,high_priority=4 with 1 to 9999 slots each",
     channels,
   ),

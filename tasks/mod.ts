@@ -4,8 +4,12 @@
  * @module
  */
 import type { AnyTaskDefinition, CodeSchedule } from "../queue/mod.ts";
-import { type DemoOptions, s0Schedules, s0Tasks } from "./s0.ts";
-import { sumToNJob } from "./s3_sum.ts";
+import type { DemoOptions } from "./options.ts";
+import { s0Schedules, s0Tasks } from "./s0.ts";
+import { s1Tasks } from "./s1.ts";
+import { s2Tasks } from "./s2.ts";
+import { s3Tasks } from "./s3.ts";
+import { s4Routes, s4Tasks } from "./s4.ts";
 import { spamTasks } from "./spam/mod.ts";
 
 export type { DemoOptions };
@@ -25,10 +29,20 @@ export type { DemoOptions };
  * ```
  */
 export function demoTasks(options: DemoOptions): AnyTaskDefinition[] {
-  return [...s0Tasks(options), sumToNJob, ...spamTasks(options)];
+  return [
+    ...s0Tasks(options),
+    ...s1Tasks(options),
+    ...s2Tasks(options),
+    ...s3Tasks(options),
+    ...s4Tasks(options),
+    ...spamTasks(options),
+  ];
 }
 
 /** The schedules that belong to {@link demoTasks}. */
 export function demoSchedules(): CodeSchedule[] {
   return s0Schedules();
 }
+
+/** Channels of those of {@link demoTasks} that take theirs by their names: `taskRoutes` of `createQueue`. */
+export const demoRoutes = s4Routes;

@@ -4,19 +4,8 @@
  * @module
  */
 import { z } from "zod";
-import { type AnyTaskDefinition, type CodeSchedule, defineTask, type Random } from "../queue/mod.ts";
-
-/** How the demonstration tasks behave. */
-export interface DemoOptions {
-  /** Factor on every duration; 0 does not wait. */
-  readonly timeScale: number;
-  /** Decides which runs fail. */
-  readonly random: Random;
-  /** The model's file of `ml.detect_spam`. @default {the one that ships} */
-  readonly spamModel?: string | null;
-}
-
-const none = z.tuple([]);
+import { type AnyTaskDefinition, type CodeSchedule, defineTask } from "../queue/mod.ts";
+import { type DemoOptions, none } from "./options.ts";
 
 /** Runs each minute. */
 const scheduledTask = defineTask(

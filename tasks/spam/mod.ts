@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type AnyTaskDefinition, defineThreadTask } from "../../queue/mod.ts";
-import type { DemoOptions } from "../s0.ts";
+import type { DemoOptions } from "../options.ts";
 import { detectSpam } from "./detect_spam.ts";
 
 /** The model that ships. */

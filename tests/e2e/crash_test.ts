@@ -66,6 +66,31 @@ Deno.test("an order whose worker is killed in mid-run is processed by the next, 
   assert.deepEqual([record!.value.state, record!.value.result], ["SUCCESS", "charged"]);
 });
 
+Deno.test("at most once: a task that acknowledges early and whose process is killed does not run again", async () => {
+  using files = folder();
+  const path = `${files.path}/a.kv`;
+  {
+    await using child = new Child("engine_child.ts", [path]);
+    await child.tell({ submit: [{ name: "once", args: [0] }, { name: "count", args: [0] }] });
+    await child.until((lines) =>
+      lines.filter((line) => line.startsWith('{"started"')).length === 2 &&
+      lines.some((line) => line.startsWith('{"finished"'))
+    );
+    await child.kill();
+  }
+  const [run] = await rowsIn(path, "run");
+  await using child = new Child("engine_child.ts", [path]);
+  await child.tell({ drain: true });
+  await child.until((lines) =>
+    lines.some((line) => line === '{"drained":true}' || line.startsWith('{"started"'))
+  );
+  assert.deepEqual(child.said.filter(({ started }) => started !== undefined), [], "It was run again");
+  assert.equal((await child.ended()).success, true);
+  const tasks = (await rowsIn(path, "task")).map(({ key, value }) => ({ ...value, id: key[2] }));
+  const { state, error } = tasks.find(({ id }) => id === run!.key[2])!;
+  assert.deepEqual([state, error.type], ["FAILURE", "WorkerLostError"]);
+});
+
 Deno.test("a poison task ends as WorkerLostError after three processes; its neighbours all succeed", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;

@@ -60,6 +60,7 @@ const definitions = [
     return list.length;
   }),
   defineTask({ name: "wait", args: work }, (ctx) => ctx.sleep(3600)),
+  defineTask({ name: "once", args: work, acks: "early" }, (ctx) => ctx.sleep(3600)),
   defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
 ];
 

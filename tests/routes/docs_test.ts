@@ -13,6 +13,12 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/health/ready",
     "/important",
     "/long-running",
+    "/process/{task_id}",
+    "/producer/api/",
+    "/producer/api/sum",
+    "/producer/api/sum/{job_id}",
+    "/producer/api/wait_and_return",
+    "/producer/api/wait_and_return/{job_id}",
     "/result/{task_id}",
     "/retry",
     "/v1/channels",
@@ -38,6 +44,7 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/v1/workflows",
     "/v1/workflows/{id}",
     "/v1/workflows/{id}/revoke",
+    "/{word}",
   ]);
   const submit = document.paths["/v1/tasks"].post;
   assert.deepEqual(submit.parameters.map((parameter: Body) => parameter.name), ["Idempotency-Key", "Prefer"]);

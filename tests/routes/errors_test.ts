@@ -56,7 +56,7 @@ Deno.test("what the engine finds too large is a 413", async () => {
 
 Deno.test("unknown routes are 404", async () => {
   await using t = await openApp({ start: false });
-  for (const path of ["/nope", "/v1", "/v1/nope", "/v1/tasks/", "/add", "//", "/v1/tasks/x/y/z"]) {
+  for (const path of ["/nope.html", "/v1", "/v1/nope", "/v1/tasks/", "/add", "//", "/v1/tasks/x/y/z"]) {
     await problem(await t.get(path), 404, "unknown-route");
     await problem(await t.post(path), 404, "unknown-route");
   }

@@ -6,13 +6,13 @@ import { nothingStored, openApp, problem } from "../support/open_app.ts";
 Deno.test("every answer has a request id; a client's own is taken over when it looks like one", async () => {
   await using t = await openApp({ start: false });
   const ids = new Set<string>();
-  for (const path of ["/", "/add/1/2", "/add/x/2", "/nope", "/health", "/openapi.json", "/docs"]) {
+  for (const path of ["/", "/add/1/2", "/add/x/2", "/nope.html", "/health", "/openapi.json", "/docs"]) {
     const response = await t.get(path);
     await response.body?.cancel();
     ids.add(response.headers.get("x-request-id")!);
   }
   assert.equal(ids.size, 7);
-  const own = await t.get("/nope", { "x-request-id": "proxy-17.a:b" });
+  const own = await t.get("/nope.html", { "x-request-id": "proxy-17.a:b" });
   assert.equal((await problem(own, 404, "unknown-route")).request_id, "proxy-17.a:b");
   for (const id of ["", "a b", '"', "x".repeat(129)]) {
     assert.notEqual((await t.get("/", { "x-request-id": id })).headers.get("x-request-id"), id);
@@ -26,12 +26,12 @@ Deno.test("the access log has one record a request, whatever the answer", async 
     log: { access: (record) => records.push(record), failure: () => {} },
   });
   await t.get("/add/1/2");
-  await t.get("/nope?secret=1");
+  await t.get("/nope.html?secret=1");
   await t.post("/v1/tasks", "{");
   await t.app.request("/retry", { method: "HEAD" });
   assert.deepEqual(records.map(({ method, path, status }) => `${method} ${path} ${status}`), [
     "GET /add/1/2 200",
-    "GET /nope 404",
+    "GET /nope.html 404",
     "POST /v1/tasks 400",
     "HEAD /retry 405",
   ]);
@@ -40,7 +40,7 @@ Deno.test("the access log has one record a request, whatever the answer", async 
 
 Deno.test("a token is asked for by everything but the health checks", async () => {
   await using t = await openApp({ start: false, apiToken: "a-token-of-16-char" });
-  for (const path of ["/", "/add/1/2", "/v1/tasks", "/v1/channels", "/openapi.json", "/docs", "/nope"]) {
+  for (const path of ["/", "/add/1/2", "/v1/tasks", "/v1/channels", "/openapi.json", "/docs", "/nope.html"]) {
     const response = await t.get(path);
     assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="sluice"');
     await problem(response, 401, "unauthorized");

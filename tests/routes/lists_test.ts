@@ -46,7 +46,7 @@ Deno.test("GET /v1/channels tells how much waits where", async () => {
 });
 
 Deno.test("GET /v1/workers tells who runs what", async () => {
-  await using t = await openApp();
+  await using t = await openApp({ channels: { celery: 16, high_priority: 4 } });
   const { id } = await (await t.post("/v1/tasks", { name: "app.tasks.add", args: [1, 2] })).json();
   await t.clock.advance(1000);
   const { workers: [worker] } = await (await t.get("/v1/workers")).json();

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { Queue } from "../../queue/mod.ts";
 import { type AppOptions, createApp } from "../../routes/mod.ts";
-import { demoSchedules, demoTasks } from "../../tasks/mod.ts";
+import { demoRoutes, demoSchedules, demoTasks } from "../../tasks/mod.ts";
 import { type OpenOptions, openQueue } from "./open_queue.ts";
 
 /** What an answer's body holds; tests say what they expect of it. */
@@ -19,7 +19,16 @@ export async function openApp(options: Omit<AppOptions, "queue"> & OpenOptions =
   const random = () => 0.9;
   const opened = await openQueue({
     definitions: demoTasks({ timeScale: 1, random }),
-    channels: { celery: 16, high_priority: 4 },
+    taskRoutes: demoRoutes,
+    channels: {
+      celery: 16,
+      high_priority: 4,
+      default: 4,
+      low_priority: 4,
+      scheduled: 4,
+      email_service: 1,
+      "test-queue": 1,
+    },
     ...!rest.definitions && { schedules: demoSchedules() },
     ...rest,
   });
