@@ -8,12 +8,14 @@ import { type AnyTaskDefinition, defineTask } from "../queue/mod.ts";
 import { type DemoOptions, none } from "./options.ts";
 
 const orderId = z.tuple([z.string().min(1).max(200)]);
+/** An order that was submitted within the hour is not processed, or charged, again. */
+const oncePerOrder = { key: (order_id: string) => order_id, ttl: 3600 };
 const anything = z.tuple([z.unknown()]);
 
 /** Orders and payments, and the tasks that {@link s4Routes} sends to their channels by their names. */
 export function s4Tasks({ timeScale }: DemoOptions): AnyTaskDefinition[] {
   const processOrder = defineTask(
-    { name: "process_order", args: orderId, description: "Processes an order." },
+    { name: "process_order", args: orderId, idempotency: oncePerOrder, description: "Processes an order." },
     async (context, order_id) => {
       await context.sleep(2 * timeScale);
       return processed({ order_id });
@@ -21,7 +23,7 @@ export function s4Tasks({ timeScale }: DemoOptions): AnyTaskDefinition[] {
   );
 
   const processPayment = defineTask(
-    { name: "process_payment", args: orderId, description: "Charges an order." },
+    { name: "process_payment", args: orderId, idempotency: oncePerOrder, description: "Charges an order." },
     async (context, order_id) => {
       await context.sleep(2 * timeScale);
       return processed({ order_id });

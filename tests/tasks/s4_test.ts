@@ -13,6 +13,26 @@ for (const name of ["process_order", "process_payment"]) {
   });
 }
 
+Deno.test("ten submits of one order are one execution and ten answers with its id; a payment of it is another", async () => {
+  await using t = await openDemo();
+  const submit = (name: string, order: string) => t.queue.submitAll([{ name, args: [order] }]);
+  const answers = await Promise.all(Array.from({ length: 10 }, () => submit("process_order", "12345")));
+  await t.clock.settle();
+  const ids = new Set(answers.map(({ tasks }) => tasks[0]!.id));
+  assert.equal(ids.size, 1);
+  await t.ended({ id: [...ids][0]! });
+  ids.add((await submit("process_order", "12345")).tasks[0]!.id);
+  assert.equal(ids.size, 1);
+  ids.add((await submit("process_payment", "12345")).tasks[0]!.id);
+  ids.add((await submit("process_order", "12346")).tasks[0]!.id);
+  assert.equal(ids.size, 3);
+  await t.clock.settle();
+  assert.equal(t.events.of("started").length, 3);
+  await t.clock.advance(3_600_000);
+  ids.add((await submit("process_order", "12345")).tasks[0]!.id);
+  assert.equal(ids.size, 4);
+});
+
 const BY_PATTERN: [name: string, args: unknown[], channel: string, data: unknown][] = [
   ["high_priority_task", [{ a: 1 }], "high_priority", { a: 1 }],
   ["low_priority_task", ["text"], "low_priority", "text"],
