@@ -19,7 +19,16 @@ import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import type { Workflow } from "./workflow/view.ts";
 import type { KeyFilter, StoredKey } from "./stored_keys.ts";
-import type { Channel, Health, Idempotency, SubmitOptions, Task, TaskRequest, Worker } from "./task.ts";
+import type {
+  Channel,
+  Health,
+  Idempotency,
+  SubmitOptions,
+  Task,
+  TaskChange,
+  TaskRequest,
+  Worker,
+} from "./task.ts";
 
 /** What a queue is made of. */
 export interface QueueOptions {
@@ -96,6 +105,14 @@ export interface Queue {
   list(filter?: TaskFilter): Promise<TaskList>;
   /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
   wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
+  /**
+   * Tells the task as it is, and again whenever its state or its progress have changed, until it has ended. Who is slow
+   * is told the latest.
+   *
+   * @param options.repeat seconds without a change after which the latest is told again. @default {never}
+   * @throws {TaskNotFoundError} / {StoppedError}, or the signal's reason
+   */
+  watch(id: string, options?: { repeat?: number; signal?: AbortSignal }): AsyncGenerator<TaskChange, void>;
   /** Awaits the task's return value. @throws {TaskFailedError} when it ends otherwise */
   result<Result>(task: Task<Result>, options?: { signal?: AbortSignal }): Promise<Result>;
   /**

@@ -22,6 +22,8 @@ export type QueueEvent =
     /** From the moment it could run to the handler's start. */
     readonly waited: number;
   }
+  /** A progress report was stored. */
+  | { readonly type: "progress"; readonly task: TaskRef }
   | {
     readonly type: "retried";
     readonly task: TaskRef;

@@ -68,6 +68,7 @@ export {
   STATES,
   type SubmitOptions,
   type Task,
+  type TaskChange,
   type TaskError,
   type TaskRequest,
   type TaskState,

@@ -45,6 +45,7 @@ import type {
   Idempotency,
   SubmitOptions,
   Task,
+  TaskChange,
   TaskRequest,
   Worker,
 } from "./task.ts";
@@ -53,6 +54,7 @@ import { ThreadPool } from "./threads/pool.ts";
 import { Tally } from "./tally.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
+import { Watches } from "./watches.ts";
 import { Cascades } from "./workflow/cascades.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
@@ -91,6 +93,7 @@ class EngineQueue implements Queue {
   readonly #releaser: Releaser;
   readonly #sweeper: Sweeper;
   readonly #tally: Tally;
+  readonly #watches = new Watches();
   readonly #scheduler: Scheduler;
   readonly schedules: EngineSchedules;
   readonly #cascades: Cascades;
@@ -131,7 +134,7 @@ class EngineQueue implements Queue {
       committer,
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
-      limits: new Limits(definitions),
+      limits: new Limits(definitions, channels),
       overrides: new Overrides(() => this.#engine, (channel) => this.#consumers.get(channel)?.changed()),
       locks: new LockWaits(),
       threads: threads === 0 ? null : new ThreadPool(clock, onEvent, { threads, tasksPerThread }),
@@ -141,6 +144,7 @@ class EngineQueue implements Queue {
       emit: (event) => {
         this.#tally.record(event);
         onEvent(event);
+        this.#watches.heard(event);
       },
       wake: (channel, priority) => wakeups.wake(channel, priority),
       consumer: (channel) => this.#consumers.get(channel),
@@ -238,6 +242,13 @@ class EngineQueue implements Queue {
 
   wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
     return this.#waits.wait(id, () => getTask(this.#engine, id), options);
+  }
+
+  watch(
+    id: string,
+    options: { repeat?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<TaskChange, void> {
+    return this.#watches.watch(this.#engine, id, options);
   }
 
   async result<Result>(task: Task<Result>, options: { signal?: AbortSignal } = {}): Promise<Result> {
@@ -387,7 +398,9 @@ class EngineQueue implements Queue {
     deadlines.stop();
     if (!this.#broken) await this.#membership.retire();
     committer.end();
-    this.#waits.end(new StoppedError("The queue has stopped"));
+    const stopped = new StoppedError("The queue has stopped");
+    this.#waits.end(stopped);
+    this.#watches.end(stopped);
     emit({ type: "stopped" });
   }
 }

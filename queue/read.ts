@@ -39,11 +39,11 @@ export async function getTask(engine: Engine, id: string): Promise<Task> {
   return viewOf(await unpack(engine.store, engine.keys, record), run);
 }
 
-/** A task's record and its run, read in one snapshot. @throws {TaskNotFoundError} */
+/** A task's record, its run, and the version that they make together, in one snapshot. @throws {TaskNotFoundError} */
 export async function findTask(
   engine: Engine,
   id: string,
-): Promise<{ record: TaskRecord; run: RunRow | null }> {
+): Promise<{ record: TaskRecord; run: RunRow | null; version: string }> {
   if (!isTaskId(id)) throw new TaskNotFoundError(id, "malformed");
   const [task, run] = await engine.store.getMany([engine.keys.task(id), engine.keys.run(id)]);
   if (!task) {
@@ -52,7 +52,8 @@ export async function findTask(
   }
   const record = recordOf(task);
   if (isExpired(engine, record)) throw new TaskNotFoundError(id, "expired");
-  return { record, run: decodeEntry<RunRow>(run) };
+  const version = run && run.versionstamp > task.versionstamp ? run.versionstamp : task.versionstamp;
+  return { record, run: decodeEntry<RunRow>(run), version };
 }
 
 /** Reads records by id, in the order of the ids; `null` for those that are not there. */

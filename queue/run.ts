@@ -172,7 +172,8 @@ export class Run implements Limited {
     this.#reportTimer = null;
     this.#reportedAt = this.engine.clock.monotonic();
     const row: RunRow = { ...this.row, progress: this.#progress! };
-    this.#commit({ checks: [], mutations: [put(this.engine.keys.run(this.record.id), row)] }).catch(() => {});
+    this.#commit({ checks: [], mutations: [put(this.engine.keys.run(this.record.id), row)] })
+      .then(() => this.engine.emit({ type: "progress", task: this.record }), () => {});
   }
 
   /** A time limit is over: the soft one aborts the signal, the hard one ends the run. */

@@ -68,6 +68,13 @@ export interface Task<Result = Json> {
   readonly duplicate?: "skip" | "return";
 }
 
+/** What `Queue.watch` tells. */
+export interface TaskChange {
+  readonly task: Task;
+  /** Another one whenever state or progress have changed; the same in every process. */
+  readonly version: string;
+}
+
 /** Options of one submission; each overrides its definition's default. */
 export interface SubmitOptions {
   readonly channel?: string;

@@ -81,6 +81,8 @@ export class Log {
           waited: event.waited,
           retries: event.retries || undefined,
         });
+      case "progress":
+        return this.#task("debug", event.type, event.task, {});
       case "retried":
         return this.#task("warn", event.type, event.task, {
           retries: event.retries,

@@ -9,6 +9,7 @@ import { channelRoutes } from "./channels.ts";
 import { definitionRoutes } from "./definitions.ts";
 import { addDocs } from "./docs.ts";
 import type { Env } from "./env.ts";
+import { eventRoutes } from "./events.ts";
 import { type AccessRecord, identify, requireToken } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { inspectRoutes } from "./inspect.ts";
@@ -92,6 +93,7 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
     .route("/", workerRoutes(queue))
     .route("/", scheduleRoutes(queue))
     .route("/", workflowRoutes(queue));
+  app.route("/", eventRoutes(queue));
   if (demo) {
     app.route("/", s0Routes(queue));
     app.route("/", s2Routes(queue));

@@ -4,7 +4,6 @@
  * @module
  */
 import type { AnyTaskDefinition } from "../define.ts";
-import { DEFAULT_CHANNEL } from "../engine.ts";
 import type { TaskRecord } from "../record.ts";
 import { parseRate, type Rate } from "./rate.ts";
 
@@ -15,12 +14,16 @@ export class Limits {
   readonly keyedChannels: ReadonlySet<string>;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(definitions: ReadonlyMap<string, AnyTaskDefinition>) {
+  /** @param channels of the definitions, by task name */
+  constructor(
+    definitions: ReadonlyMap<string, AnyTaskDefinition>,
+    channels: ReadonlyMap<string, string>,
+  ) {
     const keyed = new Set<string>();
-    for (const { name, rateLimit, concurrencyKey, channel = DEFAULT_CHANNEL } of definitions.values()) {
+    for (const { name, rateLimit, concurrencyKey } of definitions.values()) {
       const rate = parseRate(rateLimit);
       if (rate) this.#rates.set(name, rate);
-      if (concurrencyKey) keyed.add(channel);
+      if (concurrencyKey) keyed.add(channels.get(name)!);
     }
     this.keyedChannels = keyed;
   }

@@ -36,6 +36,7 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/v1/tasks/batch",
     "/v1/tasks/retry",
     "/v1/tasks/{id}",
+    "/v1/tasks/{id}/events",
     "/v1/tasks/{id}/explain",
     "/v1/tasks/{id}/keys",
     "/v1/tasks/{id}/retry",

@@ -1,0 +1,134 @@
+/**
+ * Watching tasks change: told at once what happens in this process, found by looking what happens elsewhere. However
+ * many watch one task, one loop looks.
+ *
+ * @module
+ */
+import { Bell } from "./bell.ts";
+import type { Engine } from "./engine.ts";
+import type { QueueEvent } from "./events.ts";
+import { unpack } from "./payload.ts";
+import { findTask } from "./read.ts";
+import { viewOf } from "./state.ts";
+import { isFinal, type TaskChange } from "./task.ts";
+
+/** Milliseconds between two looks at a task that runs elsewhere: doubled each time, from the first to the last. */
+const LOOK = { first: 100, last: 1000 } as const;
+
+/** A task that somebody watches. */
+class Watched {
+  /** Rung when there may be something new. */
+  readonly bell: Bell;
+  /** Those who watch. */
+  readonly watchers = new Set<Bell>();
+  latest: TaskChange | null = null;
+  failed: { readonly error: unknown } | null = null;
+
+  constructor(readonly engine: Engine, readonly id: string) {
+    this.bell = new Bell(engine.clock);
+  }
+
+  /** Looks until the task has ended or nobody watches any more. */
+  async look(): Promise<void> {
+    let wait: number = LOOK.first;
+    try {
+      while (this.watchers.size > 0) {
+        const { record, run, version } = await findTask(this.engine, this.id);
+        if (version !== this.latest?.version) {
+          const task = viewOf(await unpack(this.engine.store, this.engine.keys, record), run);
+          this.latest = { version, task };
+          this.#tell();
+          if (isFinal(task.state)) return;
+          wait = LOOK.first;
+        }
+        if (await this.bell.wait(wait)) wait = LOOK.first;
+        else wait = Math.min(wait * 2, LOOK.last);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends every watch with an error. */
+  fail(error: unknown): void {
+    this.failed ??= { error };
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const watcher of this.watchers) watcher.ring();
+  }
+}
+
+/** Those who watch, by task id. */
+export class Watches {
+  #watched = new Map<string, Watched>();
+  #over: Error | null = null;
+
+  /** Something has happened in this process. */
+  heard(event: QueueEvent): void {
+    if (this.#watched.size === 0 || !("task" in event) || event.type === "log") return;
+    this.#watched.get(event.task.id)?.bell.ring();
+  }
+
+  /** The queue has stopped. */
+  end(reason: Error): void {
+    this.#over = reason;
+    for (const watched of this.#watched.values()) {
+      watched.fail(reason);
+      watched.bell.ring();
+    }
+  }
+
+  /** See `Queue.watch`. */
+  async *watch(
+    engine: Engine,
+    id: string,
+    { repeat = Infinity, signal }: { repeat?: number; signal?: AbortSignal },
+  ): AsyncGenerator<TaskChange, void, void> {
+    const own = new Bell(engine.clock);
+    const abort = () => own.ring();
+    signal?.addEventListener("abort", abort);
+    const watched = this.#join(engine, id, own);
+    try {
+      for (let told: string | null = null;;) {
+        signal?.throwIfAborted();
+        if (watched.latest && watched.latest.version !== told) {
+          told = watched.latest.version;
+          yield watched.latest;
+          if (isFinal(watched.latest.task.state)) return;
+        } else if (watched.failed) {
+          throw watched.failed.error;
+        } else if (!await own.wait(told === null ? Infinity : repeat * 1000)) {
+          yield watched.latest!;
+        }
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#leave(watched, own);
+    }
+  }
+
+  #join(engine: Engine, id: string, watcher: Bell): Watched {
+    if (this.#over) throw this.#over;
+    const present = this.#watched.get(id);
+    if (present) {
+      present.watchers.add(watcher);
+      return present;
+    }
+    const watched = new Watched(engine, id);
+    watched.watchers.add(watcher);
+    this.#watched.set(id, watched);
+    watched.look().finally(() => {
+      if (this.#watched.get(id) === watched) this.#watched.delete(id);
+    });
+    return watched;
+  }
+
+  #leave(watched: Watched, watcher: Bell): void {
+    watched.watchers.delete(watcher);
+    if (watched.watchers.size > 0) return;
+    if (this.#watched.get(watched.id) === watched) this.#watched.delete(watched.id);
+    watched.bell.ring();
+  }
+}
