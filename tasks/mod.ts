@@ -4,6 +4,7 @@
  * @module
  */
 import type { AnyTaskDefinition, CodeSchedule } from "../queue/mod.ts";
+import { emailTasks, type SmtpOptions } from "./email.ts";
 import type { DemoOptions } from "./options.ts";
 import { s0Schedules, s0Tasks } from "./s0.ts";
 import { s1Tasks } from "./s1.ts";
@@ -12,7 +13,7 @@ import { s3Tasks } from "./s3.ts";
 import { s4Routes, s4Tasks } from "./s4.ts";
 import { spamTasks } from "./spam/mod.ts";
 
-export type { DemoOptions };
+export type { DemoOptions, SmtpOptions };
 
 /**
  * All demonstration tasks, for `createQueue`.
@@ -32,6 +33,7 @@ export function demoTasks(options: DemoOptions): AnyTaskDefinition[] {
   return [
     ...s0Tasks(options),
     ...s1Tasks(options),
+    ...emailTasks(options),
     ...s2Tasks(options),
     ...s3Tasks(options),
     ...s4Tasks(options),
