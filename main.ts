@@ -41,10 +41,21 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   /** When the program was told to stop. */
   let stopping: number | null = null;
   const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
+  const smtp = {
+    host: settings.SMTP_HOST,
+    port: settings.SMTP_PORT,
+    security: settings.SMTP_SECURITY,
+    user: settings.SMTP_USER,
+    password: settings.SMTP_PASSWORD,
+    from: settings.SMTP_FROM,
+    timeout: settings.SMTP_TIMEOUT,
+    ca: settings.SMTP_CA_FILE && await readCertificates(settings.SMTP_CA_FILE),
+  };
   const demo = {
     timeScale: settings.DEMO_TIME_SCALE,
     random: Math.random,
     spamModel: settings.SPAM_MODEL,
+    smtp,
   };
   const queue = createQueue({
     store,
@@ -121,6 +132,16 @@ function readCommand(args: string[], env: Record<string, string>): { command: st
     command,
     settings: parseSettings({ ...env, ...(values.channels && { CHANNELS: values.channels }) }),
   };
+}
+
+async function readCertificates(path: string): Promise<string> {
+  try {
+    const text = await Deno.readTextFile(path);
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  } catch (error) {
+    throw new SettingsError([`SMTP_CA_FILE must be a file that can be read: ${(error as Error).message}`]);
+  }
+  throw new SettingsError([`SMTP_CA_FILE must hold PEM certificates: '${path}' has none`]);
 }
 
 /** What to tell a person: the message, and what to do; never a stack. */

@@ -152,6 +152,39 @@ export const SETTINGS = {
     "on or off",
     words({ on: true, off: false }),
   ),
+  SMTP_HOST: setting("Mail server of email.send.", null, "a host name or address", text.regex(/^[^\s/:]+$/)),
+  SMTP_PORT: setting(
+    "Its port: mostly 587 with starttls, 465 with tls.",
+    "587",
+    "an integer from 1 to 65535",
+    number(1, 65535).pipe(z.int()),
+  ),
+  SMTP_SECURITY: setting(
+    "How the connection is encrypted: tls from the first byte, starttls or not at all (none).",
+    "starttls",
+    "tls, starttls or none",
+    word("tls", "starttls", "none"),
+  ),
+  SMTP_USER: setting("User at the mail server.", null, "a text of up to 500 characters", text.max(500)),
+  SMTP_PASSWORD: setting("The user's password.", null, "a text of up to 500 characters", text.max(500)),
+  SMTP_FROM: setting(
+    "Sender of the messages.",
+    null,
+    "an address like app@example.org, or like Shop <app@example.org>",
+    text.regex(/^(?:[^\s<>@]+@[^\s<>@]+|[^\p{Cc}<>@,;:"]{1,100} <[^\s<>@]+@[^\s<>@]+>)$/u),
+  ),
+  SMTP_TIMEOUT: setting(
+    "Seconds until a mail server that does not answer is given up.",
+    "10",
+    "seconds from 1 to 60",
+    number(1, 60),
+  ),
+  SMTP_CA_FILE: setting(
+    "File of certificates (PEM) to trust at the mail server, instead of the usual ones.",
+    null,
+    "a path",
+    text,
+  ),
   LOG_LEVEL: setting(
     "Least level that is logged.",
     "info",
@@ -184,7 +217,7 @@ export class SettingsError extends Error {
 }
 
 /** Settings whose values no message repeats. */
-const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN"]);
+const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN", "SMTP_PASSWORD"]);
 
 /**
  * Reads the settings. An empty text counts as not set.

@@ -42,6 +42,14 @@ Deno.test("parseSettings() gives every default for an empty environment", () => 
     API_TOKEN: null,
     ALLOW_ANONYMOUS: false,
     DEMO: true,
+    SMTP_HOST: null,
+    SMTP_PORT: 587,
+    SMTP_SECURITY: "starttls",
+    SMTP_USER: null,
+    SMTP_PASSWORD: null,
+    SMTP_FROM: null,
+    SMTP_TIMEOUT: 10,
+    SMTP_CA_FILE: null,
     LOG_LEVEL: "info",
     LOG_FORMAT: "auto",
   });
@@ -65,9 +73,11 @@ Deno.test("parseSettings() reads every setting", () => {
     SPAM_MODEL: "/srv/model.json",
     API_TOKEN: TOKEN,
     DEMO: "off",
+    SMTP_FROM: "Shop <app@shop.example>",
     LOG_LEVEL: "debug",
     LOG_FORMAT: "json",
   });
+  assert.equal(settings.SMTP_FROM, "Shop <app@shop.example>");
   assert.deepEqual(settings.CHANNELS, { celery: 2, "low-priority": 1 });
   assert.deepEqual([settings.SHUTDOWN_GRACE, settings.DEMO_TIME_SCALE, settings.DEMO], [0.3, 0, false]);
   assert.deepEqual([settings.POOL, settings.THREADS], ["solo", 0]);
@@ -92,6 +102,14 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   API_TOKEN: ["short", "sixteen letters and a blank"],
   ALLOW_ANONYMOUS: ["yes", "TRUE", "1", "constructor"],
   DEMO: ["true", "no"],
+  SMTP_HOST: ["mail server", "smtp://mail", "mail:25"],
+  SMTP_PORT: ["0", "x"],
+  SMTP_SECURITY: ["ssl", "yes"],
+  SMTP_USER: ["x".repeat(501)],
+  SMTP_PASSWORD: ["x".repeat(501)],
+  SMTP_FROM: ["app", "a@b c", "a@b\nBcc: c@d", "Shop\n <a@b>", "Shop <a@b>\n", "a@b, c@d", "Shop a@b"],
+  SMTP_TIMEOUT: ["0", "61"],
+  SMTP_CA_FILE: [],
   LOG_LEVEL: ["trace", "INFO"],
   LOG_FORMAT: ["xml"],
 };
@@ -102,8 +120,9 @@ for (const [name, values] of Object.entries(WRONG)) {
       const [fault, ...more] = faults({ API_TOKEN: TOKEN, [name]: value });
       assert.deepEqual(more, [], value);
       assert.ok(fault?.startsWith(`${name} must be `), `${name}=${value}: ${fault}`);
-      if (name === "API_TOKEN") assert.ok(!fault!.includes(value), "a secret leaked");
-      else assert.ok(fault!.endsWith(`: got '${value}'`), fault!);
+      if (name === "API_TOKEN" || name === "SMTP_PASSWORD") {
+        assert.ok(!fault!.includes(value), "a secret leaked");
+      } else assert.ok(fault!.endsWith(`: got '${value}'`), fault!);
     }
   });
 }
