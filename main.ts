@@ -11,7 +11,14 @@
 import { parseArgs } from "node:util";
 import { registerCrons } from "./cron.ts";
 import { createQueue, openStore, type Queue, StoreBrokenError } from "./queue/mod.ts";
-import { createApp, createLog, parseSettings, type Settings, SettingsError } from "./routes/mod.ts";
+import {
+  createApp,
+  createLog,
+  createMetrics,
+  parseSettings,
+  type Settings,
+  SettingsError,
+} from "./routes/mod.ts";
 import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 
 const started = Promise.withResolvers<Queue>();
@@ -38,6 +45,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     log.write("error", "unhandled rejection", { error: String(event.reason?.stack ?? event.reason) });
   });
 
+  const metrics = createMetrics();
   /** When the program was told to stop. */
   let stopping: number | null = null;
   const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
@@ -73,6 +81,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     pid: Deno.pid,
     onEvent: (event) => {
       log.event(event);
+      metrics.event(event);
       if (event.type === "exhausted" && command === "worker") stop(1);
     },
     onBroken: (error) => {
@@ -90,6 +99,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     createApp({
       queue,
       log,
+      metrics,
       demo: settings.DEMO,
       ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
     }).fetch,

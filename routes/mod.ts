@@ -13,6 +13,7 @@ import { eventRoutes } from "./events.ts";
 import { type AccessRecord, identify, requireToken } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { inspectRoutes } from "./inspect.ts";
+import { type Metrics, metricsRoutes } from "./metrics.ts";
 import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
 import { redriveRoutes } from "./redrive.ts";
@@ -24,6 +25,7 @@ import { taskRoutes } from "./tasks.ts";
 import { workerRoutes } from "./workers.ts";
 import { workflowRoutes } from "./workflows.ts";
 
+export { createMetrics, type Metrics } from "./metrics.ts";
 export { createLog, type Log, type LogOptions } from "./log.ts";
 export { parseSettings, SETTINGS, type Settings, SettingsError } from "./settings.ts";
 export type { AccessRecord };
@@ -41,6 +43,8 @@ export interface AppOptions {
   readonly queue: Queue;
   /** @default {none} */
   readonly log?: AppLog;
+  /** What `/metrics` tells; {@link createMetrics} makes it. @default {none, and no such route} */
+  readonly metrics?: Metrics;
   /** Bearer token for everything but `/health*`. @default {none, everyone may} */
   readonly apiToken?: string;
   /** Whether the demonstration routes are there: `/`, `/add/{x}/{y}` and the like. @default {true} */
@@ -77,7 +81,7 @@ export type App = ReturnType<typeof createApp>;
  * assert(response.status === 202);
  * ```
  */
-export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
+export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOptions) {
   const app = new OpenAPIHono<Env>();
   app.onError(answerError(log && ((error, id) => log.failure(error, id))));
   app.notFound(refuseUnknownRoute);
@@ -94,6 +98,7 @@ export function createApp({ queue, log, apiToken, demo = true }: AppOptions) {
     .route("/", scheduleRoutes(queue))
     .route("/", workflowRoutes(queue));
   app.route("/", eventRoutes(queue));
+  if (metrics) app.route("/", metricsRoutes(queue, metrics));
   if (demo) {
     app.route("/", s0Routes(queue));
     app.route("/", s2Routes(queue));

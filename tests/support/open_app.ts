@@ -15,7 +15,7 @@ export type Body = any;
 
 /** Opens the app with the demonstration tasks, unless the test brings its own. */
 export async function openApp(options: Omit<AppOptions, "queue"> & OpenOptions = {}) {
-  const { log, apiToken, demo, ...rest } = options;
+  const { log, metrics, apiToken, demo, ...rest } = options;
   const random = () => 0.9;
   const opened = await openQueue({
     definitions: demoTasks({ timeScale: 1, random }),
@@ -35,6 +35,7 @@ export async function openApp(options: Omit<AppOptions, "queue"> & OpenOptions =
   const app = createApp({
     queue: opened.queue,
     ...log && { log },
+    ...metrics && { metrics },
     ...apiToken !== undefined && { apiToken },
     ...demo !== undefined && { demo },
   });

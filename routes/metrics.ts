@@ -1,0 +1,179 @@
+/**
+ * `/metrics`: what happened in this process and what waits in the store, in Prometheus' text format.
+ *
+ * @module
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Channel, Queue, QueueEvent, TaskRef, Worker } from "../queue/mod.ts";
+import type { Env } from "./env.ts";
+
+/** Seconds: upper bounds of the histograms' buckets. */
+const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600];
+
+type Labels = Readonly<Record<string, string>>;
+
+/** How often something happened, by labels. */
+class Counter {
+  readonly #series = new Map<string, number>();
+
+  constructor(readonly name: string, readonly help: string) {}
+
+  add(labels: Labels, count = 1): void {
+    const key = labelText(labels);
+    this.#series.set(key, (this.#series.get(key) ?? 0) + count);
+  }
+
+  *lines(): Generator<string> {
+    yield* head(this.name, "counter", this.help);
+    for (const [labels, count] of this.#series) yield `${this.name}{${labels}} ${count}`;
+  }
+}
+
+/** How long something took, by labels. */
+class Histogram {
+  readonly #series = new Map<string, { readonly counts: number[]; sum: number; count: number }>();
+
+  constructor(readonly name: string, readonly help: string) {}
+
+  observe(labels: Labels, seconds: number): void {
+    const key = labelText(labels);
+    const series = this.#series.get(key) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
+    this.#series.set(key, series);
+    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+    if (bucket >= 0) series.counts[bucket]!++;
+    series.sum += seconds;
+    series.count++;
+  }
+
+  *lines(): Generator<string> {
+    yield* head(this.name, "histogram", this.help);
+    for (const [labels, { counts, sum, count }] of this.#series) {
+      let below = 0;
+      for (const [i, bound] of BUCKETS.entries()) {
+        below += counts[i]!;
+        yield `${this.name}_bucket{${labels},le="${bound}"} ${below}`;
+      }
+      yield `${this.name}_bucket{${labels},le="+Inf"} ${count}`;
+      yield `${this.name}_sum{${labels}} ${sum}`;
+      yield `${this.name}_count{${labels}} ${count}`;
+    }
+  }
+}
+
+/** Makes the metrics of a process. */
+export function createMetrics(): Metrics {
+  return new Metrics();
+}
+
+/** Counts the engine's events; its methods need no `this`. */
+export class Metrics {
+  readonly #submitted = new Counter("sluice_tasks_submitted_total", "Tasks that this process accepted.");
+  readonly #started = new Counter("sluice_runs_started_total", "Runs that this process started.");
+  readonly #retried = new Counter("sluice_tasks_retried_total", "Runs that failed and will be repeated.");
+  readonly #lost = new Counter(
+    "sluice_tasks_lost_total",
+    "Runs whose worker was lost, found by this process.",
+  );
+  readonly #finished = new Counter("sluice_tasks_finished_total", "Tasks that this process ended, by state.");
+  readonly #waited = new Histogram(
+    "sluice_task_wait_seconds",
+    "From the moment a task could run to its start.",
+  );
+  readonly #duration = new Histogram("sluice_run_duration_seconds", "From the start of a run to its end.");
+  readonly #startedAt: number;
+
+  /** @param now wall clock, milliseconds */
+  constructor(now: number = Date.now()) {
+    this.#startedAt = now / 1000;
+  }
+
+  /** Counts an event of the engine: give it to `createQueue` as `onEvent`. */
+  readonly event = (event: QueueEvent): void => {
+    switch (event.type) {
+      case "submitted":
+        return this.#submitted.add(labelsOf(event.task));
+      case "started":
+        this.#started.add(labelsOf(event.task));
+        return this.#waited.observe(labelsOf(event.task), event.waited);
+      case "retried":
+        this.#retried.add(labelsOf(event.task));
+        return this.#duration.observe(labelsOf(event.task), event.duration);
+      case "lost":
+        return this.#lost.add(labelsOf(event.task));
+      case "finished":
+        this.#finished.add({ ...labelsOf(event.task), state: event.state });
+        if (event.duration !== null) this.#duration.observe(labelsOf(event.task), event.duration);
+    }
+  };
+
+  /** The text, with the channels and workers of now. */
+  text(channels: readonly Channel[], workers: readonly Worker[]): string {
+    const counted = [this.#submitted, this.#started, this.#retried, this.#lost, this.#finished];
+    const lines = [...counted, this.#waited, this.#duration].flatMap((metric) => [...metric.lines()]);
+    const gauge = (name: string, help: string, values: readonly (readonly [Labels, number])[]) => {
+      lines.push(...head(name, "gauge", help));
+      for (const [labels, value] of values) {
+        const text = labelText(labels);
+        lines.push(`${name}${text && `{${text}}`} ${value}`);
+      }
+    };
+    const places = ["ready", "delayed", "blocked", "running"] as const;
+    gauge(
+      "sluice_channel_tasks",
+      "Tasks in the store by the place where they stand; counted up to 10,000.",
+      channels.flatMap((channel) =>
+        places.map((place) => [{ channel: channel.name, place }, channel[place]] as const)
+      ),
+    );
+    gauge(
+      "sluice_channel_oldest_age_seconds",
+      "How long the oldest ready task has waited.",
+      channels.map((channel) => [{ channel: channel.name }, channel.oldestAge ?? 0] as const),
+    );
+    gauge(
+      "sluice_channel_slots",
+      "Slots of this process.",
+      channels.map((channel) => [{ channel: channel.name }, channel.slots] as const),
+    );
+    gauge(
+      "sluice_channel_paused",
+      "1 while nothing of the channel is started.",
+      channels.map((channel) => [{ channel: channel.name }, channel.paused ? 1 : 0] as const),
+    );
+    gauge("sluice_workers", "Processes that are registered.", [[
+      {},
+      workers.filter(({ lost }) => !lost).length,
+    ]]);
+    gauge("process_start_time_seconds", "When this process started, since 1970.", [[{}, this.#startedAt]]);
+    return `${lines.join("\n")}\n`;
+  }
+}
+
+/** The route of the metrics. */
+export function metricsRoutes(queue: Queue, metrics: Metrics): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app.get("/metrics", async (c) => {
+    const [channels, workers] = await Promise.all([queue.channels(), queue.workers()]);
+    return c.body(metrics.text(channels, workers), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+      "cache-control": "no-store",
+    });
+  });
+  return app;
+}
+
+function labelsOf({ name, channel }: TaskRef): Labels {
+  return { name, channel };
+}
+
+function head(name: string, type: string, help: string): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
+
+function labelText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => ESCAPES[c]!)}"`)
+    .join(",");
+}
