@@ -70,10 +70,7 @@ export function eventRoutes(queue: Queue): OpenAPIHono<Env> {
     // An unknown id is refused before the stream begins.
     const { value: first } = await changes.next() as { value: TaskChange };
     const seen = c.req.header("last-event-id");
-    if (first.version === seen && isFinal(first.task.state)) {
-      await changes.return();
-      return c.body(null, 204);
-    }
+    if (first.version === seen && isFinal(first.task.state)) return c.body(null, 204);
     const events = eventsOf(first, changes, seen);
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       async pull(controller) {

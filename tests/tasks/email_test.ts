@@ -147,15 +147,18 @@ Deno.test("a server that is not there is tried again, as often as the definition
 /** A server that takes connections and says nothing. */
 async function silentServer() {
   const { promise: connected, resolve } = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    sockets.add(socket.on("error", () => {}));
+    sockets.add(socket.on("error", () => {}).on("close", () => closed.resolve()));
+    socket.resume();
     resolve();
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return {
     port: (server.address() as AddressInfo).port,
     connected,
+    closed: closed.promise,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((done) => server.close(done));
@@ -171,12 +174,13 @@ Deno.test("a server that never greets is given up and tried again", async () => 
   assert.match(error!.message, /greeting/i);
 });
 
-Deno.test("a message on its way to a silent server can be revoked", async () => {
+Deno.test("a message on its way to a silent server can be revoked, which closes the connection", async () => {
   await using server = await silentServer();
-  await using q = await openMail(smtpOf(server));
+  await using q = await openMail(smtpOf(server, { timeout: 3600 }));
   const { tasks: [task] } = await q.queue.submitAll([{ name: "email.send", args: [...MAIL] }]);
   await server.connected;
   assert.equal((await q.queue.revoke(task!.id)).state, "REVOKED");
+  await server.closed;
 });
 
 Deno.test("without settings the task fails at once and says which are missing", async () => {
