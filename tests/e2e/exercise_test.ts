@@ -1,0 +1,41 @@
+/** The command that calls every route, against the real program and against none. */
+import assert from "node:assert/strict";
+import { folder } from "../queue/store/folder.ts";
+import { Child } from "./child.ts";
+
+const COMMAND = "../../client/exercise.ts";
+
+Deno.test("deno task exercise calls every route of the source systems, and each answers as it must", async () => {
+  using files = folder();
+  const env = {
+    KV_PATH: `${files.path}/a.kv`,
+    PORT: "0",
+    LOG_FORMAT: "json",
+    API_TOKEN: "a-token-of-16-char",
+    DEMO_TIME_SCALE: "0",
+    SHUTDOWN_GRACE: "5",
+  };
+  await using server = new Child("../../main.ts", [], env);
+  await server.until((lines) => lines.some((line) => line.includes("listens on")));
+  const [base] = /http:\/\/[\w.:]+/.exec(server.lines.find((line) => line.includes("listens on"))!)!;
+
+  await using right = new Child(COMMAND, ["--url", base], { API_TOKEN: env.API_TOKEN });
+  const { code } = await right.ended();
+  const text = right.lines.join("\n");
+  assert.equal(code, 0, text);
+  const [, found, of] = /^(\d+) of (\d+) answers are right$/m.exec(text)!;
+  assert.deepEqual([found, right.lines.length], [of, Number(of) + 2]);
+
+  await using wrong = new Child(COMMAND, ["--url", base], { API_TOKEN: "another-token-of-16" });
+  assert.equal((await wrong.ended()).code, 1);
+  assert.match(wrong.lines.join("\n"), /GET +\/add\/5\/10 +401 .* must be 200/);
+});
+
+Deno.test("deno task exercise says so when nobody answers", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await using child = new Child(COMMAND, ["--url", `http://127.0.0.1:${port}`]);
+  assert.equal((await child.ended()).code, 1);
+  assert.match(child.lines.join("\n"), /^No Sluice answers at http:/);
+});
