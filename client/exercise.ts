@@ -11,6 +11,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { type Server, serverOf } from "./server.ts";
 import { format } from "./table.ts";
 
 /** One request; `{name}` in a path is an id that an earlier answer's field of that name held. */
@@ -64,57 +65,54 @@ const STEPS: readonly Step[] = [
   { method: "GET", path: "/favicon.ico", status: 404 },
 ];
 
-Deno.exitCode = await main(Deno.args);
+try {
+  Deno.exitCode = await main(Deno.args);
+} catch (error) {
+  // deno-lint-ignore no-console -- a command's terminal is all there is
+  console.error(`exercise: ${(error as Error).message}`);
+  Deno.exitCode = 1;
+}
 
+/** Calls one route after the other. @returns the exit code */
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { url: { type: "string" } } });
-  const [host, port, token] = [setting("HOST"), setting("PORT"), setting("API_TOKEN")];
-  const base = values.url ?? `http://${host ?? "127.0.0.1"}:${port ?? "8000"}`;
+  const server = serverOf(values.url);
   const ids = new Map<string, string>();
   const rows: Record<string, string>[] = [];
-  let wrong = 0;
   for (const step of STEPS) {
     const path = step.path.replace(/\{(\w+)\}/g, (_, name) => ids.get(name) ?? "missing");
     const started = performance.now();
-    let answer: Response;
-    try {
-      answer = await fetch(base + path, {
-        method: step.method,
-        headers: {
-          ...token && { authorization: `Bearer ${token}` },
-          ...step.body !== undefined && { "content-type": "application/json" },
-        },
-        ...step.body !== undefined && { body: JSON.stringify(step.body) },
-      });
-    } catch (error) {
-      return say(`No Sluice answers at ${base}: ${(error as Error).message}`, 1);
-    }
-    const text = await answer.text();
+    const { status, text } = await call(server, step, path);
     const duration = performance.now() - started;
     for (const [, name, id] of text.matchAll(/"(\w+_id)":"([\w-]+)"/g)) ids.set(name!, id!);
-    const { status = 200 } = step;
-    const isRight = answer.status === status;
-    if (!isRight) wrong++;
     rows.push({
       method: step.method,
       path: step.path,
-      status: `${answer.status}`,
+      status: `${status}`,
       ms: duration.toFixed(1),
-      verdict: isRight ? "ok" : `must be ${status}`,
+      verdict: status === (step.status ?? 200) ? "ok" : `must be ${step.status ?? 200}`,
       answer: text.replace(/\s+/g, " ").slice(0, 60),
     });
   }
-  const right = STEPS.length - wrong;
-  return say(format({ title: `${right} of ${STEPS.length} answers are right`, rows }), wrong > 0 ? 1 : 0);
-}
-
-function say(text: string, code: number): number {
+  const right = rows.filter(({ verdict }) => verdict === "ok").length;
   // deno-lint-ignore no-console -- this is what the command is for
-  console.log(text);
-  return code;
+  console.log(format({ title: `${right} of ${rows.length} answers are right`, rows }));
+  return right === rows.length ? 0 : 1;
 }
 
-/** A setting of the server's, as its `.env` has it; an empty one is none. */
-function setting(name: "HOST" | "PORT" | "API_TOKEN"): string | undefined {
-  return Deno.env.get(name) || undefined;
+async function call({ url, token }: Server, { method, body }: Step, path: string) {
+  const headers = {
+    ...token !== undefined && { authorization: `Bearer ${token}` },
+    ...body !== undefined && { "content-type": "application/json" },
+  };
+  try {
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers,
+      ...body !== undefined && { body: JSON.stringify(body) },
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    throw new Error(`No Sluice answers at ${url}: ${(error as Error).message}`);
+  }
 }

@@ -19,6 +19,7 @@
  */
 import { parseArgs } from "node:util";
 import { ApiError, connect } from "./api.ts";
+import { serverOf } from "./server.ts";
 import { format } from "./table.ts";
 import { VIEWS } from "./views.ts";
 
@@ -40,20 +41,12 @@ async function main(args: string[]): Promise<void> {
   });
   const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   if (!view) throw new TypeError(name === "" ? USAGE : `There is no view '${name}'. ${USAGE}`);
-  const url = values.url ?? `http://${setting("HOST") ?? "127.0.0.1"}:${setting("PORT") ?? "8000"}`;
-  if (!URL.canParse(url)) {
-    throw new TypeError(`The address must be a URL like http://127.0.0.1:8000: got '${url}'`);
-  }
-  const api = connect(url, setting("API_TOKEN"));
+  const { url, token } = serverOf(values.url);
+  const api = connect(url, token);
   const seen = await view(api, argument);
   const text = values.json ? JSON.stringify(seen.data, null, 2) : seen.tables.map(format).join("\n\n");
   // deno-lint-ignore no-console -- this is what the command is for
   console.log(text);
-}
-
-/** A setting of the server's, as its `.env` has it; an empty one is none. */
-function setting(name: "HOST" | "PORT" | "API_TOKEN"): string | undefined {
-  return Deno.env.get(name) || undefined;
 }
 
 /** What to tell a person; never a stack. */
