@@ -9,6 +9,7 @@ import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts"
 import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
 import type { Explanation } from "./explain.ts";
+import type { ChannelChange } from "./limits/channels.ts";
 import type { DefinitionView } from "./inspect.ts";
 import type { TaskFilter, TaskList } from "./list.ts";
 import type { RedriveFilter, Redriven } from "./redrive.ts";
@@ -86,7 +87,7 @@ export interface Queue {
    * Submits up to 250 tasks by name in one commit: all or none.
    *
    * @throws {UnknownTaskError} / {InvalidTaskError}: their pointers start with `/<index>` when there are several requests
-   * @throws {TooLargeError} / {OverloadedError} / {IdempotencyConflictError}
+   * @throws {TooLargeError} / {OverloadedError} / {OverCapacityError} / {IdempotencyConflictError}
    */
   submitAll(
     requests: readonly TaskRequest[],
@@ -155,6 +156,19 @@ export interface Queue {
   redriveAll(filter?: RedriveFilter): Promise<{ tasks: Redriven[]; cursor: string | null }>;
   definitions(): readonly DefinitionView[];
   channels(): Promise<Channel[]>;
+  /**
+   * Sets how a channel is worked off, in all processes, from now on; after a pause nothing more of it starts.
+   *
+   * @throws {ChannelNotFoundError} / {InvalidChannelError}
+   */
+  changeChannel(name: string, change: ChannelChange): Promise<Channel>;
+  /**
+   * Ends as REVOKED what waits in a channel; what runs there goes on. Nothing starts there meanwhile.
+   *
+   * @returns how many tasks it has ended
+   * @throws {ChannelNotFoundError}
+   */
+  purge(channel: string): Promise<number>;
   workers(): Promise<Worker[]>;
   /** What stands where, who works, and what this process has done. */
   stats(): Promise<Stats>;

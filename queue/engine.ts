@@ -7,6 +7,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./committer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
+import type { Depths } from "./limits/depth.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { LockWaits } from "./limits/locks.ts";
 import type { Overrides } from "./limits/overrides.ts";
@@ -31,6 +32,8 @@ export interface Slots {
   reserve(): RunRow | null;
   beginReserved(run: RunRow, record: TaskRecord): void;
   withdraw(): void;
+  /** Resolves when nothing that was begun before is on its way to run. */
+  quiet(): Promise<void>;
 }
 
 /** One task at a time in the whole process. */
@@ -58,6 +61,7 @@ export interface Engine {
   readonly records: RecordCache;
   readonly limits: Limits;
   readonly overrides: Overrides;
+  readonly depths: Depths;
   readonly locks: LockWaits;
   /** Runs what is to run in threads; `null`: it runs on the event loop. */
   readonly threads: ThreadPool | null;

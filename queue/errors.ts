@@ -8,6 +8,7 @@
  *                      WorkflowNotFoundError  WorkflowFinalError
  *                      RedriveError
  *                      IdempotencyConflictError  DuplicateTaskError  TooLargeError  OverloadedError  StoppedError
+ *                      InvalidChannelError  ChannelNotFoundError  OverCapacityError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
@@ -138,6 +139,36 @@ export class DuplicateTaskError extends SluiceError {
     super(
       `Task '${taskName}' was submitted before with the idempotency key '${key}': it is task '${taskId}'`,
     );
+  }
+}
+
+/** What a channel cannot be set to. */
+export class InvalidChannelError extends SluiceError {
+  readonly code = "invalid-channel";
+  /** @param faults every fault found, not only the first */
+  constructor(readonly faults: readonly Fault[]) {
+    super(`Channel cannot be changed so: ${faults.map((f) => `${f.pointer}: ${f.detail}`).join("; ")}`);
+  }
+}
+
+/** No definition and no setting names this channel. */
+export class ChannelNotFoundError extends SluiceError {
+  readonly code = "channel-unknown";
+  /** @param suggestion the nearest known name, if one is near */
+  constructor(readonly channel: string, suggestion: string | null) {
+    super(
+      `No channel is named '${channel.slice(0, 200)}'${
+        suggestion === null ? "" : `; did you mean '${suggestion}'?`
+      }`,
+    );
+  }
+}
+
+/** As many tasks stand ready in the channel as its depth cap allows; try again in a second. */
+export class OverCapacityError extends SluiceError {
+  readonly code = "over-capacity";
+  constructor(readonly channel: string, readonly maxDepth: number) {
+    super(`Channel '${channel}' has no room: at most ${maxDepth} tasks may wait in it`);
   }
 }
 

@@ -72,6 +72,8 @@ export async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entr
 
 /** Every known channel with its depths. */
 export async function viewChannels(engine: Engine): Promise<Channel[]> {
+  const { overrides } = engine;
+  if (overrides.shared) await overrides.refresh();
   const parked = (entries: Entry[]) =>
     countBy(entries, (entry) => decode<ParkedPointer>(entry.value).channel);
   const delayed = parked(await listUpToCap(engine, engine.keys.delayedAll()));
@@ -82,15 +84,16 @@ export async function viewChannels(engine: Engine): Promise<Channel[]> {
   const now = engine.clock.now();
   return await Promise.all(
     [...knownChannels(engine)].sort().map(async (name) => {
+      const { slots, rateLimit = null, maxDepth = null } = overrides.of(name);
       const ready = await listUpToCap(engine, engine.keys.readyOf(name));
       const ids = ready.map((entry) => idOf(entry.key)).sort().slice(0, OLDEST);
       const since = (await readRecords(engine, ids)).flatMap((record) => record ? [record.runAt] : []);
       return {
         name,
-        paused: false,
-        slots: engine.slots.get(name) ?? 0,
-        rateLimit: null,
-        maxDepth: null,
+        paused: overrides.isPaused(name),
+        slots: slots ?? engine.slots.get(name) ?? 0,
+        rateLimit,
+        maxDepth,
         ready: ready.length,
         delayed: delayed.get(name) ?? 0,
         blocked: blocked.get(name) ?? 0,

@@ -27,6 +27,7 @@ export type { Reason, ReasonCode } from "./reasons.ts";
 export type { RedriveFilter, Redriven } from "./redrive.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { TaskRoutes } from "./routing.ts";
+export type { ChannelChange } from "./limits/channels.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";
 export type {
   CatchUp,

@@ -16,6 +16,8 @@ import { oneLine } from "./failure.ts";
 import { explainTask, type Explanation } from "./explain.ts";
 import { idSource } from "./ids.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
+import { changeChannel, type ChannelChange, purge } from "./limits/channels.ts";
+import { Depths } from "./limits/depth.ts";
 import { Limits } from "./limits/limits.ts";
 import { LockWaits } from "./limits/locks.ts";
 import { Overrides } from "./limits/overrides.ts";
@@ -136,6 +138,7 @@ class EngineQueue implements Queue {
       records: new RecordCache(),
       limits: new Limits(definitions, channels),
       overrides: new Overrides(() => this.#engine, (channel) => this.#consumers.get(channel)?.changed()),
+      depths: new Depths(),
       locks: new LockWaits(),
       threads: threads === 0 ? null : new ThreadPool(clock, onEvent, { threads, tasksPerThread }),
       suspects: { count: 0 },
@@ -305,6 +308,17 @@ class EngineQueue implements Queue {
 
   channels(): Promise<Channel[]> {
     return viewChannels(this.#engine);
+  }
+
+  async changeChannel(name: string, change: ChannelChange): Promise<Channel> {
+    await this.#ready();
+    await changeChannel(this.#engine, name, change);
+    return (await this.channels()).find((channel) => channel.name === name)!;
+  }
+
+  async purge(channel: string): Promise<number> {
+    await this.#ready();
+    return purge(this.#engine, channel);
   }
 
   workers(): Promise<Worker[]> {

@@ -52,6 +52,7 @@ export async function submitAll(
     if (refusal) throw refusal;
     // What is stored already needs no key: asked again, its own key answers.
     if (fresh.length === 0) return { tasks: [...tasks], replayed: false };
+    await engine.depths.refuseFull(engine, fresh);
     const also = unit && claim ? together(claim.unit, unit) : unit ?? claim?.unit;
     const versionstamp = await store(engine, fresh, also, now);
     if (versionstamp !== null) return { tasks: [...tasks], replayed: false };

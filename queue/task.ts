@@ -117,7 +117,7 @@ export interface Idempotency {
 export interface Channel {
   readonly name: string;
   readonly paused: boolean;
-  /** Slots of this process; 0 when it does not execute the channel. */
+  /** Slots that were set, else those of this process; 0 when it does not execute the channel. */
   readonly slots: number;
   readonly rateLimit: string | null;
   readonly maxDepth: number | null;

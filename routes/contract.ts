@@ -441,6 +441,27 @@ export const Channel = z.object({
   }),
 }).openapi("Channel");
 
+/** Body of `PATCH /v1/channels/{name}`, a merge patch. */
+export const ChannelPatch = strict({
+  paused: z.boolean(must("true, false or null")).nullable().optional(),
+  slots: integer(1, 9999).nullable().optional().describe("Of each process that executes the channel."),
+  rate_limit: z.string(must("a rate like '10/m', or null")).nullable().optional().describe(
+    "How often its tasks start, in all processes together: 10/s, 10/m, 10/h or 10/d.",
+  ),
+  max_depth: integer(1, 100_000).nullable().optional().describe(
+    "Ready tasks from which on submissions are refused (429).",
+  ),
+}).openapi("ChannelPatch");
+
+/** Body of `POST /v1/channels/{name}/purge`. */
+export const PurgeBody = strict({
+  confirm: text("the channel's name", 200).describe("The channel's name once more."),
+}).openapi("PurgeRequest");
+
+/** Answer of a purge. */
+export const Purged = z.object({ purged: z.int().openapi({ description: "Tasks that were ended." }) })
+  .openapi("Purged");
+
 /** A process that executes tasks. */
 export const Worker = z.object({
   id: z.string(),

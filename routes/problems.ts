@@ -9,6 +9,7 @@ import type { Context, ErrorHandler, Hook, NotFoundHandler } from "./env.ts";
 import {
   DuplicateTaskError,
   type Fault,
+  InvalidChannelError,
   InvalidScheduleError,
   InvalidTaskError,
   type Queue,
@@ -31,6 +32,7 @@ const PROBLEMS = {
   "workflow-unknown": { status: 404, title: "Unknown workflow" },
   "workflow-expired": { status: 404, title: "Workflow no longer kept" },
   "schedule-unknown": { status: 404, title: "Unknown schedule" },
+  "channel-unknown": { status: 404, title: "Unknown channel" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-redrivable": { status: 409, title: "Task cannot be submitted anew" },
   "duplicate-task": { status: 409, title: "Task was submitted before" },
@@ -44,10 +46,12 @@ const PROBLEMS = {
   "unsupported-media-type": { status: 415, title: "Request body must be application/json" },
   "invalid-request": { status: 422, title: "Request is not valid" },
   "invalid-task": { status: 422, title: "Task is not valid" },
+  "invalid-channel": { status: 422, title: "Channel cannot be changed so" },
   "invalid-schedule": { status: 422, title: "Schedule is not valid" },
   "unknown-task": { status: 422, title: "Unknown task name" },
   "idempotency-key-reused": { status: 422, title: "Idempotency key used before with another request" },
   "precondition-required": { status: 428, title: "If-Match required" },
+  "over-capacity": { status: 429, title: "Channel is full" },
   "internal-error": { status: 500, title: "Internal error" },
   "not-ready": { status: 503, title: "Not ready" },
   "overloaded": { status: 503, title: "Overloaded" },
@@ -59,7 +63,7 @@ const PROBLEMS = {
 
 type ProblemCode = keyof typeof PROBLEMS;
 
-/** Seconds after which a client may try again when the server could not serve. */
+/** Seconds after which a client may try again when the server could not serve, or a channel was full. */
 const RETRY_AFTER = "1";
 
 /** What a problem tells beside its code and sentence. */
@@ -99,7 +103,7 @@ export function problem(c: Context, code: ProblemCode, detail: string, details: 
   };
   return c.body(JSON.stringify(body), status, {
     "content-type": "application/problem+json",
-    ...status === 503 && { "retry-after": RETRY_AFTER },
+    ...(status === 503 || status === 429) && { "retry-after": RETRY_AFTER },
     ...details.headers,
   });
 }
@@ -206,7 +210,7 @@ function engineProblem(c: Context, error: SluiceError): Response {
   if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
   const part: RequestPart = c.req.method === "GET" ? "query" : "body";
   const prefix = c.get("bodyPrefix") ?? "";
-  if (error instanceof InvalidTaskError || error instanceof InvalidScheduleError) {
+  if (hasFaults(error)) {
     const faults = engineFaults(part, error.faults, prefix);
     return problem(c, code, sentence(faults), { faults });
   }
@@ -220,6 +224,11 @@ function engineProblem(c: Context, error: SluiceError): Response {
     ? error.redrivenAs
     : null;
   return problem(c, code, error.message, inTheWay === null ? {} : { taskId: inTheWay });
+}
+
+function hasFaults(error: SluiceError): error is SluiceError & { readonly faults: readonly Fault[] } {
+  return error instanceof InvalidTaskError || error instanceof InvalidScheduleError ||
+    error instanceof InvalidChannelError;
 }
 
 function sentence(faults: readonly RequestFault[]): string {

@@ -247,6 +247,16 @@ export function wireChannel(channel: queue.Channel): z.output<typeof contract.Ch
   };
 }
 
+/** A channel's patch as the engine takes it. */
+export function channelChange(patch: z.output<typeof contract.ChannelPatch>): queue.ChannelChange {
+  return {
+    ...patch.paused !== undefined && { paused: patch.paused },
+    ...patch.slots !== undefined && { slots: patch.slots },
+    ...patch.rate_limit !== undefined && { rateLimit: patch.rate_limit },
+    ...patch.max_depth !== undefined && { maxDepth: patch.max_depth },
+  };
+}
+
 /** A worker as `GET /v1/workers` shows it. */
 export function wireWorker(worker: queue.Worker): z.output<typeof contract.Worker> {
   return {

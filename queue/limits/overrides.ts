@@ -8,6 +8,7 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
+import { readUntilAnswered } from "../lane.ts";
 import type { ChannelRow } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";
@@ -64,6 +65,11 @@ export class Overrides {
     return this.#known.has(channel);
   }
 
+  /** Whether a channel has a depth cap. */
+  get isCapped(): boolean {
+    return [...this.#known.values()].some(({ row }) => row.maxDepth !== undefined);
+  }
+
   /** What a claim of the channel's tasks checks. */
   checks(channel: string): Check[] {
     if (!this.shared) return [];
@@ -89,10 +95,10 @@ export class Overrides {
 
   /** Replaces a row, as often as another process gets in between. */
   async change(channel: string, change: (row: ChannelRow) => ChannelRow): Promise<void> {
-    const { store, keys, committer } = this.engine;
+    const { store, keys, committer, clock } = this.engine;
     const key = keys.channel(channel);
     for (;;) {
-      const [entry] = await store.getMany([key]);
+      const [entry] = await readUntilAnswered(store, clock, [key]);
       const next = change(entry ? decode<ChannelRow>(entry.value) : {});
       const isEmpty = Object.keys(next).length === 0;
       const versionstamp = await committer.commit({
@@ -132,7 +138,7 @@ export class Overrides {
     if (worker) return;
     await this.change(
       idOf(entry.key),
-      ({ purging: now, ...row }) => ({ ...row, ...now !== purging && now && { purging: now } }),
+      ({ purging: by, ...row }) => by === undefined || by === purging ? row : { ...row, purging: by },
     );
   }
 }

@@ -22,6 +22,8 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/result/{task_id}",
     "/retry",
     "/v1/channels",
+    "/v1/channels/{name}",
+    "/v1/channels/{name}/purge",
     "/v1/definitions",
     "/v1/keys",
     "/v1/schedules",
