@@ -115,9 +115,14 @@ export class Engine {
    * @param unfinished whether tasks may be left: those that are not done must wait
    */
   async close(count: number, { unfinished = false } = {}): Promise<void> {
-    await this.queue.stop(unfinished ? 1 : 30);
-    this.#store.close();
+    await this.leave(unfinished ? 1 : 30);
     await expectDone(this.#path, add.name, count, unfinished ? count - this.#finished : 0);
+  }
+
+  /** Leaves the database; running tasks are given so many seconds. */
+  async leave(grace: number): Promise<void> {
+    await this.queue.stop(grace);
+    this.#store.close();
   }
 
   /** Milliseconds on the clock at which the next handler starts. */

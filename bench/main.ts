@@ -13,6 +13,7 @@ import { e2e } from "./e2e.ts";
 import { http } from "./http.ts";
 import { important } from "./important.ts";
 import { load, machine } from "./machine.ts";
+import { parked } from "./parked.ts";
 import { pickup } from "./pickup.ts";
 import { runScenario, type ScenarioMaker } from "./scenario.ts";
 import { endServers } from "./server.ts";
@@ -26,6 +27,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   store,
   e2e,
   drain,
+  parked,
   pickup,
   http,
   important,
