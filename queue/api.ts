@@ -127,7 +127,7 @@ export interface Queue {
    * Submits a workflow of up to 10,000 tasks: all or none. Every id is final from then on.
    *
    * @throws {UnknownTaskError} / {InvalidTaskError} with every fault, as JSON pointers into the tree
-   * @throws {OverloadedError} / {IdempotencyConflictError}
+   * @throws {OverloadedError} / {OverCapacityError} / {IdempotencyConflictError}
    */
   submitWorkflow(
     node: WorkflowNode,

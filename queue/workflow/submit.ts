@@ -39,11 +39,17 @@ export async function submitWorkflow(
     if (claim?.first) {
       return { workflow: await getWorkflow(engine, claim.first.ids[0]!), replayed: true };
     }
+    await engine.depths.refuseFull(engine, plan.records.filter((record) => !waits(record)));
     const stored = await storeSmall(engine, plan, claim?.unit, now) ??
       await storeLarge(engine, plan, claim?.unit);
     if (stored) return { workflow: await drawn(engine, plan), replayed: false };
     // Somebody was faster with the same key: look again at what they wrote.
   }
+}
+
+/** Whether something else releases the task. */
+function waits(record: TaskRecord): boolean {
+  return record.workflow!.waitsFor !== undefined;
 }
 
 /**
@@ -59,7 +65,6 @@ async function storeSmall(
 ): Promise<boolean | null> {
   if (plan.records.length * 3 + plan.groups.length * 3 > MOST_ROWS) return null;
   const { keys } = engine;
-  const waits = (record: TaskRecord) => record.workflow!.waitsFor !== undefined;
   const followers = plan.records.filter(waits);
   const rest = together(
     ...(also ? [also] : []),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/mod.ts";
-import { deletes, faultyStore, sets } from "../../support/faulty_store.ts";
+import { asks, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { FakeClock, START } from "../../support/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -79,6 +79,34 @@ Deno.test("after one process was told to pause, no other one starts anything, in
     assert.equal(held.runs.length, 2);
     for (const { finish } of held.runs) finish();
     await worker.clock.settle();
+  }
+});
+
+Deno.test("a pause on a store of one's own is answered when what was being read or handed off has started", async () => {
+  const keyed = heldTask("keyed", { concurrencyKey: () => null, rateLimit: "1000/s" });
+  const plain = heldTask("plain");
+  for (const slowed of ["read", "hand-off"] as const) {
+    const store = faultyStore(memoryStore({ incarnation: "only" }));
+    const definitions = [keyed.definition, plain.definition];
+    await using q = await openQueue({ store, definitions, channels: { default: 2 }, faults: true });
+    await q.clock.advance(100);
+    const runs = () => keyed.runs.length + plain.runs.length;
+    const slow = slowed === "read"
+      ? store.onRead("late", asks("ready"))
+      : store.onCommit("held", sets("run"));
+    const submitted = q.queue.submitAll([{ name: slowed === "read" ? "keyed" : "plain", args: [] }]);
+    await q.clock.settle();
+    assert(slow.met);
+    let atAnswer = -1;
+    const pausing = q.queue.changeChannel("default", { paused: true }).then(() => atAnswer = runs());
+    await q.clock.settle();
+    await slow.land();
+    await submitted;
+    await q.clock.advance(10_000);
+    await pausing;
+    assert.equal(runs(), atAnswer, slowed);
+    for (const { finish } of [...keyed.runs, ...plain.runs]) finish();
+    await q.clock.settle();
   }
 });
 
@@ -174,6 +202,17 @@ Deno.test("concurrent submissions do not go beyond the cap, and what was answere
   );
   assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 9);
   assert.equal((await q.queue.submitAll([{ name: "held", args: [] }], key)).tasks[0]!.id, first!.id);
+});
+
+Deno.test("a workflow is refused whose first tasks have no room in a channel; what follows them counts later", async () => {
+  const held = heldTask("held");
+  await using q = await openQueue({ definitions: [held.definition], channels: { default: 1 }, start: false });
+  await q.queue.changeChannel("default", { maxDepth: 2 });
+  const node = { name: "held", args: [], immutable: true };
+  await assert.rejects(q.queue.submitWorkflow({ group: [node, node, node] }), { code: "over-capacity" });
+  assert.deepEqual((await q.queue.list()).tasks, []);
+  await q.queue.submitWorkflow({ chain: [node, node, node] });
+  assert.equal((await q.queue.list()).tasks.length, 3);
 });
 
 onBothStores("a purge ends what waits in the channel, wherever it waits, and nothing else", async (open) => {

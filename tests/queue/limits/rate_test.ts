@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseRate, passable, passableAt, passed, type RateState } from "../../../queue/limits/rate.ts";
-import { memoryStore, type Store } from "../../../queue/mod.ts";
-import { START } from "../../support/fake_clock.ts";
+import { memoryStore, sleep, type Store } from "../../../queue/mod.ts";
+import { FakeClock, START } from "../../support/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { Processes } from "../../support/processes.ts";
@@ -123,6 +123,56 @@ Deno.test(`"50/s" starts fifty at once and then one every 20 ms`, async () => {
   const { starts, left } = await startsOf("shared", "50/s", 400, 9000);
   assert.deepEqual(starts, Array.from({ length: 400 }, (_, n) => Math.max(0, 20 * (n - 49)) + starts[0]!));
   assert.deepEqual(left, { task: 400, rate: 1 });
+});
+
+Deno.test("a store that takes its time slows no rate down", async () => {
+  const clock = new FakeClock();
+  const inner = memoryStore();
+  const store: Store = {
+    ...inner,
+    async commit(checks, mutations) {
+      const answer = await inner.commit(checks, mutations);
+      await sleep(clock, 2);
+      return answer;
+    },
+  };
+  const starts: number[] = [];
+  const limited = task("limited", () => void starts.push(clock.now()), { rateLimit: "50/s" });
+  const opening = openQueue({
+    store,
+    clock,
+    definitions: [limited],
+    channels: { default: 50 },
+    start: false,
+  });
+  await clock.advance(10);
+  await using q = await opening;
+  const submitted = q.queue.submitAll(Array(200).fill({ name: "limited", args: [] }));
+  await clock.advance(50);
+  await submitted;
+  const started = q.queue.start();
+  await clock.advance(10_000);
+  await started;
+  assert.equal(starts.length, 200);
+  const seconds = (starts.at(-1)! - starts[0]!) / 1000;
+  assert(seconds > 2.99 && seconds < 3.1, `${seconds} s`);
+  const closing = q.close();
+  await clock.advance(1000);
+  await closing;
+});
+
+onBothStores("a task parked for a rate can be revoked, and expires", async (open) => {
+  const limited = task("limited", () => 1, { rateLimit: "1/h" });
+  await using q = await open({ definitions: [limited], channels: { default: 5 } });
+  await q.queue.submit(limited, []);
+  const revoked = await q.queue.submit(limited, []);
+  const expiring = await q.queue.submit(limited, [], { expires: 10 });
+  await q.clock.settle();
+  assert.equal((await rowsOf(q.store, "blocked")).length, 2);
+  assert.equal((await q.queue.revoke(revoked.id)).state, "REVOKED");
+  await q.clock.advance(15_000);
+  assert.equal((await q.queue.get(expiring.id)).error?.type, "Expired");
+  assert.deepEqual(await rowsOf(q.store, "blocked"), []);
 });
 
 Deno.test("the state of a rate is deleted when it is at rest", async () => {
