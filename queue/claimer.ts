@@ -11,8 +11,9 @@ import { sleep } from "./clock.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Engine } from "./engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "./errors.ts";
-import { admit, limitOfBlocked, limitsOf, type Verdict } from "./limits/admission.ts";
-import { claimUnit, parkUnit } from "./places.ts";
+import { admit, limitsOf, type Verdict } from "./limits/admission.ts";
+import { Parking } from "./limits/parking.ts";
+import { claimUnit } from "./places.ts";
 import { readRecords } from "./read.ts";
 import { ReadyWindow } from "./ready_window.ts";
 import type { Pointer, RunRow, TaskRecord } from "./record.ts";
@@ -73,14 +74,14 @@ export class Claimer {
   /** Ids that a claim, or a parking, in flight is about to remove. */
   #claiming = new Set<string>();
   #inFlight = 0;
-  /** What tasks are being parked for wherever they stand. */
-  #sweeping = new Set<string>();
+  #parking: Parking;
   #progressAt: number;
   /** Monotonic time until which the channel's rate lets nothing through. */
   #restUntil = -Infinity;
 
   constructor(readonly engine: Engine, readonly channel: string) {
     this.window = new ReadyWindow(engine, channel);
+    this.#parking = new Parking(engine, channel, this.#claiming, () => this.window.clear());
     this.#progressAt = engine.clock.monotonic();
   }
 
@@ -133,7 +134,7 @@ export class Claimer {
     const claims: Promise<void>[] = [];
     if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, NO_LIMITS));
     if (limited.length > 0) claims.push(this.#admit(limited, taker, worker));
-    for (const [by, entries] of strangers) await this.#park(entries, by);
+    await this.#parking.parkAll(strangers);
     if (claims.length > 0) return { done: Promise.all(claims).then(() => {}) };
     if (this.#inFlight === 0) this.idle();
     return strangers.size > 0 ? { done: Promise.resolve() } : null;
@@ -181,7 +182,7 @@ export class Claimer {
       const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
       if (isLimited) {
         const limits = limitsOf(pointer, definition, rate);
-        if (limits.some((limit) => this.#sweeping.has(limit))) continue;
+        if (this.#parking.isSweeping(limits)) continue;
         const next = new Set([...chosen.limits, ...limits]);
         if (limited.length + 1 + next.size > most) {
           window.putBack();
@@ -213,6 +214,7 @@ export class Claimer {
       const verdict = await engine.limits.exclusive(async () => {
         const rate = engine.overrides.rateOf(channel);
         const found = await admit(engine, channel, rate, limited).catch((error) => {
+          this.window.clear();
           this.#return(limited, taker);
           this.#inFlight -= limited.length;
           throw error;
@@ -240,65 +242,10 @@ export class Claimer {
       this.window.clear();
     }
     if (parked.size === 0) return;
-    await Promise.all([...parked].map(([by, list]) => this.#park(list.map(({ entry }) => entry), by)));
+    const waiting = new Map([...parked].map(([by, list]) => [by, list.map(({ entry }) => entry)]));
+    await this.#parking.parkAll(waiting);
     const count = [...parked.values()].reduce((sum, list) => sum + list.length, 0);
-    if (2 * count > met.length) await this.#sweep(parked, met.at(-1)!.entry);
-  }
-
-  /** Parks, page by page, what stands behind an entry and waits for the same as what was parked. */
-  async #sweep(parked: ReadonlyMap<string, readonly Candidate[]>, behind: Entry): Promise<void> {
-    const { engine, channel } = this;
-    const { store, keys } = engine;
-    const bys = new Map([...parked.keys()].map((by) => [limitOfBlocked(by), by]));
-    const own = [...bys.keys()].filter((limit) => !this.#sweeping.has(limit));
-    if (own.length === 0) return;
-    for (const limit of own) this.#sweeping.add(limit);
-    try {
-      for (let last = behind;;) {
-        const start = [...last.key.slice(0, -1), `${idOf(last.key)}\0`];
-        const page = await store.list({ ...keys.readyOf(channel), start }, { limit: store.limits.listBatch });
-        const found = new Map<string, Entry[]>();
-        let count = 0;
-        for (const entry of page) {
-          const pointer = decode<Pointer>(entry.value);
-          const definition = engine.definitions.get(pointer.name);
-          if (!definition || this.#claiming.has(idOf(entry.key))) continue;
-          const limit = limitsOf(pointer, definition, null).find((text) => own.includes(text));
-          if (limit === undefined) continue;
-          const by = bys.get(limit)!;
-          found.set(by, [...found.get(by) ?? [], entry]);
-          count++;
-        }
-        await Promise.all([...found].map(([by, entries]) => this.#park(entries, by)));
-        engine.wake(channel);
-        if (2 * count < page.length || page.length < store.limits.listBatch) break;
-        last = page.at(-1)!;
-      }
-    } finally {
-      for (const limit of own) this.#sweeping.delete(limit);
-      this.window.clear();
-    }
-  }
-
-  /** Puts tasks where they stand in nobody's way. */
-  async #park(entries: readonly Entry[], by: string): Promise<void> {
-    const { engine, channel } = this;
-    const size = this.engine.store.limits.checks - 2;
-    const units = Array.from(
-      { length: Math.ceil(entries.length / size) },
-      (_, n) => parkUnit(engine.keys, entries.slice(n * size, (n + 1) * size), channel, by),
-    );
-    for (const { key } of entries) this.#claiming.add(idOf(key));
-    try {
-      const landed = await Promise.all(units.map((unit) => engine.committer.commit(unit)));
-      // One of them was revoked, or taken by somebody else: look again.
-      if (landed.includes(null)) this.window.clear();
-    } catch (error) {
-      this.window.clear();
-      this.#fault(error);
-    }
-    for (const { key } of entries) this.#claiming.delete(idOf(key));
-    engine.parked(by);
+    if (2 * count > met.length) await this.#parking.sweep([...parked.keys()], met.at(-1)!.entry);
   }
 
   async #commit(candidates: readonly Candidate[], taker: Taker, worker: string, limits: Unit): Promise<void> {

@@ -1,0 +1,106 @@
+/**
+ * Parking: moves the ready tasks of a channel that may not start yet to where they stand in nobody's way, as many in a
+ * commit as it can check.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
+import { parkUnit } from "../places.ts";
+import type { Pointer } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry } from "../store/port.ts";
+import { limitOfBlocked, limitsOf } from "./admission.ts";
+
+/** Parks tasks of one channel. */
+export class Parking {
+  /** Limits for which tasks are being parked wherever they stand. */
+  #sweeping = new Set<string>();
+
+  /**
+   * @param busy ids that a commit in flight is about to remove
+   * @param outdated what was read of the channel holds no more
+   */
+  constructor(
+    readonly engine: Engine,
+    readonly channel: string,
+    readonly busy: Set<string>,
+    readonly outdated: () => void,
+  ) {}
+
+  /** Whether tasks with one of these limits are being parked: they are not to be claimed meanwhile. */
+  isSweeping(limits: readonly string[]): boolean {
+    return limits.some((limit) => this.#sweeping.has(limit));
+  }
+
+  /** Parks tasks, by what they wait for. Never rejects. */
+  async parkAll(waiting: ReadonlyMap<string, readonly Entry[]>): Promise<void> {
+    await Promise.all([...waiting].map(([by, entries]) => this.#park(entries, by)));
+  }
+
+  /**
+   * Parks, page by page, what stands behind an entry and waits for one of these as well, until that is the lesser part
+   * of a page. So what a look has met of one key is parked at once, however few slots there are to look for.
+   */
+  async sweep(bys: readonly string[], behind: Entry): Promise<void> {
+    const { engine, channel } = this;
+    const { store, keys } = engine;
+    const limits = new Map(bys.map((by) => [limitOfBlocked(by), by]));
+    for (const limit of limits.keys()) if (this.#sweeping.has(limit)) limits.delete(limit);
+    if (limits.size === 0) return;
+    for (const limit of limits.keys()) this.#sweeping.add(limit);
+    try {
+      for (let last = behind;;) {
+        const start = [...last.key.slice(0, -1), `${idOf(last.key)}\0`];
+        const page = await store.list({ ...keys.readyOf(channel), start }, { limit: store.limits.listBatch });
+        const waiting = Map.groupBy(page, (entry) => this.#heldBy(entry, limits));
+        waiting.delete(null);
+        await this.parkAll(waiting as Map<string, Entry[]>);
+        engine.wake(channel);
+        const parked = [...waiting.values()].reduce((sum, entries) => sum + entries.length, 0);
+        if (2 * parked < page.length || page.length < store.limits.listBatch) break;
+        last = page.at(-1)!;
+      }
+    } finally {
+      for (const limit of limits.keys()) this.#sweeping.delete(limit);
+      this.outdated();
+    }
+  }
+
+  /** Which of these limits a ready task has; `null` for none, and for one that is being claimed. */
+  #heldBy({ key, value }: Entry, limits: ReadonlyMap<string, string>): string | null {
+    if (this.busy.has(idOf(key))) return null;
+    const pointer = decode<Pointer>(value);
+    const definition = this.engine.definitions.get(pointer.name);
+    const found = definition && limitsOf(pointer, definition, null).find((limit) => limits.has(limit));
+    return found === undefined ? null : limits.get(found)!;
+  }
+
+  async #park(entries: readonly Entry[], by: string): Promise<void> {
+    const { engine, channel, busy } = this;
+    const size = engine.store.limits.checks - 2;
+    const units = Array.from(
+      { length: Math.ceil(entries.length / size) },
+      (_, n) => parkUnit(engine.keys, entries.slice(n * size, (n + 1) * size), channel, by),
+    );
+    for (const { key } of entries) busy.add(idOf(key));
+    try {
+      const landed = await Promise.all(units.map((unit) => engine.committer.commit(unit)));
+      // One of them was revoked, or taken by somebody else: look again.
+      if (landed.includes(null)) this.outdated();
+    } catch (error) {
+      this.outdated();
+      this.#fault(error);
+    }
+    for (const { key } of entries) busy.delete(idOf(key));
+    engine.parked(by);
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
+      return;
+    }
+    this.engine.emit({ type: "fault", message: `Channel ${this.channel}: tasks could not be parked`, error });
+  }
+}
