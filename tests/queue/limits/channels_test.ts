@@ -197,6 +197,7 @@ Deno.test("concurrent submissions do not go beyond the cap, and what was answere
   await q.queue.changeChannel("default", { maxDepth: 10 });
   const key = { scope: "s", key: "k", fingerprint: "f" };
   const { tasks: [first] } = await q.queue.submitAll([{ name: "held", args: [] }], key);
+  await q.clock.advance(1100);
   const outcomes = await Promise.allSettled(
     Array.from({ length: 50 }, () => q.queue.submit(held.definition, [])),
   );
