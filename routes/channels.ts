@@ -55,10 +55,16 @@ const purge = createRoute({
   responses: { 200: json("How many tasks were ended.", Purged), default: PROBLEM },
 });
 
-/** The routes of channels. */
+/** The routes that show channels. */
 export function channelRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
-    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200))
+  return new OpenAPIHono<Env>()
+    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200));
+}
+
+/** The routes that change channels. */
+export function channelControlRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
     .openapi(change, async (c) => {
       const { name } = c.req.valid("param");
       return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);
@@ -74,4 +80,5 @@ export function channelRoutes(queue: Queue) {
       }
       return c.json({ purged: await queue.purge(name) }, 200);
     });
+  return app;
 }

@@ -5,7 +5,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../queue/mod.ts";
-import { channelRoutes } from "./channels.ts";
+import { channelControlRoutes, channelRoutes } from "./channels.ts";
 import { definitionRoutes } from "./definitions.ts";
 import { addDocs } from "./docs.ts";
 import type { Env } from "./env.ts";
@@ -97,6 +97,8 @@ export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOpt
     .route("/", workerRoutes(queue))
     .route("/", scheduleRoutes(queue))
     .route("/", workflowRoutes(queue));
+  // Not in the chain: with a few routes more its type is "excessively deep" (TypeScript 6.0).
+  app.route("/", channelControlRoutes(queue));
   app.route("/", eventRoutes(queue));
   if (metrics) app.route("/", metricsRoutes(queue, metrics));
   if (demo) {
