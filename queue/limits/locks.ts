@@ -126,6 +126,8 @@ class HeldLock implements Lock {
   readonly #key: Key;
   #versionstamp: string | null;
   #row: LockRow;
+  /** What was asked for last. One goes after the other: each checks what the one before has written. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(
     readonly owner: LockOwner,
@@ -139,7 +141,23 @@ class HeldLock implements Lock {
     this.#row = row;
   }
 
-  async renew(ttl: number = this.#row.ttl): Promise<void> {
+  renew(ttl?: number): Promise<void> {
+    return this.#next(() => this.#renew(ttl));
+  }
+
+  release(): Promise<void> {
+    return this.#next(() => this.#release());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    return this.#last = this.#last.then(work, work);
+  }
+
+  async #renew(ttl: number = this.#row.ttl): Promise<void> {
     checkSeconds(this.name, "ttl", ttl, false);
     const { engine, row: { worker } } = this.owner;
     const row = { ...this.#row, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
@@ -157,7 +175,7 @@ class HeldLock implements Lock {
     }
   }
 
-  async release(): Promise<void> {
+  async #release(): Promise<void> {
     const versionstamp = this.#versionstamp;
     if (versionstamp === null) return;
     this.#versionstamp = null;
@@ -169,10 +187,6 @@ class HeldLock implements Lock {
       worker,
     });
     engine.locks.released(this.name);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release();
   }
 }
 

@@ -268,3 +268,29 @@ Deno.test("a leap of the wall clock keeps no lock for longer than a minute beyon
   assert.equal(locked.length, 2);
   for (const { finish } of held.runs) finish();
 });
+
+Deno.test("a lock is free after its run, and after its release, although a renewal was on its way", async () => {
+  await using processes = new Processes();
+  const held = heldTask("held");
+  const p = await processes.start({ definitions: [held.definition], channels: { default: 1 } });
+  for (const released of [false, true]) {
+    await p.queue.submit(held.definition, []);
+    await p.clock.advance(2000);
+    const run = held.runs.at(-1)!;
+    const taken = run.ctx.lock("a", { ttl: 600 });
+    await p.clock.settle();
+    const renewing = p.faulty.onCommit("held", sets("lock"));
+    const calls = [
+      (await taken).renew(),
+      (await taken).renew(),
+      ...released ? [(await taken).release()] : [],
+    ];
+    await p.clock.settle();
+    run.finish();
+    await p.clock.settle();
+    await renewing.land();
+    await Promise.all(calls);
+    await p.clock.settle();
+    assert.deepEqual(await rowsOf(processes.store, "lock"), []);
+  }
+});
