@@ -116,20 +116,20 @@ function place(
  * nothing is submitted: the task that has the key is the occurrence's task.
  *
  * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
- * @param keyed the key that `advance` takes for the task
+ * @param keyed the key that `advance` takes for a task that is new; one that is stored needs none, its own key answers
  * @returns `null` when it failed
  */
 export async function submitScheduled(
   engine: Engine,
   request: TaskRequest,
   scheduleId: string,
-  advance: (taskId: string) => Unit | Promise<Unit>,
+  advance: (taskId: string, isNew: boolean) => Unit | Promise<Unit>,
   keyed?: Idempotency & { expiresAt: number },
 ): Promise<Task | null> {
   const now = engine.clock.now();
   const record = { ...toKeyedRecord(engine, request, "", now, keyed), scheduleId };
   const { tasks: [task], fresh, unit } = await definitionKeys(engine, [record], 1);
-  const also = await advance(task!.id);
+  const also = await advance(task!.id, fresh.length > 0);
   const versionstamp = fresh.length === 0
     ? await engine.committer.commit(also)
     : await store(engine, fresh, unit ? together(also, unit) : also, now);

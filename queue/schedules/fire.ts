@@ -86,11 +86,11 @@ export async function runNow(
     const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
     const first = keyed && (await idempotencyUnit(engine, keyed, [])).first;
     if (first) return { task: (await replay(engine, first))[0]!, replayed: true };
-    const advance = async (taskId: string) => {
+    const advance = async (taskId: string, isNew: boolean) => {
       const running = withLast(row.running, taskId).slice(-MOST_INSTANCES);
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
       const change = changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
-      if (!keyed) return change;
+      if (!keyed || !isNew) return change;
       // Whoever took the key meanwhile has run this schedule, so its row has changed and the commit fails.
       return together(change, (await idempotencyUnit(engine, keyed, [{ id: taskId }])).unit);
     };

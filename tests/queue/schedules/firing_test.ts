@@ -6,7 +6,7 @@ import { put } from "../../../queue/store/unit.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { START } from "../../support/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
-import { countRows } from "../../support/rows.ts";
+import { countRows, rowsOf } from "../../support/rows.ts";
 
 const ticks = task("ticks", (_ctx, word) => word);
 const definitions = [ticks];
@@ -242,6 +242,28 @@ onBothStores("an occurrence whose definition's key is taken has the task that to
   held.runs[0]!.finish();
   await q.clock.settle();
 });
+
+onBothStores(
+  "a run that is asked for and meets a task with its definition's key leaves no key behind",
+  async (open) => {
+    const held = heldTask("held", { idempotency: { key: () => "same", ttl: 5 } });
+    await using q = await open({ definitions: [held.definition], resultTtl: 60 });
+    const task = { name: "held", args: [] };
+    await q.queue.schedules.create({ id: "s", task, trigger: { interval: 1_000_000 } });
+    const first = await q.queue.submit(held.definition, []);
+    await q.clock.settle();
+    for (let n = 0; n < 2; n++) {
+      const run = await q.queue.schedules.run("s", { scope: "s", key: "k", fingerprint: "f" });
+      assert.equal(run.task.id, first.id);
+    }
+    held.runs[0]!.finish();
+    await q.ended(first);
+    q.clock.setWall(q.clock.now() + 2 * 86_400_000);
+    await q.clock.advance(60_000);
+    assert.deepEqual(await rowsOf(q.store, "task"), []);
+    assert.deepEqual(await rowsOf(q.store, "idem"), []);
+  },
+);
 
 onBothStores(
   "a schedule that cannot be worked out does not keep the others from firing, and says so",
