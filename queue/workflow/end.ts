@@ -20,8 +20,10 @@ import type { TaskError } from "../task.ts";
 export async function failTask(engine: Engine, id: string): Promise<void> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.task(id)]);
-  const record = entry && recordOf(entry);
-  const part = record?.workflow;
+  // Deleted by retention: all that waited for it has ended.
+  if (!entry) return void await committer.commit({ checks: [], mutations: [del(keys.cascade("fail", id))] });
+  const record = recordOf(entry);
+  const part = record.workflow;
   if (!part || record.doneAt === undefined) return;
   const [workflow] = await store.getMany([keys.workflow(part.root)]);
   // It was revoked or has expired while the workflow was being written: nothing can be said until all of it is there.
@@ -68,7 +70,11 @@ export async function endGroup(engine: Engine, id: string): Promise<string | nul
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.group(id)]);
   const row = decodeEntry<GroupRow>(entry);
-  if (!row) return null;
+  if (!row) {
+    // Deleted by retention: all of it has ended.
+    await committer.commit({ checks: [], mutations: [del(keys.cascade("close", id))] });
+    return null;
+  }
   const error = row.error!;
   const around = row.group ?? null;
   if (around !== null && !row.tolerated) await closeGroup(engine, around, error);

@@ -29,7 +29,9 @@ export async function isKept(engine: Engine, record: TaskRecord, now: number): P
   }
   const groups: string[] = [];
   for await (const { id, row } of groupsOf(engine, span)) {
-    if (row.state === "open") return true;
+    // A member's end may still be owed to those who wait for it.
+    const [open] = await store.list(keys.openIn(id), { limit: 1 });
+    if (row.state === "open" || open) return true;
     groups.push(id);
   }
   await Promise.all(groups.map((id) => committer.commit({ checks: [], mutations: [del(keys.group(id))] })));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chain, chord, type WorkflowNode } from "../../../queue/mod.ts";
+import { chain, chord, group, memoryStore, type WorkflowNode } from "../../../queue/mod.ts";
+import { asks, faultyStore } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
@@ -44,3 +45,38 @@ Deno.test("ids that name no workflow are told apart", async () => {
   await assert.rejects(q.queue.workflow("x"), { code: "malformed-id" });
   await assert.rejects(q.queue.revokeWorkflow(id), { code: "workflow-unknown" });
 });
+
+const leftBehind: [kind: string, WorkflowNode, read: string, skipped: number][] = [
+  ["fail", group([call("held"), call("held")]), "workflow", 0],
+  ["fail", chain(call("held"), call("ok")), "workflow", 0],
+  ["close", group([call("held")]), "group", 1],
+];
+for (const [kind, node, read, skipped] of leftBehind) {
+  Deno.test(`what a crash has left to ${kind} of a ${Object.keys(node)[0]} goes with it`, async () => {
+    const store = faultyStore(memoryStore());
+    const held = heldTask("held");
+    await using q = await openQueue({
+      store,
+      definitions: [held.definition, ok],
+      resultTtl: 10,
+      faults: true,
+    });
+    const { workflow } = await q.queue.submitWorkflow(node);
+    await q.clock.advance(1000);
+    for (const run of held.runs) {
+      await q.clock.advance(1000);
+      // Its end is stored, and what follows from it is left to a later look.
+      let skip = skipped;
+      if (run === held.runs.at(-1)) store.onRead("failed", (keys) => asks(read)(keys) && skip-- === 0);
+      run.fail(new Error("failed"));
+    }
+    await q.clock.settle();
+    if ("chain" in node) await q.queue.revokeWorkflow(workflow.id);
+    assert.deepEqual((await rowsOf(store, "cascade")).map(({ key }) => key[2]), [kind]);
+    for (let day = 0; day < 2; day++) {
+      q.clock.setWall(q.clock.now() + 2 * 86_400_000);
+      await q.clock.advance(10_000);
+    }
+    assert.deepEqual(await stored(store), {});
+  });
+}
