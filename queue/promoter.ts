@@ -112,7 +112,8 @@ export class Promoter {
     const places = await engine.store.getMany(waitingKeys(keys, record));
     const place = places.find((found) => found !== null);
     if (!place || decode<Pointer>(place.value).deliveries > 0) {
-      await engine.committer.commit(done);
+      // Not landed: it was released to a later time between the reads; the next look tells.
+      await engine.committer.commit({ ...done, checks: [entry] });
       return true;
     }
     const final = ended(record, null, { state: "REVOKED", error: EXPIRED }, now);

@@ -291,3 +291,21 @@ Deno.test("a stopping process leaves what it owes to the others", async () => {
   await other.clock.advance(LOOKS);
   assert.deepEqual((await other.queue.workflow(workflow.id)).result, [1]);
 });
+
+Deno.test("a task that expires as it is released to a later time ends when it has expired", async () => {
+  await using processes = new Processes();
+  const held = heldTask("held");
+  const q = await processes.start({ definitions: [held.definition] });
+  const follower = { name: "held", args: [], delay: 100, expires: 20 };
+  const { workflow: { id } } = await q.queue.submitWorkflow(chain({ name: "held", args: [] }, follower));
+  await q.clock.advance(19_000);
+  const looking = q.faulty.onRead("held", asks("waiting"));
+  await q.clock.advance(1000);
+  assert(looking.met);
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  assert.equal((await rowsOf(processes.store, "delayed")).length, 1);
+  await looking.land();
+  await q.clock.advance(5000);
+  assert.equal((await q.queue.workflow(id)).state, "REVOKED");
+});
