@@ -11,6 +11,7 @@ import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
 import { firstIdAt } from "./ids.ts";
 import { RestingLimits } from "./limits/rest.ts";
+import { timeUntil } from "./limits/wall_clock.ts";
 import { forget } from "./places.ts";
 import { keptUntil, recordOf } from "./read.ts";
 import type { IdempotencyRow, SweepRow } from "./record.ts";
@@ -71,7 +72,8 @@ export class Sweeper {
     const now = engine.clock.now();
     const [entry] = await store.getMany([keys.sweep()]);
     const row = decodeEntry<SweepRow>(entry);
-    const goesOn = row !== null && now - row.startedAt < ROUND;
+    // One that began in the future was begun by a clock that has been corrected since.
+    const goesOn = row !== null && timeUntil(row.startedAt + ROUND, ROUND, now) > 0;
     const after = goesOn ? row.after : "";
     // A task that took a tenth of the retention time to end is met in this round, a slower one in the next.
     const horizon = firstIdAt(now - engine.settings.resultTtl * 1100);

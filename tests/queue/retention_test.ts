@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { memoryStore } from "../../queue/mod.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 import { countRows, rowsOf, stored } from "../support/rows.ts";
@@ -124,4 +125,19 @@ Deno.test("a key that was taken anew is not removed with its former task", async
   assert.equal((await submit("two")).tasks[0]!.id, second.tasks[0]!.id);
   await q.clock.advance(300_000);
   assert.deepEqual(await stored(q.store), {});
+});
+
+Deno.test("retention goes on when the wall clock was ahead for a while", async () => {
+  const store = memoryStore();
+  await using q = await openQueue({ store, definitions: [quick], resultTtl: 60 });
+  const right = q.clock.now();
+  q.clock.setWall(right + 365 * 86_400_000);
+  await q.ended(await q.queue.submit(quick, []));
+  await q.clock.advance(90_000);
+  assert.deepEqual(await stored(store), {});
+  await q.close();
+  await using later = await openQueue({ store, definitions: [quick], resultTtl: 60 });
+  await later.ended(await later.queue.submit(quick, []));
+  await later.clock.advance(90_000);
+  assert.deepEqual(await stored(store), {});
 });
