@@ -54,7 +54,9 @@ function schemaFaults(
   try {
     const schema = schemaAfter(definition.args, before);
     if (schema === null) {
-      const detail = "takes fewer arguments than the workflow puts before its own; make it immutable";
+      const detail = before === 1
+        ? "takes no argument for the result that the workflow puts before its own; make it immutable"
+        : "takes fewer than the two arguments that come before its own: the failed task's id and error";
       return [{ pointer: at, detail }];
     }
     const parsed = schema.safeParse(args);

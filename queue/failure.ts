@@ -11,6 +11,9 @@ const LONGEST = 4000;
 /** The engine's own frames are not the handler author's business. */
 const ENGINE = new URL(".", import.meta.url).href;
 
+/** The frame that calls a handler. Below it stands who happened to wake the engine: a request's frames, mostly. */
+const CALLER = /^\s+at (?:async )?Run\.execute /;
+
 /** Describes whatever was thrown; never throws itself. */
 export function describe(thrown: unknown): TaskError {
   try {
@@ -49,7 +52,9 @@ function shape(thrown: object): string {
 
 function traceback(error: Error): string | null {
   if (typeof error.stack !== "string") return null;
-  const lines = error.stack.split("\n").filter((line) => !line.includes(ENGINE));
+  const stack = error.stack.split("\n");
+  const caller = stack.findIndex((line) => CALLER.test(line) && line.includes(ENGINE));
+  const lines = stack.slice(0, caller < 0 ? undefined : caller).filter((line) => !line.includes(ENGINE));
   return lines.some((line) => line.trimStart().startsWith("at ")) ? cut(lines.join("\n")) : null;
 }
 

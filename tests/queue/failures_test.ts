@@ -94,6 +94,18 @@ onBothStores("a traceback is the handler's own frames, without the engine's", as
   assert.doesNotMatch(error!.traceback!, /\/queue\/(?!failures_test)[a-z_]+\.ts/);
 });
 
+Deno.test("a traceback tells nothing of who submitted the task", async () => {
+  const throws = task("throws", () => {
+    throw new Error("deep down");
+  });
+  await using q = await openQueue({ definitions: [throws] });
+  async function submitter() {
+    return await q.queue.submit(throws, []);
+  }
+  const { error } = await q.ended(await submitter());
+  assert.match(error!.traceback!, /^Error: deep down\n {4}at .*failures_test\.ts[^\n]*$/);
+});
+
 Deno.test("the description of a thrown value is bounded, and of text that JSON writes plainly", () => {
   const error = new Error("\x01".repeat(100_000));
   error.name = "\x02".repeat(100_000);
