@@ -69,9 +69,24 @@ export function addDocs(app: OpenAPIHono<Env>, secured: boolean): void {
 }
 
 function describe(app: OpenAPIHono<Env>, secured: boolean): unknown {
-  if (!secured) return app.getOpenAPI31Document(DESCRIPTION);
-  app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  return app.getOpenAPI31Document({ ...DESCRIPTION, security: [{ token: [] }] });
+  if (secured) {
+    app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+  }
+  const document = app.getOpenAPI31Document({
+    ...DESCRIPTION,
+    ...secured && { security: [{ token: [] }] },
+  });
+  for (const [path, operations] of Object.entries(document.paths ?? {})) {
+    for (const operation of Object.values(operations)) operation.tags = [section(path)];
+  }
+  return document;
+}
+
+/** The part of the page that shows a route: its resource, or what it is there for. */
+function section(path: string): string {
+  const [, first, resource] = path.split("/");
+  if (first === "v1") return resource!;
+  return first === "health" || first === "metrics" ? "operation" : "demonstration";
 }
 
 /** Answers with a tag of the content, or 304. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Channel, Queue, QueueEvent, TaskRef, Worker } from "../queue/mod.ts";
 import type { Env } from "./env.ts";
 
@@ -152,6 +152,14 @@ export class Metrics {
 /** The route of the metrics. */
 export function metricsRoutes(queue: Queue, metrics: Metrics): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
+  app.openAPIRegistry.registerPath({
+    method: "get",
+    path: "/metrics",
+    summary: "What happened in this process and what waits in the store, for Prometheus",
+    responses: {
+      200: { description: "Its text format.", content: { "text/plain": { schema: z.string() } } },
+    },
+  });
   app.get("/metrics", async (c) => {
     const [channels, workers] = await Promise.all([queue.channels(), queue.workers()]);
     return c.body(metrics.text(channels, workers), 200, {

@@ -232,7 +232,10 @@ function hasFaults(error: SluiceError): error is SluiceError & { readonly faults
 }
 
 function sentence(faults: readonly RequestFault[]): string {
-  return faults.map((fault) => `${fault.in} ${fault.pointer}: ${fault.detail}`).slice(0, 10).join("; ");
+  return faults.map((fault) => `${fault.in}${fault.pointer && ` ${fault.pointer}`}: ${fault.detail}`).slice(
+    0,
+    10,
+  ).join("; ");
 }
 
 async function whyNotJson(c: Context): Promise<string> {

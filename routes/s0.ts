@@ -38,6 +38,12 @@ const SUBMITS = [
 export function s0Routes(queue: Queue) {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
 
+  app.openAPIRegistry.registerPath({
+    method: "get",
+    path: "/",
+    summary: "A greeting; a start page in a browser",
+    responses: { 200: json("It.", z.object({ message: z.string() })) },
+  });
   app.get("/", (c) => {
     c.header("vary", "Accept");
     if (!prefersHtml(c)) return c.json({ message: "Hono + Deno KV !" });

@@ -20,8 +20,11 @@ const Process = z.object({
   progress: z.any().openapi({ description: "The running handler's latest report, if there is one." }),
 }).openapi("Process");
 
-/** Words that submit nothing, beside the first segments of the routes that exist: their pages come and go. */
-const RESERVED = ["dashboard", "load-test", "metrics"];
+/**
+ * Words that submit nothing, beside the first segments of the routes that exist: their pages come and go, or are what
+ * a container manager asks for every few seconds.
+ */
+const RESERVED = ["dashboard", "load-test", "metrics", "healthz", "livez", "readyz"];
 
 /** Letters with their marks, digits, `_` and `-`. */
 const WORD = /^[\p{L}\p{M}\p{Nd}_-]{1,200}$/u;

@@ -37,11 +37,12 @@ export const START_PAGE = `<!doctype html>
 <form method="post" action="retry"><button>a task that fails half of the time</button></form>
 <form method="post" action="important"><button>an important task</button></form>
 <form method="post" action="long-running"><button>a long-running task: 30 s</button></form>
+<form method="post" action="hello"><button>ten steps of a second, with progress</button></form>
 <h2>Look</h2>
 <ul>
 <li><a href="docs">The API's documentation</a></li>
 <li><a href="v1/tasks">Tasks</a>, <a href="v1/channels">channels</a>, <a href="v1/workers">workers</a>,
-<a href="v1/definitions">definitions</a></li>
+<a href="v1/definitions">definitions</a>, <a href="v1/schedules">schedules</a>, <a href="v1/stats">statistics</a></li>
 <li><a href="health">Health</a></li>
 </ul>
 </body>

@@ -1,18 +1,27 @@
 import assert from "node:assert/strict";
+import { createMetrics } from "../../routes/mod.ts";
 import { type Body, openApp } from "../support/open_app.ts";
 
+/** How the page groups the routes. */
+const SECTIONS = [
+  ...["operation", "tasks", "stats", "keys", "definitions", "channels", "workers", "schedules", "workflows"],
+  "demonstration",
+];
+
 Deno.test("/openapi.json describes every route, and is made once", async () => {
-  await using t = await openApp({ start: false });
+  await using t = await openApp({ start: false, metrics: createMetrics() });
   const response = await t.get("/openapi.json");
   const document: Body = await response.json();
   assert.equal(document.openapi, "3.1.0");
   assert.deepEqual(Object.keys(document.paths).sort(), [
+    "/",
     "/add/{x}/{y}",
     "/health",
     "/health/live",
     "/health/ready",
     "/important",
     "/long-running",
+    "/metrics",
     "/process/{task_id}",
     "/producer/api/",
     "/producer/api/sum",
@@ -49,6 +58,8 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/v1/workflows/{id}/revoke",
     "/{word}",
   ]);
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path as Body));
+  assert.deepEqual(new Set(operations.flatMap(({ tags }: Body) => tags)), new Set(SECTIONS));
   const submit = document.paths["/v1/tasks"].post;
   assert.deepEqual(submit.parameters.map((parameter: Body) => parameter.name), ["Idempotency-Key", "Prefer"]);
   assert.equal(

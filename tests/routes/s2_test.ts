@@ -34,6 +34,7 @@ for (const word of WORDS) {
 const NO_WORDS = [
   ...["favicon.ico", "robots.txt", "a.b", "a%20b", "a%2Fb", "%F0%9F%92%A7", "%E0%A4%A", "a+b", "a,b"],
   ...["dashboard", "load-test", "v1", "producer", "process", "result", "add", "wp-login.php"],
+  ...["healthz", "livez", "readyz"],
   "x".repeat(201),
 ];
 
