@@ -75,7 +75,15 @@ try {
 
 /** Calls one route after the other. @returns the exit code */
 async function main(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { url: { type: "string" } } });
+  const { values } = parseArgs({
+    args,
+    options: { url: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help) {
+    // deno-lint-ignore no-console -- this is what was asked for
+    console.log("Usage: deno task exercise [--url <address>]");
+    return 0;
+  }
   const server = serverOf(values.url);
   const ids = new Map<string, string>();
   const rows: Record<string, string>[] = [];

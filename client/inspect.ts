@@ -37,8 +37,14 @@ async function main(args: string[]): Promise<void> {
   const { positionals: [name = "", argument], values } = parseArgs({
     args,
     allowPositionals: true,
-    options: { url: { type: "string" }, json: { type: "boolean", default: false } },
+    options: {
+      url: { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
   });
+  // deno-lint-ignore no-console -- this is what was asked for
+  if (values.help) return console.log(USAGE);
   const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
   if (!view) throw new TypeError(name === "" ? USAGE : `There is no view '${name}'. ${USAGE}`);
   const { url, token } = serverOf(values.url);

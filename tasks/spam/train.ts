@@ -25,6 +25,9 @@ const SHIPPED = { corpus: `${import.meta.dirname}/corpus.csv`, model: `${import.
 /** Where the model of another corpus goes: its words are its owner's business, so never among the sources. */
 const OWN_MODEL = "data/spam-model.json";
 
+const USAGE = `Usage: deno task train [corpus.csv] [--model model.json] [--splits 10]
+       deno task train --test [corpus.csv] [--model model.json]`;
+
 class UsageError extends Error {}
 
 try {
@@ -43,8 +46,10 @@ function run(args: string[]): void {
       model: { type: "string" },
       test: { type: "boolean", default: false },
       splits: { type: "string", default: "0" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) return console.log(USAGE);
   const modelPath = values.model ?? (path === SHIPPED.corpus ? SHIPPED.model : OWN_MODEL);
   if (more.length > 0) throw new UsageError(`One corpus is expected: got '${more.join(" ")}' too`);
   if (!/^\d{1,3}$/.test(values.splits)) {

@@ -26,6 +26,10 @@ Deno.test("deno task exercise calls every route of the source systems, and each 
   const [, found, of] = /^(\d+) of (\d+) answers are right$/m.exec(text)!;
   assert.deepEqual([found, right.lines.length], [of, Number(of) + 2]);
 
+  await using help = new Child(COMMAND, ["--help"]);
+  await help.ended();
+  assert.deepEqual(help.lines, ["Usage: deno task exercise [--url <address>]"]);
+
   await using wrong = new Child(COMMAND, ["--url", base], { API_TOKEN: "another-token-of-16" });
   assert.equal((await wrong.ended()).code, 1);
   assert.match(wrong.lines.join("\n"), /GET +\/add\/5\/10 +401 .* must be 200/);

@@ -93,6 +93,8 @@ Deno.test("deno task inspect shows what goes on, as tables and as JSON", async (
   assert.match(await table("channels"), /^celery .*$/m);
   assert.match(await table("workers"), /^w-\S+ .* celery=1$/m);
 
+  assert.match(await table("--help"), /^Usage: deno task inspect </);
+
   const text = await table("task", ready);
   assert.match(text, new RegExp(`^Task ${ready}\n`));
   assert.match(text, /^next +It is the next task of channel 'celery'$/m);

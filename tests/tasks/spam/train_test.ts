@@ -91,6 +91,13 @@ Deno.test("messages that both parts have are counted, and measured without", asy
   );
 });
 
+Deno.test("train --help says how it is called, and trains nothing", async () => {
+  using place = folder();
+  const { code, stdout, stderr } = await train(place.path, "--help");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^Usage: deno task train \[corpus\.csv\]/);
+});
+
 Deno.test("train refuses what it cannot use, says what it is, and writes nothing", async () => {
   using place = folder();
   const write = (name: string, content: string | Uint8Array<ArrayBuffer>) =>
