@@ -55,16 +55,11 @@ const purge = createRoute({
   responses: { 200: json("How many tasks were ended.", Purged), default: PROBLEM },
 });
 
-/** The routes that show channels. */
-export function channelRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>()
-    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200));
-}
-
-/** The routes that change channels. */
-export function channelControlRoutes(queue: Queue): OpenAPIHono<Env> {
+/** The routes of channels. */
+export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app
+    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200))
     .openapi(change, async (c) => {
       const { name } = c.req.valid("param");
       return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);

@@ -5,7 +5,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../queue/mod.ts";
-import { channelControlRoutes, channelRoutes } from "./channels.ts";
+import { channelRoutes } from "./channels.ts";
 import { definitionRoutes } from "./definitions.ts";
 import { addDocs } from "./docs.ts";
 import type { Env } from "./env.ts";
@@ -51,9 +51,6 @@ export interface AppOptions {
   readonly demo?: boolean;
 }
 
-/** The app's type, for Hono's typed client. */
-export type App = ReturnType<typeof createApp>;
-
 /**
  * Makes the HTTP app of a queue: serve it, or mount it in an app of your own. Mount it last: its token and its log
  * cover whatever is registered after it on the same path.
@@ -81,24 +78,21 @@ export type App = ReturnType<typeof createApp>;
  * assert(response.status === 202);
  * ```
  */
-export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOptions) {
+export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOptions): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
   app.onError(answerError(log && ((error, id) => log.failure(error, id))));
   app.notFound(refuseUnknownRoute);
   app.use(identify(log && ((record) => log.access(record))));
   app.route("/", healthRoutes(queue));
   if (apiToken !== undefined) app.use(requireToken(apiToken));
-  const api = app
-    .route("/", taskRoutes(queue))
-    .route("/", redriveRoutes(queue))
-    .route("/", inspectRoutes(queue))
-    .route("/", definitionRoutes(queue))
-    .route("/", channelRoutes(queue))
-    .route("/", workerRoutes(queue))
-    .route("/", scheduleRoutes(queue))
-    .route("/", workflowRoutes(queue));
-  // Not in the chain: with a few routes more its type is "excessively deep" (TypeScript 6.0).
-  app.route("/", channelControlRoutes(queue));
+  app.route("/", taskRoutes(queue));
+  app.route("/", redriveRoutes(queue));
+  app.route("/", inspectRoutes(queue));
+  app.route("/", definitionRoutes(queue));
+  app.route("/", channelRoutes(queue));
+  app.route("/", workerRoutes(queue));
+  app.route("/", scheduleRoutes(queue));
+  app.route("/", workflowRoutes(queue));
   app.route("/", eventRoutes(queue));
   if (metrics) app.route("/", metricsRoutes(queue, metrics));
   if (demo) {
@@ -109,5 +103,5 @@ export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOpt
   addDocs(app, apiToken !== undefined);
   answerOtherMethods(app);
   if (demo) addWordRoute(app, queue);
-  return api;
+  return app;
 }
