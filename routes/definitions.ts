@@ -18,7 +18,9 @@ const list = createRoute({
 });
 
 /** The routes of task definitions. */
-export function definitionRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>()
+export function definitionRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app
     .openapi(list, (c) => c.json({ definitions: queue.definitions().map(wireDefinition) }, 200));
+  return app;
 }

@@ -28,18 +28,20 @@ const ready = createRoute({
 const health = createRoute({ ...ready, path: "/health" });
 
 /** The routes of health checks. */
-export function healthRoutes(queue: Queue) {
+export function healthRoutes(queue: Queue): OpenAPIHono<Env> {
   async function answer(c: Context) {
     c.header("cache-control", "no-store");
     const { ready, problems } = await queue.health();
     if (ready) return c.json({ status: "ready" }, 200);
     throw new RequestError("not-ready", problems.join("; "), { problems });
   }
-  return new OpenAPIHono<Env>()
+  const app = new OpenAPIHono<Env>();
+  app
     .openapi(health, answer)
     .openapi(ready, answer)
     .openapi(live, (c) => {
       c.header("cache-control", "no-store");
       return c.json({ status: "alive" }, 200);
     });
+  return app;
 }

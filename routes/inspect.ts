@@ -45,8 +45,9 @@ const keys = createRoute({
 });
 
 /** The routes of inspection. */
-export function inspectRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
+export function inspectRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
     .openapi(stats, async (c) => c.json(wireStats(await queue.stats()), 200))
     .openapi(explain, async (c) => {
       const { id, state, place, reasons } = await queue.explain(c.req.valid("param").id);
@@ -65,4 +66,5 @@ export function inspectRoutes(queue: Queue) {
       });
       return c.json({ keys: page.keys.map(wireKey), next_cursor: page.cursor }, 200);
     });
+  return app;
 }

@@ -38,8 +38,9 @@ const many = createRoute({
 });
 
 /** The routes of redrive. */
-export function redriveRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalid })
+export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
     .openapi(one, async (c) => {
       const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
       const response = c.json(wireTask(task), 202);
@@ -57,4 +58,5 @@ export function redriveRoutes(queue: Queue) {
       };
       return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
     });
+  return app;
 }

@@ -35,7 +35,7 @@ const SUBMITS = [
 ] as const;
 
 /** The routes of the first source system. */
-export function s0Routes(queue: Queue) {
+export function s0Routes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
 
   app.openAPIRegistry.registerPath({
@@ -77,7 +77,7 @@ export function s0Routes(queue: Queue) {
     app.all(path, otherMethods(SUBMIT_METHODS));
   }
 
-  return app.openapi(
+  app.openapi(
     createRoute({
       method: "get",
       path: "/result/{task_id}",
@@ -87,6 +87,7 @@ export function s0Routes(queue: Queue) {
     }),
     async (c) => c.json(result(await queue.get(c.req.valid("param").task_id)), 200),
   );
+  return app;
 }
 
 const submitted = (status: string) => (task_id: string) => ({ task_id, status });

@@ -141,9 +141,10 @@ const occurrences = createRoute({
 });
 
 /** The routes of schedules. */
-export function scheduleRoutes(queue: Queue) {
+export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
   const { schedules } = queue;
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalidWith((body) => faultsIn(queue, body)) })
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidWith((body) => faultsIn(queue, body)) });
+  app
     .openapi(create, async (c) => {
       const body = c.req.valid("json");
       const request = { ...scheduleRequest(body), id: body.id };
@@ -201,6 +202,7 @@ export function scheduleRoutes(queue: Queue) {
       const body = { occurrences: page.occurrences.map(wireOccurrence), next_cursor: page.cursor };
       return linked(c, c.json(body, 200), page.cursor);
     });
+  return app;
 }
 
 function etagOf({ revision }: Schedule): string {

@@ -89,8 +89,9 @@ const revoke = createRoute({
 });
 
 /** The routes of tasks. */
-export function taskRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) })
+export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) });
+  app
     .openapi(submit, async (c) => {
       const body = c.req.valid("json");
       const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
@@ -139,4 +140,5 @@ export function taskRoutes(queue: Queue) {
       const task = await queue.revoke(c.req.valid("param").id);
       return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
     });
+  return app;
 }

@@ -18,7 +18,9 @@ const list = createRoute({
 });
 
 /** The routes of workers. */
-export function workerRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>()
+export function workerRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app
     .openapi(list, async (c) => c.json({ workers: (await queue.workers()).map(wireWorker) }, 200));
+  return app;
 }

@@ -67,8 +67,9 @@ const revoke = createRoute({
 });
 
 /** The routes of workflows. */
-export function workflowRoutes(queue: Queue) {
-  return new OpenAPIHono<Env>()
+export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app
     .openapi(submit, async (c) => {
       const body = c.req.valid("json");
       const keyed = await idempotency(c, body);
@@ -96,4 +97,5 @@ export function workflowRoutes(queue: Queue) {
       const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
       return c.json(wireWorkflow(workflow), workflow.finished === workflow.total ? 200 : 202);
     });
+  return app;
 }
