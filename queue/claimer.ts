@@ -131,7 +131,7 @@ export class Claimer {
     }
     const { candidates, limited, strangers } = chosen;
     window.expire();
-    const claims: Promise<void>[] = [];
+    const claims: Promise<unknown>[] = [];
     if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, NO_LIMITS));
     if (limited.length > 0) claims.push(this.#admit(limited, taker, worker));
     await this.#parking.parkAll(strangers);
@@ -222,8 +222,10 @@ export class Claimer {
         const admitted = new Set(found.admitted);
         this.#return(limited.filter((candidate) => !admitted.has(candidate)), taker);
         this.#inFlight -= limited.length;
-        if (found.admitted.length > 0) await this.#commit(found.admitted, taker, worker, found.rows);
-        return found;
+        const started = found.admitted.length === 0 ||
+          await this.#commit(found.admitted, taker, worker, found.rows);
+        // What did not start has taken nothing of the channel's rate: nothing has to wait for it.
+        return started ? found : { ...found, left: [] };
       });
       await this.#obey(verdict, limited);
     } catch (error) {
@@ -248,7 +250,13 @@ export class Claimer {
     if (2 * count > met.length) await this.#parking.sweep([...parked.keys()], met.at(-1)!.entry);
   }
 
-  async #commit(candidates: readonly Candidate[], taker: Taker, worker: string, limits: Unit): Promise<void> {
+  /** @returns whether they have been claimed */
+  async #commit(
+    candidates: readonly Candidate[],
+    taker: Taker,
+    worker: string,
+    limits: Unit,
+  ): Promise<boolean> {
     const { engine, channel } = this;
     for (const { id } of candidates) this.#claiming.add(id);
     this.#inFlight += candidates.length;
@@ -268,10 +276,11 @@ export class Claimer {
     }
     for (const { id } of candidates) this.#claiming.delete(id);
     this.#inFlight -= candidates.length;
-    if (landed) return;
+    if (landed) return true;
     // Somebody else took one of them, or this process was fenced: look again.
     this.window.clear();
     this.#return(candidates, taker);
+    return false;
   }
 
   /** They are not claimed: their slots are free. */

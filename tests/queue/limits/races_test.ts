@@ -153,3 +153,18 @@ Deno.test("two channels of one process and their releases do not keep each other
   }
   assert.equal(done.length, 60, `after ${all[0]!.clock.now() - START} ms`);
 });
+
+Deno.test("a claim that does not land takes nothing of its channel's rate", async () => {
+  await using processes = new Processes();
+  const held = heldTask("held");
+  const x = await processes.start({ definitions: [held.definition], channels: { default: 3 } });
+  const other = await processes.start({ definitions: [held.definition], channels: {} });
+  await x.queue.changeChannel("default", { rateLimit: "1/h", paused: true });
+  const { tasks: [first] } = await x.queue.submitAll([1, 2].map((n) => ({ name: "held", args: [n] })));
+  x.faulty.beforeCommit(sets("run"), () => other.queue.revoke(first!.id));
+  await x.queue.changeChannel("default", { paused: false });
+  await x.clock.advance(5000);
+  assert.deepEqual(held.runs.map(({ args }) => args), [[2]]);
+  held.runs[0]!.finish();
+  await x.clock.settle();
+});
