@@ -119,7 +119,7 @@ export function keysOf(ns: string) {
     openIn: (group: string): KeyRange => ({ prefix: [ns, "open", group] }),
 
     cascade: (kind: CascadeKind, id: string): Key => [ns, "cascade", kind, id],
-    cascades: (): KeyRange => ({ prefix: [ns, "cascade"] }),
+    cascadesOf: (kind: CascadeKind): KeyRange => ({ prefix: [ns, "cascade", kind] }),
 
     ended: (state: string, id: string): Key => [ns, "ended", state, id],
     endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),

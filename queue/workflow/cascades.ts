@@ -30,15 +30,23 @@ import { errorCallback } from "./link_error.ts";
 import { join, release } from "./release.ts";
 import { revokeAll, undo } from "./revoke.ts";
 
+/** Each is looked through by itself: every open group has a `join` row, and nothing else is to stand behind those. */
+const KINDS: readonly CascadeKind[] = ["release", "fail", "close", "revoke", "undo", "join"];
+
+/** The rows of one kind, round by round. */
+class Round {
+  /** Those of the round before, and of this one, by id with their versionstamps. */
+  former: ReadonlyMap<string, string> | null = null;
+  seen = new Map<string, string>();
+  next: Key | null = null;
+}
+
 /** Works off what workflows owe. */
 export class Cascades {
   readonly #bell: Bell;
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
-  /** The `cascade` rows of the round before, and of this one, by kind and id with their versionstamps. */
-  #former: ReadonlyMap<string, string> | null = null;
-  #seen = new Map<string, string>();
-  #next: Key | null = null;
+  #rounds = KINDS.map((kind) => ({ kind, round: new Round() }));
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -137,27 +145,29 @@ export class Cascades {
     }
   }
 
-  /** Looks at the next rows, and works off those that nobody seems to work on. */
+  /** Looks at the next rows of each kind, and works off those that nobody seems to work on. */
   async runOnce(): Promise<void> {
-    const { store, keys } = this.engine;
-    const limit = store.limits.listBatch;
-    const from = this.#next && { start: this.#next };
-    const entries = await store.list({ ...keys.cascades(), ...from }, { limit });
-    await Promise.all(entries.map((entry) => this.#meet(entry)));
-    const last = entries.length === limit ? entries.at(-1)!.key : null;
-    this.#next = last && [...last.slice(0, -1), `${idOf(last)}\0`];
-    if (last) return;
-    this.#former = this.#seen;
-    this.#seen = new Map();
+    await Promise.all(this.#rounds.map(({ kind, round }) => this.#lookAt(kind, round)));
   }
 
-  async #meet(entry: Entry): Promise<void> {
-    const kind = entry.key.at(-2) as CascadeKind;
+  async #lookAt(kind: CascadeKind, round: Round): Promise<void> {
+    const { store, keys } = this.engine;
+    const limit = store.limits.listBatch;
+    const from = round.next && { start: round.next };
+    const entries = await store.list({ ...keys.cascadesOf(kind), ...from }, { limit });
+    await Promise.all(entries.map((entry) => this.#meet(kind, entry, round)));
+    const last = entries.length === limit ? entries.at(-1)!.key : null;
+    round.next = last && keys.cascade(kind, `${idOf(last)}\0`);
+    if (last) return;
+    round.former = round.seen;
+    round.seen = new Map();
+  }
+
+  async #meet(kind: CascadeKind, entry: Entry, { former, seen }: Round): Promise<void> {
     const id = idOf(entry.key);
-    const name = `${kind} ${id}`;
-    this.#seen.set(name, entry.versionstamp);
+    seen.set(id, entry.versionstamp);
     // In the first round all are taken for left behind, later those that have not changed since the round before.
-    const old = this.#former === null || this.#former.get(name) === entry.versionstamp;
+    const old = former === null || former.get(id) === entry.versionstamp;
     if (!old || kind === "undo" && await this.#isWritten(id, decode<UndoRow>(entry.value))) return;
     await this.owe(kind, id);
   }

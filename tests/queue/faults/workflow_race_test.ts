@@ -309,3 +309,22 @@ Deno.test("a task that expires as it is released to a later time ends when it ha
   await q.clock.advance(5000);
   assert.equal((await q.queue.workflow(id)).state, "REVOKED");
 });
+
+Deno.test("what a crash has left to be done does not stand behind all open groups", async () => {
+  await using processes = new Processes({ limits: { listBatch: 20 } });
+  const held = heldTask("held");
+  const q = await processes.start({ definitions: [held.definition] });
+  for (let n = 0; n < 100; n++) {
+    await q.queue.submitWorkflow(group([{ name: "held", args: [], delay: 86_400 }]));
+  }
+  await q.queue.submitWorkflow(chain(call("held"), call("held")));
+  await q.clock.advance(10_000);
+  q.faulty.onRead("failed", asks("waiting"));
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  assert.equal(held.runs.length, 1);
+  await q.clock.advance(LOOKS);
+  assert.equal(held.runs.length, 2);
+  held.runs[1]!.finish();
+  await q.clock.settle();
+});
