@@ -175,7 +175,7 @@ export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, alo
  */
 function owe(keys: Keys, record: TaskRecord, mutations: Mutation[]): void {
   if (!record.workflow) return;
-  const { group, tolerated, followed, linkError, root } = record.workflow;
+  const { group, tolerated, followed, linkError } = record.workflow;
   const succeeded = record.state === "SUCCESS";
   if (group !== undefined && (succeeded || tolerated)) mutations.push(del(keys.open(group, record.id)));
   if (succeeded) {
@@ -183,7 +183,7 @@ function owe(keys: Keys, record: TaskRecord, mutations: Mutation[]): void {
     return;
   }
   if (followed || group !== undefined && !tolerated) {
-    mutations.push(put(keys.cascade("fail", record.id), { root }));
+    mutations.push(put(keys.cascade("fail", record.id), {}));
   }
   if (linkError && record.state === "FAILURE") {
     mutations.push(...submitUnit(keys, errorCallback(linkError, record), record.doneAt!).mutations);

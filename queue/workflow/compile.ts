@@ -216,13 +216,13 @@ class Compiler {
     const { immutable, linkError, ...request } = node;
     const takes = immutable ? undefined : empty ? "empty" : after?.kind;
     const record = this.#record(request, at, takes ? 1 : 0);
+    this.#root ||= record?.id ?? "";
     const callback = linkError && this.#record(linkError, `${at}/link_error`, 2);
     if (callback && jsonSize(callback.args) > CALLBACK_BYTES) {
       this.#fault(`${at}/link_error/args`, `must be at most ${CALLBACK_BYTES} bytes of JSON`);
     }
     if (!record || linkError && !callback) return null;
     const { id } = record;
-    this.#root ||= id;
     const delay = delayOf(request);
     const workflow: WorkflowPart = {
       root: this.#root,

@@ -15,7 +15,10 @@ export const MAX_DEPTH = 20;
 /** A part of a workflow, or all of it. */
 export type WorkflowNode = TaskNode | ChainNode | GroupNode | ChordNode | MapNode | StarmapNode;
 
-/** One task. The result of what comes before is its first argument, before its own. */
+/**
+ * One task. The result of what comes before is its first argument, before its own. Its definition's idempotency key does
+ * not count in a workflow, and its concurrency key only where it takes nothing from before.
+ */
 export interface TaskNode extends TaskRequest {
   /** It takes its own arguments alone. */
   readonly immutable?: boolean;
@@ -45,12 +48,12 @@ export interface ChordNode {
   readonly onFailure?: OnFailure;
 }
 
-/** A group of one task for each item. */
+/** A group of one task for each item, which is its only argument, whatever comes before. */
 export interface MapNode {
   readonly map: { readonly name: string; readonly items: readonly unknown[] };
 }
 
-/** A group of one task for each list of arguments. */
+/** A group of one task for each list of arguments, which are all of its arguments, whatever comes before. */
 export interface StarmapNode {
   readonly starmap: { readonly name: string; readonly items: readonly (readonly unknown[])[] };
 }

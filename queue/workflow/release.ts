@@ -78,6 +78,7 @@ async function moveOf(engine: Engine, entry: Entry): Promise<{ unit: Unit; told:
   }
   const now = clock.now();
   const unit = releaseTimedUnit(keys, entry, record, now);
-  const runAt = now + (record.workflow?.delay ?? record.runAt - now);
+  const delay = record.workflow?.delay;
+  const runAt = delay === undefined ? record.runAt : now + delay;
   return { unit, told: () => runAt > now ? engine.dueAt(runAt) : engine.wake(pointer.channel) };
 }
