@@ -89,6 +89,22 @@ Deno.test("a process that dies between the last member's end and the look at its
   assert.equal(starts([one, other], "body"), 1);
 });
 
+Deno.test("a member that ends while its group is being looked at is seen by a second look, at once", async () => {
+  const { processes, held, one } = await two();
+  await using _ = processes;
+  const { workflow } = await one.queue.submitWorkflow(chord([call("held"), call("held")], call("body")));
+  await one.clock.settle();
+  // The store has answered with the second member, and the answer is on its way.
+  const look = one.faulty.onRead("late", asks("open"));
+  held.runs[0]!.finish();
+  await look.hit;
+  held.runs[1]!.finish();
+  await one.clock.settle();
+  await look.land();
+  await one.clock.settle();
+  assert.equal((await one.queue.workflow(workflow.id)).state, "SUCCESS");
+});
+
 Deno.test("a process that dies between a task's end and the release of the next: another releases it", async () => {
   const { processes, held, one, other } = await two();
   await using _ = processes;

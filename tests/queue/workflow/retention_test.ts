@@ -11,15 +11,17 @@ const call = (name: string, ...args: unknown[]): WorkflowNode => ({ name, args }
 onBothStores("a result outlives its retention until those who read it have ended", async (open) => {
   const held = heldTask("held", { timeLimit: 1e6 });
   await using q = await open({ definitions: [ok, held.definition], resultTtl: 60 });
-  const { workflow: { id } } = await q.queue.submitWorkflow(chord([call("ok", 1), call("held")], call("ok")));
+  const { workflow: { id } } = await q.queue.submitWorkflow(
+    chord([call("ok", 1), call("ok", 2), call("held")], call("ok")),
+  );
   const alone = await q.queue.submit(ok, []);
   await q.clock.advance(200_000);
   await assert.rejects(q.queue.get(alone.id), { code: "task-expired" });
-  assert.equal((await rowsOf(q.store, "task")).length, 3);
+  assert.equal((await rowsOf(q.store, "task")).length, 4);
   assert.equal((await q.queue.workflow(id)).state, "STARTED");
-  held.runs[0]!.finish(2);
+  held.runs[0]!.finish(3);
   await q.clock.settle();
-  assert.deepEqual((await q.queue.workflow(id)).result, [[[1], 2]]);
+  assert.deepEqual((await q.queue.workflow(id)).result, [[[1], [2], 3]]);
 });
 
 onBothStores("a workflow goes as a whole, with all its rows", async (open) => {
