@@ -104,9 +104,13 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
       ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
     }).fetch,
   );
-  for (const channel of new Set(queue.definitions().map((definition) => definition.channel))) {
-    if (channel in settings.CHANNELS || Object.keys(settings.CHANNELS).length === 0) continue;
+  const used = new Set(queue.definitions().map((definition) => definition.channel));
+  const executed = new Set(Object.keys(settings.CHANNELS));
+  for (const channel of executed.size === 0 ? [] : used.difference(executed)) {
     log.write("warn", "this process does not execute the channel", { channel });
+  }
+  for (const channel of used.size === 0 ? [] : executed.difference(used)) {
+    log.write("warn", "no task of this program belongs to the channel", { channel });
   }
   await queue.start();
   started.resolve(queue);

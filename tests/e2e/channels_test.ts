@@ -1,0 +1,15 @@
+/** What the program says of channels at its start. */
+import assert from "node:assert/strict";
+import { Child } from "./child.ts";
+
+Deno.test("channels that nobody here executes are told, and one that no task belongs to", async () => {
+  const env = { KV_PATH: ":memory:", LOG_FORMAT: "json", API_TOKEN: "" };
+  await using child = new Child("../../main.ts", ["worker", "--channels", "celery=2,celry=2"], env);
+  await child.until((lines) => lines.some((line) => line.includes('"message":"registered"')));
+  const told = (message: string) => child.said.filter((line) => line.message === message);
+  assert.deepEqual(told("no task of this program belongs to the channel").map(({ channel }) => channel), [
+    "celry",
+  ]);
+  const elsewhere = told("this process does not execute the channel").map(({ channel }) => channel);
+  assert(elsewhere.includes("high_priority") && !elsewhere.includes("celery"), `${elsewhere}`);
+});
