@@ -8,18 +8,18 @@ import type { Clock, Random } from "./clock.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import type { Fault } from "./errors.ts";
 import type { OnEvent } from "./events.ts";
-import type { Explanation } from "./explain.ts";
+import type { Explanation } from "./inspect/explain.ts";
 import type { ChannelChange } from "./limits/channels.ts";
-import type { DefinitionView } from "./inspect.ts";
+import type { DefinitionView } from "./inspect/views.ts";
 import type { TaskFilter, TaskList } from "./list.ts";
 import type { RedriveFilter, Redriven } from "./redrive.ts";
 import type { TaskRoutes } from "./routing.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
-import type { Stats } from "./stats.ts";
+import type { Stats } from "./inspect/stats.ts";
 import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import type { Workflow } from "./workflow/view.ts";
-import type { KeyFilter, StoredKey } from "./stored_keys.ts";
+import type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
 import type {
   Channel,
   Health,

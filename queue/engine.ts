@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock, Random } from "./clock.ts";
-import type { Committer } from "./committer.ts";
+import type { Committer } from "./commit/committer.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Depths } from "./limits/depth.ts";

@@ -6,7 +6,7 @@
  */
 import type { Engine } from "./engine.ts";
 import { StoreBrokenError } from "./errors.ts";
-import { LaneGone } from "./lane.ts";
+import { LaneGone } from "./commit/lane.ts";
 import type { WorkerRow } from "./record.ts";
 import { register, type Registration } from "./registration.ts";
 import { Rescuer } from "./rescuer.ts";

@@ -18,12 +18,12 @@ export {
   type TaskOptions,
 } from "./define.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
-export type { Explanation, Place } from "./explain.ts";
-export type { DefinitionView } from "./inspect.ts";
+export type { Explanation, Place } from "./inspect/explain.ts";
+export type { DefinitionView } from "./inspect/views.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
 export type { TaskFilter, TaskList } from "./list.ts";
-export type { Reason, ReasonCode } from "./reasons.ts";
+export type { Reason, ReasonCode } from "./inspect/reasons.ts";
 export type { RedriveFilter, Redriven } from "./redrive.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { TaskRoutes } from "./routing.ts";
@@ -48,9 +48,9 @@ export { memoryStore } from "./store/memory_store.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
 export { canonicalJson } from "./idempotency.ts";
-export type { Counts } from "./tally.ts";
-export type { Stats } from "./stats.ts";
-export type { KeyFilter, StoredKey } from "./stored_keys.ts";
+export type { Counts } from "./inspect/tally.ts";
+export type { Stats } from "./inspect/stats.ts";
+export type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
 export { nearest } from "./suggest.ts";
 export {
   defineThreadTask,

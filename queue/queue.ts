@@ -6,16 +6,22 @@
 import type { z } from "zod";
 import type { Queue, QueueOptions } from "./api.ts";
 import { sleep, systemClock } from "./clock.ts";
-import { Committer } from "./committer.ts";
+import { Committer } from "./commit/committer.ts";
 import { Consumer } from "./consumer.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import type { Engine } from "./engine.ts";
 import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./failure.ts";
-import { explainTask, type Explanation } from "./explain.ts";
+import { explainTask, type Explanation } from "./inspect/explain.ts";
 import { idSource } from "./ids.ts";
-import { type DefinitionView, viewChannels, viewDefinitions, viewHealth, viewWorkers } from "./inspect.ts";
+import {
+  type DefinitionView,
+  viewChannels,
+  viewDefinitions,
+  viewHealth,
+  viewWorkers,
+} from "./inspect/views.ts";
 import { changeChannel, type ChannelChange, purge } from "./limits/channels.ts";
 import { Depths } from "./limits/depth.ts";
 import { Limits } from "./limits/limits.ts";
@@ -35,9 +41,9 @@ import type { Run } from "./run.ts";
 import { channelsOf } from "./routing.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import { EngineSchedules } from "./schedules/schedules.ts";
-import { type Stats, viewStats } from "./stats.ts";
+import { type Stats, viewStats } from "./inspect/stats.ts";
 import { keysOf } from "./store/keys.ts";
-import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./stored_keys.ts";
+import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./inspect/stored_keys.ts";
 import { faultsOfRequest, submitAll } from "./submit.ts";
 import { Sweeper } from "./sweeper.ts";
 import type {
@@ -53,7 +59,7 @@ import type {
 } from "./task.ts";
 import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
-import { Tally } from "./tally.ts";
+import { Tally } from "./inspect/tally.ts";
 import { Waits } from "./waits.ts";
 import { Wakeups } from "./wakeups.ts";
 import { Watches } from "./watches.ts";

@@ -6,7 +6,7 @@
  */
 import { type Clock, sleep } from "./clock.ts";
 import { StoreBrokenError } from "./errors.ts";
-import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "./lane.ts";
+import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "./commit/lane.ts";
 import type { MetaRow, WorkerRow } from "./record.ts";
 import { decodeEntry } from "./store/codec.ts";
 import type { Keys } from "./store/keys.ts";

@@ -28,7 +28,7 @@ import {
   TimeLimitExceeded,
 } from "./errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
-import { patient } from "./lane.ts";
+import { patient } from "./commit/lane.ts";
 import { RunLocks } from "./limits/locks.ts";
 import { chunkCount, toReport, toResult } from "./payload.ts";
 import { endRunUnit, requeueUnit } from "./places.ts";

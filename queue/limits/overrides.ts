@@ -8,7 +8,7 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { readUntilAnswered } from "../lane.ts";
+import { readUntilAnswered } from "../commit/lane.ts";
 import type { ChannelRow } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";

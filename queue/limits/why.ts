@@ -4,7 +4,7 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { type Reason, span } from "../reasons.ts";
+import { type Reason, span } from "../inspect/reasons.ts";
 import type { ChannelRow, RateRow, SlotsRow, TaskRecord } from "../record.ts";
 import { decodeEntry } from "../store/codec.ts";
 import { whatBlocks } from "../store/keys.ts";

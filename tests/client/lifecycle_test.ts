@@ -43,7 +43,7 @@ Deno.test("the documented keys of a task's life are those that are stored", asyn
 });
 
 Deno.test("every reason code is documented, and no other", async () => {
-  const source = await Deno.readTextFile(new URL("../../queue/reasons.ts", import.meta.url));
+  const source = await Deno.readTextFile(new URL("../../queue/inspect/reasons.ts", import.meta.url));
   const union = source.split("export type ReasonCode =")[1]!.split(";")[0]!;
   const codes = [...union.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code!);
   const section = TEXT.split("\n## Why a task does not run\n")[1]!.split("\n## ")[0]!;

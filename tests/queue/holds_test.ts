@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Holds } from "../../queue/holds.ts";
+import { Holds } from "../../queue/commit/holds.ts";
 import { keyId } from "../../queue/store/key_id.ts";
 import { del, type Unit } from "../../queue/store/unit.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Committer } from "../../queue/committer.ts";
+import { Committer } from "../../queue/commit/committer.ts";
 import { register, type Registration } from "../../queue/registration.ts";
 import { keysOf } from "../../queue/store/keys.ts";
 import type { Store } from "../../queue/store/port.ts";

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { keysHeldBy } from "./definition_keys.ts";
-import type { Engine } from "./engine.ts";
-import { InvalidTaskError } from "./errors.ts";
-import { waitingKeys } from "./places.ts";
-import { findTask } from "./read.ts";
-import type { Entry, Key, KeyPart } from "./store/port.ts";
+import { keysHeldBy } from "../definition_keys.ts";
+import type { Engine } from "../engine.ts";
+import { InvalidTaskError } from "../errors.ts";
+import { waitingKeys } from "../places.ts";
+import { findTask } from "../read.ts";
+import type { Entry, Key, KeyPart } from "../store/port.ts";
 
 /** A stored key. */
 export interface StoredKey {

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { Engine } from "./engine.ts";
-import { whyHeldBack, whyParked } from "./limits/why.ts";
-import { waitingKeys } from "./places.ts";
-import { findTask, recordOf } from "./read.ts";
+import type { Engine } from "../engine.ts";
+import { whyHeldBack, whyParked } from "../limits/why.ts";
+import { waitingKeys } from "../places.ts";
+import { findTask, recordOf } from "../read.ts";
 import { at, type Reason, span } from "./reasons.ts";
-import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "./record.ts";
-import type { Run } from "./run.ts";
-import { viewOf } from "./state.ts";
-import { decode, decodeEntry } from "./store/codec.ts";
-import type { Entry } from "./store/port.ts";
-import type { TaskState } from "./task.ts";
+import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../record.ts";
+import type { Run } from "../run.ts";
+import { viewOf } from "../state.ts";
+import { decode, decodeEntry } from "../store/codec.ts";
+import type { Entry } from "../store/port.ts";
+import type { TaskState } from "../task.ts";
 
 /** Where a task stands; `null` when it has ended. */
 export type Place = "ready" | "delayed" | "blocked" | "waiting" | "run" | null;

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { type Clock, sleep } from "./clock.ts";
-import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "./errors.ts";
-import type { Check, Entry, Key, Mutation, Store } from "./store/port.ts";
+import { type Clock, sleep } from "../clock.ts";
+import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../errors.ts";
+import type { Check, Entry, Key, Mutation, Store } from "../store/port.ts";
 
 /** Milliseconds after which a commit's answer counts as lost. A stall of the disk of 2.7 s has been measured. */
 export const COMMIT_DEADLINE = 10_000;

@@ -4,19 +4,19 @@
  * @module
  */
 import { z } from "zod";
-import type { Consumer } from "./consumer.ts";
-import { keyRules } from "./definition_keys.ts";
-import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "./engine.ts";
-import { withDeadline } from "./lane.ts";
-import type { Membership } from "./membership.ts";
-import { readRecords } from "./read.ts";
-import type { Run } from "./run.ts";
-import type { ParkedPointer, RunRow, WorkerRow } from "./record.ts";
-import { decode } from "./store/codec.ts";
-import { idOf } from "./store/keys.ts";
-import type { Entry, KeyRange } from "./store/port.ts";
-import { knownChannels } from "./options.ts";
-import type { Channel, Health, Json, Worker } from "./task.ts";
+import type { Consumer } from "../consumer.ts";
+import { keyRules } from "../definition_keys.ts";
+import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "../engine.ts";
+import { withDeadline } from "../commit/lane.ts";
+import type { Membership } from "../membership.ts";
+import { readRecords } from "../read.ts";
+import type { Run } from "../run.ts";
+import type { ParkedPointer, RunRow, WorkerRow } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
+import { knownChannels } from "../options.ts";
+import type { Channel, Health, Json, Worker } from "../task.ts";
 
 /** Entries counted at most for one depth. */
 const DEPTH_CAP = 10_000;
