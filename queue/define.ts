@@ -7,7 +7,7 @@
 import type { z } from "zod";
 import type { RetryError } from "./errors.ts";
 import type { Lock, LockOptions } from "./limits/locks.ts";
-import type { RetryPolicy } from "./retry.ts";
+import type { RetryPolicy } from "./run/retry.ts";
 import type { Json } from "./task.ts";
 import type { ThreadTarget } from "./threads/define.ts";
 import { Signature } from "./workflow/canvas.ts";

@@ -5,14 +5,14 @@
  */
 import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./commit/committer.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { Deadlines } from "./run/deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Depths } from "./limits/depth.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { LockWaits } from "./limits/locks.ts";
 import type { Overrides } from "./limits/overrides.ts";
 import type { OnEvent } from "./events.ts";
-import type { RecordCache } from "./record_cache.ts";
+import type { RecordCache } from "./claim/record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import type { CascadeKind, Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";

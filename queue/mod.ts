@@ -25,7 +25,7 @@ export { createQueue } from "./queue.ts";
 export type { TaskFilter, TaskList } from "./list.ts";
 export type { Reason, ReasonCode } from "./inspect/reasons.ts";
 export type { RedriveFilter, Redriven } from "./redrive.ts";
-export type { RetryPolicy } from "./retry.ts";
+export type { RetryPolicy } from "./run/retry.ts";
 export type { TaskRoutes } from "./routing.ts";
 export type { ChannelChange } from "./limits/channels.ts";
 export type { Lock, LockOptions } from "./limits/locks.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Bell, POLL } from "./bell.ts";
+import { Bell, POLL } from "./wake/bell.ts";
 import type { Engine } from "./engine.ts";
 import type { Releaser } from "./limits/releaser.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "./places.ts";

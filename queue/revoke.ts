@@ -5,10 +5,10 @@
  */
 import type { Engine } from "./engine.ts";
 import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "./errors.ts";
-import { brief } from "./failure.ts";
+import { brief } from "./run/failure.ts";
 import { findTask, readRecords, recordOf } from "./read.ts";
 import { endWaitingUnit, waitingKeys } from "./places.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run/run.ts";
 import { ended, type Outcome } from "./state.ts";
 import { idOf } from "./store/keys.ts";
 import type { Entry } from "./store/port.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Bell } from "./bell.ts";
+import { Bell } from "./wake/bell.ts";
 import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
 import { firstIdAt } from "./ids.ts";

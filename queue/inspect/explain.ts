@@ -9,7 +9,7 @@ import { waitingKeys } from "../places.ts";
 import { findTask, recordOf } from "../read.ts";
 import { at, type Reason, span } from "./reasons.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../record.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 import { viewOf } from "../state.ts";
 import { decode, decodeEntry } from "../store/codec.ts";
 import type { Entry } from "../store/port.ts";

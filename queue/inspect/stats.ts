@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../engine.ts";
 import { listUpToCap, viewChannels } from "./views.ts";
-import type { Membership } from "../membership.ts";
+import type { Membership } from "../membership/membership.ts";
 import type { WorkerRow } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import type { Counts, Tally } from "./tally.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 import { z } from "zod";
-import type { Consumer } from "../consumer.ts";
+import type { Consumer } from "../claim/consumer.ts";
 import { keyRules } from "../definition_keys.ts";
 import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "../engine.ts";
 import { withDeadline } from "../commit/lane.ts";
-import type { Membership } from "../membership.ts";
+import type { Membership } from "../membership/membership.ts";
 import { readRecords } from "../read.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 import type { ParkedPointer, RunRow, WorkerRow } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Bell, POLL } from "../bell.ts";
+import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../errors.ts";
 import type { LockRow, RunRow, TaskRecord } from "../record.ts";

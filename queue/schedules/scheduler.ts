@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Bell, POLL } from "../bell.ts";
+import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { idOf } from "../store/keys.ts";
 import { type Declared, declareSchedules, readDeclared } from "./declare.ts";

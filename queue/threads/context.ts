@@ -10,7 +10,7 @@ import { PROGRESS_INTERVAL } from "../engine.ts";
 import type { RetryError } from "../errors.ts";
 import type { LogLevel } from "../events.ts";
 import { toReport } from "../payload.ts";
-import { retryRequest } from "../retry.ts";
+import { retryRequest } from "../run/retry.ts";
 import type { Json } from "../task.ts";
 import type { ThreadContext } from "./define.ts";
 import type { Abort, FromThread, ThreadTask } from "./protocol.ts";

@@ -9,7 +9,7 @@ import { getHeapStatistics } from "node:v8";
 import { locks, parentPort, threadId, workerData } from "node:worker_threads";
 import { systemClock } from "../clock.ts";
 import { ThreadModuleError } from "../errors.ts";
-import { describe, oneLine } from "../failure.ts";
+import { describe, oneLine } from "../run/failure.ts";
 import { toResult } from "../payload.ts";
 import { InThreadContext } from "./context.ts";
 import type { ThreadContext } from "./define.ts";

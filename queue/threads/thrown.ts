@@ -5,7 +5,7 @@
  * @module
  */
 import { NonRetryableError, ResultNotSerializable, ResultTooLarge, RetryError } from "../errors.ts";
-import { describe } from "../failure.ts";
+import { describe } from "../run/failure.ts";
 
 /** An error as plain data. */
 export interface Thrown {

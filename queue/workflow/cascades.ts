@@ -15,11 +15,11 @@
  *
  * @module
  */
-import { Bell, POLL } from "../bell.ts";
+import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../record.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 import { decode, decodeEntry } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";
 import type { CascadeKind } from "../store/keys.ts";

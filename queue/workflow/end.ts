@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../engine.ts";
 import { ChainError, ChordError } from "../errors.ts";
-import { brief, oneLine } from "../failure.ts";
+import { brief, oneLine } from "../run/failure.ts";
 import { readRecords, recordOf } from "../read.ts";
 import type { GroupRow, OpenRow, TaskRecord } from "../record.ts";
 import { endIfWaiting } from "../revoke.ts";

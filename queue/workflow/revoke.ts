@@ -5,11 +5,11 @@
  */
 import type { Engine } from "../engine.ts";
 import { TaskRevokedError, WorkflowFinalError } from "../errors.ts";
-import { brief } from "../failure.ts";
+import { brief } from "../run/failure.ts";
 import { forget } from "../places.ts";
 import type { GroupRow, UndoRow, WorkflowRow } from "../record.ts";
 import { revokeAnyhow } from "../revoke.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../run/run.ts";
 import type { Outcome } from "../state.ts";
 import { decodeEntry } from "../store/codec.ts";
 import { del, put, type Unit } from "../store/unit.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { Bell } from "../../queue/bell.ts";
+import { Bell } from "../../queue/wake/bell.ts";
 import { sleep } from "../../queue/clock.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 
 /** The answer of a wait, once it has come. */
 function answerOf(wait: Promise<boolean>): { rang?: boolean } {

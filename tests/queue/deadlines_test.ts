@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Deadlines, type Limited } from "../../queue/deadlines.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { Deadlines, type Limited } from "../../queue/run/deadlines.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 
 /** A member that notes when it expired, and may go on to a further deadline. */
 function member(clock: FakeClock, all: Deadlines, ...deadlines: number[]): Limited & { expired: number[] } {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { type AnyTaskDefinition, defineTask, TaskFailedError } from "../../queue/mod.ts";
-import { describe } from "../../queue/failure.ts";
+import { describe } from "../../queue/run/failure.ts";
 import { task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { firstIdAt, idSource, isTaskId, timeOfId } from "../../queue/ids.ts";
-import { FakeClock, START } from "../support/fake_clock.ts";
+import { FakeClock, START } from "../../queue/testing/fake_clock.ts";
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 /** Any moment that 48 bits hold. */

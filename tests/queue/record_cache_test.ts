@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TaskRecord } from "../../queue/record.ts";
-import { RecordCache } from "../../queue/record_cache.ts";
+import { RecordCache } from "../../queue/claim/record_cache.ts";
 
 const record = (id: string) => ({ id } as TaskRecord);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NonRetryableError, type RetryPolicy } from "../../queue/mod.ts";
-import { parseRetryAfter, retryDelay } from "../../queue/retry.ts";
+import { parseRetryAfter, retryDelay } from "../../queue/run/retry.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, type openQueue } from "../support/open_queue.ts";
 

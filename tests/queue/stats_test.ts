@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Tally } from "../../queue/inspect/tally.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores } from "../support/open_queue.ts";
 

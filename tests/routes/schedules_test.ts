@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { defineTask } from "../../queue/mod.ts";
-import { START } from "../support/fake_clock.ts";
+import { START } from "../../queue/testing/fake_clock.ts";
 import { task } from "../support/held_task.ts";
 import { type Body, openApp, places, problem } from "../support/open_app.ts";
 import { rowsOf } from "../support/rows.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 import { Committer } from "../../queue/commit/committer.ts";
-import { register, type Registration } from "../../queue/registration.ts";
+import { register, type Registration } from "../../queue/membership/registration.ts";
 import { keysOf } from "../../queue/store/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
-import type { FakeClock } from "./fake_clock.ts";
+import type { FakeClock } from "../../queue/testing/fake_clock.ts";
 
 /** See the module's text. */
 export interface OpenCommitter {

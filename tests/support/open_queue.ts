@@ -24,7 +24,7 @@ import {
 } from "../../queue/mod.ts";
 import { folder } from "../queue/store/folder.ts";
 import { Events } from "./events.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 import { brokenLaws } from "./invariants.ts";
 
 /** What the test decides; the rest is `createQueue`'s. */

@@ -7,7 +7,7 @@
 import { memoryStore } from "../../queue/store/memory_store.ts";
 import type { MemoryStoreOptions } from "../../queue/store/memory_store.ts";
 import type { Store } from "../../queue/store/port.ts";
-import { FakeClock } from "./fake_clock.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 import { type FaultyStore, faultyStore } from "./faulty_store.ts";
 import { type OpenOptions, type OpenQueue, openQueue } from "./open_queue.ts";
 

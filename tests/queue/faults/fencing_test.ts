@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import { type CommitCall, deletes, sets } from "../../support/faulty_store.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { faultyStore } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";

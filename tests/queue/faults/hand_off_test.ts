@@ -1,6 +1,6 @@
 /** Hand-off: a submit that finds a free slot writes its run at once. Slots never leak, and who waits goes first. */
 import assert from "node:assert/strict";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { asks, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";

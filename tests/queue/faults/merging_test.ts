@@ -4,7 +4,7 @@ import { FencedError, RefusedCommitError } from "../../../queue/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Mutation, Store, StoreLimits } from "../../../queue/store/port.ts";
 import { del, putRaw, type Unit } from "../../../queue/store/unit.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type CommitCall, faultyStore } from "../../support/faulty_store.ts";
 import { openCommitter } from "../../support/open_committer.ts";
 

@@ -20,7 +20,7 @@ import type { TaskRecord } from "../../../queue/record.ts";
 import { decode, encode } from "../../../queue/store/codec.ts";
 import { keysOf } from "../../../queue/store/keys.ts";
 import type { CommitFault, Injected } from "../../support/faulty_store.ts";
-import { FakeClock, START } from "../../support/fake_clock.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { type HeldRun, type HeldTask, heldTask } from "../../support/held_task.ts";
 import { brokenLaws } from "../../support/invariants.ts";
 import { LOST_AFTER, type Process, Processes } from "../../support/processes.ts";

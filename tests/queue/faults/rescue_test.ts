@@ -1,8 +1,8 @@
 /** Workers that are lost, those that only seem so, and those who rescue (invariants 3 and 9). */
 import assert from "node:assert/strict";
 import { put } from "../../../queue/store/unit.ts";
-import { START } from "../../support/fake_clock.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { START } from "../../../queue/testing/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type CommitCall, deletes } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { brokenLaws } from "../../support/invariants.ts";

@@ -5,7 +5,7 @@ import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
 import { keysOf } from "../../../queue/store/keys.ts";
 import { del, putRaw, type Unit } from "../../../queue/store/unit.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { asks, type CommitFault, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openCommitter } from "../../support/open_committer.ts";

@@ -6,7 +6,7 @@ import { openStore } from "../../../queue/store/open.ts";
 import { systemClock } from "../../../queue/clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { folder } from "../store/folder.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER } from "../../support/processes.ts";
 

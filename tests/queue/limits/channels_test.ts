@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/mod.ts";
 import { asks, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
-import { FakeClock, START } from "../../support/fake_clock.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type AnyTaskDefinition, memoryStore, type Task } from "../../../queue/mod.ts";
 import { faultyStore } from "../../support/faulty_store.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
 import { brokenLaws } from "../../support/invariants.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";

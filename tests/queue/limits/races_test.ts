@@ -1,7 +1,7 @@
 /** Two processes decide about one limit at the same time; one of them has to decide again. */
 import assert from "node:assert/strict";
 import { deletes, sets } from "../../support/faulty_store.ts";
-import { START } from "../../support/fake_clock.ts";
+import { START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { type Process, Processes } from "../../support/processes.ts";
 import { rowsOf } from "../../support/rows.ts";

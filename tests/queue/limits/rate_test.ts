@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseRate, passable, passableAt, passed, type RateState } from "../../../queue/limits/rate.ts";
 import { memoryStore, sleep, type Store } from "../../../queue/mod.ts";
-import { FakeClock, START } from "../../support/fake_clock.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { Processes } from "../../support/processes.ts";

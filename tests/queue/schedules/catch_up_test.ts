@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Occurrence, Queue, ScheduleOptions } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { FakeClock, START } from "../../support/fake_clock.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { countRows } from "../../support/rows.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
 import { defineTask, type ScheduleRequest } from "../../../queue/mod.ts";
-import { START } from "../../support/fake_clock.ts";
+import { START } from "../../../queue/testing/fake_clock.ts";
 import { task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { countRows, stored } from "../../support/rows.ts";

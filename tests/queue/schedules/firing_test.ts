@@ -4,7 +4,7 @@ import { defineTask } from "../../../queue/mod.ts";
 import { decode } from "../../../queue/store/codec.ts";
 import { put } from "../../../queue/store/unit.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { START } from "../../support/fake_clock.ts";
+import { START } from "../../../queue/testing/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
 import { countRows, rowsOf } from "../../support/rows.ts";
 

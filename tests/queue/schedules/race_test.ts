@@ -1,7 +1,7 @@
 /** Invariant 7: one task per occurrence, whatever number of processes tick and whatever happens to their commits. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FakeClock, START } from "../../support/fake_clock.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { asks, type CommitFault, sets } from "../../support/faulty_store.ts";
 import { task } from "../../support/held_task.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { defineThreadTask, systemClock } from "../../../queue/mod.ts";
 import { ThreadPool } from "../../../queue/threads/pool.ts";
 import { anyArgs } from "../../support/held_task.ts";
-import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type OpenQueue, openQueue } from "../../support/open_queue.ts";
 import { unreachable } from "./broken_module.ts";
 import * as functions from "./functions.ts";

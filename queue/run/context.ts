@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { sleep } from "./clock.ts";
-import type { TaskCommit, TaskContext, TaskLog } from "./define.ts";
-import type { Engine } from "./engine.ts";
-import type { RetryError } from "./errors.ts";
-import type { LogLevel } from "./events.ts";
-import type { TaskRecord } from "./record.ts";
-import type { Lock, LockOptions, RunLocks } from "./limits/locks.ts";
+import { sleep } from "../clock.ts";
+import type { TaskCommit, TaskContext, TaskLog } from "../define.ts";
+import type { Engine } from "../engine.ts";
+import type { RetryError } from "../errors.ts";
+import type { LogLevel } from "../events.ts";
+import type { TaskRecord } from "../record.ts";
+import type { Lock, LockOptions, RunLocks } from "../limits/locks.ts";
 import { retryRequest } from "./retry.ts";
-import type { Check, Key, Mutation } from "./store/port.ts";
-import { del, putRaw } from "./store/unit.ts";
-import type { Json } from "./task.ts";
+import type { Check, Key, Mutation } from "../store/port.ts";
+import { del, putRaw } from "../store/unit.ts";
+import type { Json } from "../task.ts";
 
 /** Mutations and checks that `ctx.commit` takes. */
 const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;

@@ -4,7 +4,7 @@
  * @module
  */
 import { Bell } from "./bell.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 /** Milliseconds between two looks at a task that runs elsewhere: doubled each time, from the first to the last. */
 const LOOK = { first: 100, last: 1000 } as const;

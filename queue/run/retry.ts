@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Random } from "./clock.ts";
-import { CommitConflictError, NonRetryableError, RetryError } from "./errors.ts";
+import type { Random } from "../clock.ts";
+import { CommitConflictError, NonRetryableError, RetryError } from "../errors.ts";
 
 /** How long to wait before each retry, and which errors deserve one. Times in seconds. */
 export interface RetryPolicy {

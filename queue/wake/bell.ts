@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 /** Wakes one waiting loop; a ring while nobody waits is kept for the next wait. */
 export class Bell {

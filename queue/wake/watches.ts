@@ -5,12 +5,12 @@
  * @module
  */
 import { Bell } from "./bell.ts";
-import type { Engine } from "./engine.ts";
-import type { QueueEvent } from "./events.ts";
-import { unpack } from "./payload.ts";
-import { findTask } from "./read.ts";
-import { viewOf } from "./state.ts";
-import { isFinal, type TaskChange } from "./task.ts";
+import type { Engine } from "../engine.ts";
+import type { QueueEvent } from "../events.ts";
+import { unpack } from "../payload.ts";
+import { findTask } from "../read.ts";
+import { viewOf } from "../state.ts";
+import { isFinal, type TaskChange } from "../task.ts";
 
 /** Milliseconds between two looks at a task that runs elsewhere: doubled each time, from the first to the last. */
 const LOOK = { first: 100, last: 1000 } as const;

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { faultsOf } from "./args.ts";
+import { faultsOf } from "../args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
-import type { AnyTaskDefinition } from "./define.ts";
+import type { AnyTaskDefinition } from "../define.ts";
 import type { Limited } from "./deadlines.ts";
-import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "./engine.ts";
+import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "../engine.ts";
 import {
   ArgumentsError,
   CommitConflictError,
@@ -26,21 +26,21 @@ import {
   TaskRevokedError,
   ThreadExitError,
   TimeLimitExceeded,
-} from "./errors.ts";
+} from "../errors.ts";
 import { brief, describe, oneLine } from "./failure.ts";
-import { patient } from "./commit/lane.ts";
-import { RunLocks } from "./limits/locks.ts";
-import { chunkCount, toReport, toResult } from "./payload.ts";
-import { endRunUnit, requeueUnit } from "./places.ts";
-import type { RunRow, TaskRecord } from "./record.ts";
+import { patient } from "../commit/lane.ts";
+import { RunLocks } from "../limits/locks.ts";
+import { chunkCount, toReport, toResult } from "../payload.ts";
+import { endRunUnit, requeueUnit } from "../places.ts";
+import type { RunRow, TaskRecord } from "../record.ts";
 import { isRetryable, retryDelay } from "./retry.ts";
-import { ended, EXPIRED, type Outcome, retried, returned } from "./state.ts";
-import { decode } from "./store/codec.ts";
-import { put, together, type Unit } from "./store/unit.ts";
-import type { Json, TaskError } from "./task.ts";
-import type { ThreadTarget } from "./threads/define.ts";
-import type { ThreadJob, ThreadPool } from "./threads/pool.ts";
-import { resolveArgs } from "./workflow/value.ts";
+import { ended, EXPIRED, type Outcome, retried, returned } from "../state.ts";
+import { decode } from "../store/codec.ts";
+import { put, together, type Unit } from "../store/unit.ts";
+import type { Json, TaskError } from "../task.ts";
+import type { ThreadTarget } from "../threads/define.ts";
+import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
+import { resolveArgs } from "../workflow/value.ts";
 
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { type Clock, sleep } from "./clock.ts";
-import { StoreBrokenError } from "./errors.ts";
-import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "./commit/lane.ts";
-import type { MetaRow, WorkerRow } from "./record.ts";
-import { decodeEntry } from "./store/codec.ts";
-import type { Keys } from "./store/keys.ts";
-import type { Entry, Mutation, Store } from "./store/port.ts";
-import { del, put } from "./store/unit.ts";
+import { type Clock, sleep } from "../clock.ts";
+import { StoreBrokenError } from "../errors.ts";
+import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "../commit/lane.ts";
+import type { MetaRow, WorkerRow } from "../record.ts";
+import { decodeEntry } from "../store/codec.ts";
+import type { Keys } from "../store/keys.ts";
+import type { Entry, Mutation, Store } from "../store/port.ts";
+import { del, put } from "../store/unit.ts";
 
 /** Version of the stored data. */
 export const DATA_VERSION = 1;

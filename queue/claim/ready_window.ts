@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Engine } from "./engine.ts";
-import { idOf } from "./store/keys.ts";
-import type { Entry } from "./store/port.ts";
+import type { Engine } from "../engine.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry } from "../store/port.ts";
 
 /** What is known of a channel's ready range. */
 export class ReadyWindow {

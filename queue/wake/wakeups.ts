@@ -6,8 +6,8 @@
  * @module
  */
 import { POLL } from "./bell.ts";
-import type { Clock } from "./clock.ts";
-import type { Doorbell } from "./store/port.ts";
+import type { Clock } from "../clock.ts";
+import type { Doorbell } from "../store/port.ts";
 
 /** Carries the news that a channel has work. */
 export class Wakeups {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { TaskError } from "./task.ts";
+import type { TaskError } from "../task.ts";
 
 /** Longest message and traceback that are kept, in characters. */
 const LONGEST = 4000;
 
 /** The engine's own frames are not the handler author's business. */
-const ENGINE = new URL(".", import.meta.url).href;
+const ENGINE = new URL("..", import.meta.url).href;
 
 /** The frame that calls a handler. Below it stands who happened to wake the engine: a request's frames, mostly. */
 const CALLER = /^\s+at (?:async )?Run\.execute /;

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { Bell, POLL } from "./bell.ts";
+import { Bell, POLL } from "../wake/bell.ts";
 import { Claimer, isSuspect, type Taker } from "./claimer.ts";
-import type { AnyTaskDefinition } from "./define.ts";
-import type { Engine } from "./engine.ts";
-import type { RunRow, TaskRecord } from "./record.ts";
-import { Run } from "./run.ts";
+import type { AnyTaskDefinition } from "../define.ts";
+import type { Engine } from "../engine.ts";
+import type { RunRow, TaskRecord } from "../record.ts";
+import { Run } from "../run/run.ts";
 
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;

@@ -1,1 +1,0 @@
-export { FakeClock, START } from "../../queue/testing/fake_clock.ts";
