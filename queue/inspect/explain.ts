@@ -164,12 +164,13 @@ async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Pro
     : before.length === 1
     ? "One task is"
     : `${before.length} tasks are`;
+  // What holds the whole channel back comes first: it matters more than the place in it.
   const reasons: Reason[] = [
+    ...await whyHeldBack(engine, channel),
     before.length === 0
       ? { code: "next", message: `It is the next task of channel '${channel}'` }
       : { code: "behind-others", message: `${count} before it in channel '${channel}'` },
   ];
-  reasons.push(...await whyHeldBack(engine, channel));
   const rows = await store.list(keys.workers(), { limit: store.limits.listBatch });
   const able = rows.map(({ value }) => decode<WorkerRow>(value)).filter(({ channels }) => channels[channel]);
   const alive = able.filter(({ lost }) => !lost);

@@ -184,7 +184,7 @@ Deno.test("explain() tells that a channel is paused, and what its rate is", asyn
   const waiting = await q.queue.submit(quick, []);
   await set({ paused: true, rateLimit: "10/m" });
   const paused = await why(q.queue, waiting);
-  assert.deepEqual(paused.codes, ["next", "paused", "rate-limited", "no-worker"]);
+  assert.deepEqual(paused.codes, ["paused", "rate-limited", "next", "no-worker"]);
   assert.match(
     paused.text,
     /Channel 'default' is paused\. The rate limit of channel 'default', 10\/m, lets the/,
