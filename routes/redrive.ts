@@ -9,7 +9,7 @@ import { limitBody } from "./body.ts";
 import { RedriveBody, RedrivePage, Task } from "./contract.ts";
 import type { Env } from "./env.ts";
 import { idempotency } from "./idempotency.ts";
-import { header, json, PROBLEM } from "./openapi.ts";
+import { IDEMPOTENCY_KEY, json, PROBLEM } from "./openapi.ts";
 import { refuseInvalid } from "./problems.ts";
 import { redriveFilter, wireTask } from "./wire.ts";
 
@@ -18,7 +18,7 @@ const one = createRoute({
   path: "/v1/tasks/{id}/retry",
   summary: "Submit a task that ended in FAILURE or REVOKED anew",
   description: "A new task with the same definition, arguments and options, and `redrive_of`. Each once.",
-  parameters: [header("Idempotency-Key", "Repeats get the first answer.")],
+  parameters: [IDEMPOTENCY_KEY],
   request: { params: z.object({ id: z.string().openapi({ format: "uuid" }) }) },
   responses: { 202: json("The new task, accepted and stored.", Task), default: PROBLEM },
 });

@@ -23,7 +23,7 @@ import { matchesStrongly } from "./etag.ts";
 import { zodFaults } from "./faults.ts";
 import { idempotency } from "./idempotency.ts";
 import { isObject, type JsonObject, mergePatch } from "./merge_patch.ts";
-import { header, json, PROBLEM } from "./openapi.ts";
+import { header, IDEMPOTENCY_KEY, json, PROBLEM } from "./openapi.ts";
 import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "./problems.ts";
 import { scheduleRequest, timeText, trigger, wireOccurrence, wireSchedule, wireTask } from "./wire.ts";
 
@@ -32,17 +32,13 @@ const SCHEDULE_BYTES = 128 * 1024;
 
 const PATH = "/v1/schedules";
 const params = z.object({ id: z.string() });
-const idempotencyKey = header(
-  "Idempotency-Key",
-  "1 to 255 visible ASCII characters; repeats get the first answer.",
-);
 
 const create = createRoute({
   method: "post",
   path: PATH,
   summary: "Create a schedule",
   middleware: [limitBody(SCHEDULE_BYTES)],
-  parameters: [idempotencyKey],
+  parameters: [IDEMPOTENCY_KEY],
   request: { body: { required: true, content: { "application/json": { schema: ScheduleBody } } } },
   responses: { 201: json("Stored; `ETag` is what an edit needs.", WireSchedule), default: PROBLEM },
 });
@@ -116,7 +112,7 @@ const run = createRoute({
   method: "post",
   path: `${PATH}/{id}/run`,
   summary: "Submit a schedule's task now",
-  parameters: [idempotencyKey],
+  parameters: [IDEMPOTENCY_KEY],
   request: { params },
   responses: { 202: json("Accepted and stored.", Task), default: PROBLEM },
 });

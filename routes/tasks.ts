@@ -10,7 +10,7 @@ import { BatchBody, Task, TaskBatch, TaskPage, TaskQuery, TaskRequestBody } from
 import type { Env } from "./env.ts";
 import { entityTag, matches } from "./etag.ts";
 import { idempotency } from "./idempotency.ts";
-import { header, json, PROBLEM } from "./openapi.ts";
+import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "./openapi.ts";
 import { preferredWait } from "./prefer.ts";
 import { refuseInvalidTasks } from "./problems.ts";
 import { taskFilter, taskRequest, wireTask } from "./wire.ts";
@@ -22,21 +22,13 @@ const TASK_BYTES = 1024 * 1024;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
-const idempotencyKey = header(
-  "Idempotency-Key",
-  "1 to 255 visible ASCII characters; repeats get the first answer.",
-);
-const prefer = header(
-  "Prefer",
-  "`wait=10`: answer when the task has ended, or after so many seconds (30 at most).",
-);
 
 const submit = createRoute({
   method: "post",
   path: "/v1/tasks",
   summary: "Submit a task",
   middleware: [limitBody(TASK_BYTES)],
-  parameters: [idempotencyKey, prefer],
+  parameters: [IDEMPOTENCY_KEY, PREFER],
   request: { body: { required: true, content: { "application/json": { schema: TaskRequestBody } } } },
   responses: {
     200: json("It has ended within the preferred wait, or is a duplicate by its definition's key.", Task),
@@ -50,7 +42,7 @@ const submitBatch = createRoute({
   path: "/v1/tasks/batch",
   summary: "Submit up to 250 tasks: all or none",
   middleware: [limitBody(BATCH_BYTES)],
-  parameters: [idempotencyKey],
+  parameters: [IDEMPOTENCY_KEY],
   request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },
   responses: {
     200: json("Each is a duplicate by its definition's key.", TaskBatch),
@@ -63,7 +55,7 @@ const read = createRoute({
   method: "get",
   path: "/v1/tasks/{id}",
   summary: "A task with its state and result",
-  parameters: [prefer, header("If-None-Match", "An earlier answer's ETag: 304 while nothing has changed.")],
+  parameters: [PREFER, IF_NONE_MATCH],
   request: { params },
   responses: { 200: json("The task.", Task), 304: { description: "Not changed." }, default: PROBLEM },
 });

@@ -10,7 +10,7 @@ import { Workflow, WorkflowNode } from "./contract.ts";
 import type { Env } from "./env.ts";
 import { entityTag, matches } from "./etag.ts";
 import { idempotency } from "./idempotency.ts";
-import { header, json, PROBLEM } from "./openapi.ts";
+import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "./openapi.ts";
 import { waitAsPreferred } from "./prefer.ts";
 import { wireWorkflow } from "./wire.ts";
 import { readNode } from "./workflow_node.ts";
@@ -19,10 +19,6 @@ import { readNode } from "./workflow_node.ts";
 const WORKFLOW_BYTES = 8 * 1024 * 1024;
 
 const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
-const prefer = header(
-  "Prefer",
-  "`wait=10`: answer when the workflow has ended, or after so many seconds (30 at most).",
-);
 
 const submit = createRoute({
   method: "post",
@@ -30,8 +26,8 @@ const submit = createRoute({
   summary: "Submit a workflow: all of its tasks or none",
   middleware: [limitBody(WORKFLOW_BYTES)],
   parameters: [
-    header("Idempotency-Key", "1 to 255 visible ASCII characters; repeats get the first answer's ids."),
-    prefer,
+    IDEMPOTENCY_KEY,
+    PREFER,
   ],
   request: { body: { required: true, content: { "application/json": { schema: WorkflowNode } } } },
   responses: {
@@ -45,7 +41,7 @@ const read = createRoute({
   method: "get",
   path: "/v1/workflows/{id}",
   summary: "A workflow with its graph and each task's state",
-  parameters: [prefer, header("If-None-Match", "An earlier answer's ETag: 304 while nothing has changed.")],
+  parameters: [PREFER, IF_NONE_MATCH],
   request: { params },
   responses: {
     200: json("The workflow.", Workflow),
