@@ -109,16 +109,14 @@ export async function endIfWaiting(
  * rescue and give-back fail while a `revoke` row exists, so a run that is gone has ended for good.
  */
 export async function obeyRevokes(engine: Engine, runHere: (id: string) => Run | undefined): Promise<void> {
-  for (
-    const entry of await engine.store.list(engine.keys.revokes(), { limit: engine.store.limits.listBatch })
-  ) {
-    const id = idOf(entry.key);
-    const here = runHere(id);
-    if (here) await here.revoke();
-    const run = engine.keys.run(id);
-    const [running] = await engine.store.getMany([run]);
-    if (running) continue;
-    const checks = [entry, { key: run, versionstamp: null }];
-    await engine.committer.commit({ checks, mutations: [del(entry.key)] });
-  }
+  const { store, keys, committer } = engine;
+  const entries = await store.list(keys.revokes(), { limit: store.limits.listBatch });
+  await Promise.all(entries.map(({ key }) => runHere(idOf(key))?.revoke()));
+  const runs = await store.getMany(entries.map(({ key }) => keys.run(idOf(key))));
+  await Promise.all(
+    entries.filter((_, i) => !runs[i]).map((entry) => {
+      const checks = [entry, { key: keys.run(idOf(entry.key)), versionstamp: null }];
+      return committer.commit({ checks, mutations: [del(entry.key)] });
+    }),
+  );
 }

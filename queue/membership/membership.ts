@@ -18,8 +18,11 @@ export class Membership {
   #registering: Promise<void> | null = null;
   #cancel: (() => void) | null = null;
   #beating: Promise<void> = Promise.resolve();
+  #looking: Promise<void> | null = null;
   #stopped = false;
   #lastBeat = -Infinity;
+  /** Monotonic time since which there was no gap between heartbeats. */
+  #steadySince = -Infinity;
 
   /**
    * @param row what the worker entry says
@@ -60,7 +63,7 @@ export class Membership {
 
   /** Gives back what lost workers left behind, now. */
   rescue(): Promise<void> {
-    return this.rescuer.runOnce(this.worker, this.interval);
+    return this.rescuer.runOnce(this.worker, this.#steadySince);
   }
 
   /** Judged lost: the former worker is dropped and a new one registered. */
@@ -79,6 +82,7 @@ export class Membership {
     this.#cancel?.();
     await this.#registering;
     await this.#beating;
+    await this.#looking;
     await this.#registration?.retire();
   }
 
@@ -93,7 +97,7 @@ export class Membership {
     const { store, keys, clock } = engine;
     const registration = await register(store, keys, clock, `w-${engine.nextId()}`, this.row());
     this.#registration = registration;
-    this.#lastBeat = clock.monotonic();
+    this.#lastBeat = this.#steadySince = clock.monotonic();
     engine.committer.admit(registration);
     engine.emit({ type: "registered", worker: registration.worker });
     this.#schedule();
@@ -112,13 +116,29 @@ export class Membership {
     if (!registration) return;
     try {
       await registration.beat();
-      this.#lastBeat = this.engine.clock.monotonic();
+    } catch (error) {
+      if (error instanceof LaneGone) this.engine.committer.fenced(registration.worker);
+      else this.#failed(error);
+      return;
+    }
+    const now = this.engine.clock.monotonic();
+    if (now - this.#lastBeat > 2 * this.interval) this.#steadySince = now;
+    this.#lastBeat = now;
+    // No heartbeat waits for a rescue: a long one must not cost the rescuer its own standing.
+    this.#looking ??= this.#look().finally(() => this.#looking = null);
+  }
+
+  async #look(): Promise<void> {
+    try {
       await this.rescue();
       await this.onBeat();
     } catch (error) {
-      if (error instanceof LaneGone) this.engine.committer.fenced(registration.worker);
-      else if (error instanceof StoreBrokenError) this.onBroken(error);
-      else this.engine.emit({ type: "fault", message: "Heartbeat could not look after the others", error });
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof StoreBrokenError) this.onBroken(error);
+    else this.engine.emit({ type: "fault", message: "Heartbeat could not look after the others", error });
   }
 }

@@ -35,7 +35,6 @@ interface Sighting {
 /** Watches the other workers of the store. */
 export class Rescuer {
   #seen = new Map<string, Sighting>();
-  #lastLook = -Infinity;
 
   constructor(readonly engine: Engine) {}
 
@@ -49,13 +48,12 @@ export class Rescuer {
    * Looks at every other worker once, and rescues the lost ones.
    *
    * @param own this process's worker id
-   * @param interval milliseconds between two looks; a longer gap means that this process itself was stopped
+   * @param steadySince monotonic time since which this process had no gap between its own heartbeats: what it saw
+   *   before, it saw before it was stopped itself
    */
-  async runOnce(own: string, interval: number): Promise<void> {
+  async runOnce(own: string, steadySince: number): Promise<void> {
     const { engine } = this;
     const now = engine.clock.monotonic();
-    if (now - this.#lastLook > 2 * interval) this.#seen.clear();
-    this.#lastLook = now;
     const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
     const lost: Entry[] = [];
     const seen = new Map<string, Sighting>();
@@ -63,7 +61,7 @@ export class Rescuer {
       const worker = idOf(entry.key);
       if (worker === own) continue;
       const before = this.#seen.get(worker);
-      const same = before?.versionstamp === entry.versionstamp;
+      const same = before?.versionstamp === entry.versionstamp && before.at >= steadySince;
       const sighting = same ? before : { versionstamp: entry.versionstamp, at: now };
       seen.set(worker, sighting);
       if (this.#isLost(decode<WorkerRow>(entry.value), now - sighting.at)) lost.push(entry);

@@ -90,6 +90,23 @@ Deno.test("a worker that beats between its judgement and the rescue is not rescu
   assert.equal(late.events.of("fenced").length, 0);
 });
 
+Deno.test("a rescue that takes long keeps no heartbeat waiting", async () => {
+  await using processes = new Processes();
+  await leaving(processes, 1);
+  const observer = await processes.start({ channels: {} });
+  const held = observer.faulty.onCommit("held", marksLost);
+  await observer.clock.advance(LOST_AFTER);
+  assert(held.met);
+  const beats = async () =>
+    (await rowsOf(processes.store, "worker")).find(({ key }) => key[2] === observer.worker())!.value.beat;
+  const before = await beats();
+  await observer.clock.advance(2 * BEAT);
+  assert.equal(await beats(), before + 2);
+  await held.land();
+  await observer.clock.settle();
+  assert.equal(observer.events.of("rescued").length, 1);
+});
+
 Deno.test("two rescuers of one worker: each run is given back once", async () => {
   await using processes = new Processes({ limits: { checks: 6 } });
   await leaving(processes, 10);
