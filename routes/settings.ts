@@ -75,10 +75,10 @@ export const SETTINGS = {
     text.regex(/^[\w.-]{1,100}$/),
   ),
   KV_PATH: setting(
-    "Where tasks are kept: a file, or ':memory:'.",
+    "Where tasks are kept: a file, ':memory:', or a KV server, whose token is DENO_KV_ACCESS_TOKEN.",
     "./data/sluice.kv",
-    "a path or ':memory:' (KV servers come with a later version)",
-    text.refine((path) => !/^https?:/.test(path)),
+    "a path, ':memory:', or an address that begins with http:// or https://",
+    text.refine((path) => /^https?:\/\//.test(path) ? URL.canParse(path) : !/^\w{2,}:\/\//.test(path)),
   ),
   CHANNELS: setting(
     "Channels that this process executes, and how many tasks of each at once; 'none' serves HTTP only.",

@@ -29,9 +29,20 @@ const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
     /Database is closed|Bad resource ID/,
     "The database was closed, or its thread has ended after an error that it printed: start again",
   ],
+  [
+    /^KV Connect failed to call \S+ \(status=(401|403) /,
+    "Set DENO_KV_ACCESS_TOKEN to the token that the KV server was started with, then start again",
+  ],
+  [
+    /^KV Connect failed to call \S+ \(status=(3\d\d|404|405) |^KV Connect failed to decode/,
+    "What answers at the KV server's address is none any more: look at it and at the proxy before it",
+  ],
 ];
 
-/** What Deno's client answers before it sends a commit that can never be accepted. */
+/**
+ * What Deno's client answers before it sends a commit that can never be accepted; and what a KV server answers to one,
+ * or a proxy before it whose `client_max_body_size` is too small.
+ */
 const REFUSED: readonly RegExp[] = [
   /^Too many (checks|mutations) /,
   /^Key too large for write /,
@@ -41,6 +52,7 @@ const REFUSED: readonly RegExp[] = [
   /^Invalid (check|mutation)/,
   /could not be cloned\.?$/,
   /^expected string, number, bigint, ArrayBufferView, boolean$/,
+  /^KV Connect failed to call \S+ \(status=(400|413) /,
 ];
 
 /** Whether another connection held the database: nothing of the commit was applied, it may be sent again. */

@@ -18,6 +18,12 @@ export const LOCAL_LIMITS: StoreLimits = {
 };
 
 /**
+ * A KV server takes a tenth of the checks, and its answers take a network's time: more commits in flight make up for it
+ * (docs/operations.md). All else is the client's, which is the same.
+ */
+export const SERVER_LIMITS: StoreLimits = { ...LOCAL_LIMITS, checks: 10, lanes: 8 };
+
+/**
  * Refuses what Deno KV's client would refuse.
  *
  * @throws {RefusedCommitError} when the commit is beyond a limit or holds what cannot be stored

@@ -1,6 +1,7 @@
 /**
- * Opens the store that a path names: Deno KV in memory or in a file. A file is opened by one process at a time, because
- * two do not hear each other's wake-ups for up to a minute and refuse each other's commits (see `kv_store.ts`).
+ * Opens the store that a path names: Deno KV in memory, in a file or on a server. A file is opened by one process at a
+ * time, because two do not hear each other's wake-ups for up to a minute and refuse each other's commits (see
+ * `kv_store.ts`); a server is for any number of them.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { brokenHint } from "./kv_errors.ts";
 import { kvStore } from "./kv_store.ts";
 import { type FileLock, lockFile } from "./lock.ts";
 import type { Store } from "./port.ts";
+import { isServer, openServer } from "./server.ts";
 
 /** What {@link openStore} may be told besides the path. */
 export interface OpenStoreOptions {
@@ -24,12 +26,14 @@ export interface OpenStoreOptions {
 /**
  * Opens a store.
  *
- * @param path `:memory:` or the path of a file; the file and its folder are made when they do not exist
+ * @param path `:memory:`, the address of a KV server (`http://` or `https://`), or the path of a file; the file and its
+ *   folder are made when they do not exist
  * @throws {StoreBrokenError} when it cannot be opened; the message names the path, the hint says what to do
  */
 export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
   const { namespace = "sluice", random = Math.random } = options;
   if (path === ":memory:") return await storeOf(await Deno.openKv(path), () => {});
+  if (isServer(path)) return await openServer(path, random);
   assertFilePath(path);
   let lock: FileLock | null = null;
   try {
@@ -56,13 +60,11 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
 }
 
 function assertFilePath(path: string): void {
-  const hint = "Name a file, such as './data/sluice.kv', or ':memory:'";
-  if (/^https?:\/\//i.test(path)) {
-    throw new StoreBrokenError(`KV servers are not yet in this version: '${path}'`, hint);
-  }
-  if (path === "" || path.startsWith(":")) {
-    throw new StoreBrokenError(`Database must be a file or ':memory:': '${path}'`, hint);
-  }
+  if (path !== "" && !path.startsWith(":") && !/^\w{2,}:\/\//.test(path)) return;
+  throw new StoreBrokenError(
+    `Database must be a file, ':memory:' or a KV server's address: '${path}'`,
+    "Name a file, such as './data/sluice.kv', or ':memory:', or a server, such as 'https://kv.example:4512'",
+  );
 }
 
 /** Makes the file and its folder where they are missing, and returns the one real path behind any links. */

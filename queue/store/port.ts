@@ -61,7 +61,7 @@ export interface Doorbell {
   listen(heard: (channel: string) => void): void;
 }
 
-/** A transactional, ordered key-value store. */
+/** A transactional, ordered key-value store. What is asked before a commit was answered may show it or not. */
 export interface Store {
   readonly limits: StoreLimits;
   /**

@@ -89,7 +89,7 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   HOST: ["a b", "http://x"],
   PORT: ["x", "-1", "65536", "80.5", "0x50", "1e3", " 80"],
   NAMESPACE: ["a b", "a/b", "é"],
-  KV_PATH: ["http://", "https://kv.example/db"],
+  KV_PATH: ["http://", "https://", "ftp://kv.example/db"],
   CHANNELS: ["celery", "celery=", "celery=0", "celery=x", "a=1,,b=1", "a=1,a=2", "none,a=1", "a=10000"],
   POOL: ["inline", "Solo"],
   THREADS: ["-1", "1.5", "1000", "all"],

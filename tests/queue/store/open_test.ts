@@ -70,9 +70,9 @@ Deno.test("openStore() says what to do about a path that it cannot open", async 
     [files.path, /cannot be opened: It is a folder/, /name a file in it/],
     [`${files.path}/text.kv`, /cannot be opened: file is not a database/, /put back a backup/],
     [`${files.path}/text.kv/a.kv`, /cannot be opened: /, /is a file: name a folder for 'a.kv'/],
-    ["https://kv.example", /not yet in this version: 'https:/, /Name a file/],
-    ["", /must be a file or ':memory:'/, /Name a file/],
-    [":other:", /must be a file or ':memory:': ':other:'/, /Name a file/],
+    ["ftp://kv.example", /must be a file, ':memory:' or a KV server's address/, /Name a file/],
+    ["", /must be a file, ':memory:' or a KV server's address/, /Name a file/],
+    [":other:", /must be a file, ':memory:' or a KV server's address/, /Name a file/],
   ];
   for (const [path, message, hint] of cases) await assertBroken(openStore(path), path, message, hint);
   assert.throws(
