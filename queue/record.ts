@@ -247,9 +247,12 @@ export interface LockRow {
 /** `occurrence`: what became of an occurrence. */
 export type OccurrenceRow = Omit<Occurrence, "state">;
 
-/** `meta`. */
+/** `meta`: what the stored data is. */
 export interface MetaRow {
+  /** Of the layout; while it is upgraded, the version that is being made. */
   readonly version: number;
+  /** How far the upgrade has come; see `membership/upgrades.ts`. */
+  readonly upgrade?: { readonly fenced: boolean; readonly cursor: Json };
 }
 
 /** `sweep`: the last task id that retention has looked at. */

@@ -8,13 +8,10 @@ import { type Clock, sleep } from "../clock.ts";
 import { StoreBrokenError } from "../errors.ts";
 import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "../commit/lane.ts";
 import type { MetaRow, WorkerRow } from "../record.ts";
-import { decodeEntry } from "../store/codec.ts";
 import type { Keys } from "../store/keys.ts";
-import type { Entry, Mutation, Store } from "../store/port.ts";
+import type { Mutation, Store } from "../store/port.ts";
 import { del, put } from "../store/unit.ts";
-
-/** Version of the stored data. */
-export const DATA_VERSION = 1;
+import { dataVersion, type Upgrade, upgrade } from "./upgrades.ts";
 
 /** A registration in good standing, as far as this process knows. */
 export class Registration {
@@ -58,10 +55,10 @@ export class Registration {
 }
 
 /**
- * Registers this process.
+ * Registers this process, after the stored data were brought to its version.
  *
  * @param worker a new id
- * @throws {StoreBrokenError} when the stored data is of a newer version, or the store can serve no more
+ * @throws {StoreBrokenError} when the stored data cannot be brought to its version, or the store can serve no more
  */
 export async function register(
   store: Store,
@@ -69,15 +66,16 @@ export async function register(
   clock: Clock,
   worker: string,
   row: WorkerRow,
+  upgrades?: readonly Upgrade[],
 ): Promise<Registration> {
   const laneKeys = Array.from({ length: store.limits.lanes + 1 }, (_, n) => keys.lane(worker, n));
   for (;;) {
-    const meta = await readMeta(store, keys, clock);
+    const meta = await upgrade(store, keys, clock, upgrades);
     const mutations: Mutation[] = [
       put(keys.worker(worker), row),
       ...laneKeys.map((key): Mutation => ({ type: "set", key, value: 0 })),
     ];
-    if (!meta) mutations.push(put(keys.meta(), { version: DATA_VERSION } satisfies MetaRow));
+    if (!meta) mutations.push(put(keys.meta(), { version: dataVersion(upgrades) } satisfies MetaRow));
     const checks = [
       { key: keys.worker(worker), versionstamp: null },
       { key: keys.meta(), versionstamp: meta?.versionstamp ?? null },
@@ -96,16 +94,4 @@ export async function register(
       return new Registration(worker, row, versionstamp, lanes, own!, keys);
     }
   }
-}
-
-async function readMeta(store: Store, keys: Keys, clock: Clock): Promise<Entry | null> {
-  const [entry] = await readUntilAnswered(store, clock, [keys.meta()]);
-  const version = decodeEntry<MetaRow>(entry)?.version ?? DATA_VERSION;
-  if (version > DATA_VERSION) {
-    throw new StoreBrokenError(
-      `The stored data has version ${version}, this program knows ${DATA_VERSION}`,
-      "Start a newer version of Sluice, or use another KV_PATH.",
-    );
-  }
-  return entry ?? null;
 }

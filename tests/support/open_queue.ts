@@ -32,11 +32,11 @@ export interface OpenOptions extends Partial<Omit<QueueOptions, "store" | "clock
   /**
    * A store that others share and close; or one of its own: in memory as one that other processes may share
    * (`"shared"`), in memory as one that nobody else can have open (`"own"`: a submission that finds a free slot is
-   * handed to it at once), or a database file.
+   * handed to it at once), or a database file, a new one unless a path names it.
    *
    * @default {"shared"}
    */
-  readonly store?: Store | "shared" | "own" | "file";
+  readonly store?: Store | "shared" | "own" | "file" | { readonly path: string };
   /** @default {a FakeClock} */
   readonly clock?: Clock;
   /** Whether the queue executes. @default {true} */
@@ -67,8 +67,10 @@ export async function openQueue(options: OpenOptions = {}): Promise<OpenQueue> {
   const fake = base instanceof FakeClock ? base : null;
   await using cleanup = new AsyncDisposableStack();
   let store: Store;
-  if (typeof given === "string") {
-    const inner = given === "file"
+  if (typeof given === "string" || "path" in given) {
+    const inner = typeof given !== "string"
+      ? await openStore(given.path)
+      : given === "file"
       ? await openStore(`${cleanup.use(folder()).path}/test.kv`)
       : memoryStore({ incarnation: given === "own" ? "only" : null });
     cleanup.defer(() => inner.close());
