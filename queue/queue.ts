@@ -196,7 +196,7 @@ class EngineQueue implements Queue {
     this.#promoter = new Promoter(this.#engine, this.#releaser);
     this.#sweeper = new Sweeper(this.#engine);
     this.#cascades = new Cascades(this.#engine, this.#runHere);
-    const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
+    const wakeups = new Wakeups(store.doorbell, [...slots.keys()], (channel, priority) => {
       this.#consumers.get(channel)?.ring(priority);
     });
   }
