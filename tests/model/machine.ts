@@ -53,7 +53,8 @@ export class Machine {
       close: () => {},
       doorbell: doorbell && {
         ring: (channel) => this.#call(() => doorbell.ring(channel)),
-        listen: (heard) => doorbell.listen((channel) => this.#state === "up" && heard(channel)),
+        listen: (channels, heard) =>
+          doorbell.listen(channels, (channel) => this.#state === "up" && heard(channel)),
       },
     };
   }
