@@ -60,8 +60,13 @@ function makeKey(definition: AnyTaskDefinition, args: readonly Json[], at: strin
 }
 
 /** Where the definition's key of a task is kept. */
-function definitionKeyOf(keys: Keys, record: TaskRecord): Key {
+export function definitionKeyOf(keys: Keys, record: TaskRecord): Key {
   return keys.idempotency(DEFINITION_SCOPE + record.name, record.definitionKey!.key);
+}
+
+/** What is kept there; the record's arguments must be inline or unpacked. */
+export function definitionKeyRow(record: TaskRecord): IdempotencyRow {
+  return { ids: [record.id], fingerprint: fingerprint(record), expiresAt: record.definitionKey!.expiresAt };
 }
 
 /** The keys that a task may hold. */
@@ -111,12 +116,12 @@ export async function definitionKeys(
   [...groups.values()].forEach(([leader, ...repeats], i) => {
     const { entry, row, holder, task } = found[i]!;
     const key = definitionKeyOf(engine.keys, leader!);
-    const own = fingerprint(leader!);
+    const taken = definitionKeyRow(leader!);
     const held = row !== null && task !== null;
     for (const record of held ? [leader!, ...repeats] : repeats) {
       const { onDuplicate } = keyRules(engine.definitions.get(record.name)!.idempotency!);
       const first = held ? task : viewOf(leader!, null);
-      if (fingerprint(record) !== (held ? row.fingerprint : own)) {
+      if (fingerprint(record) !== (held ? row : taken).fingerprint) {
         refusal ??= new IdempotencyConflictError(record.definitionKey!.key);
       } else if (onDuplicate === "raise") {
         refusal ??= held
@@ -126,11 +131,6 @@ export async function definitionKeys(
       firsts.set(record.id, onDuplicate === "raise" ? first : { ...first, duplicate: onDuplicate });
     }
     if (held) return;
-    const taken: IdempotencyRow = {
-      ids: [leader!.id],
-      fingerprint: own,
-      expiresAt: leader!.definitionKey!.expiresAt,
-    };
     const unit = takeUnit(key, taken, [entry, holder]);
     checks.push(...unit.checks);
     mutations.push(...unit.mutations);

@@ -34,7 +34,7 @@ function writeFinal(keys: Keys, record: TaskRecord): Mutation[] {
 }
 
 /** → ready, or → delayed when it is not due at `now`. */
-function wait(keys: Keys, record: TaskRecord, deliveries: number, now: number): Mutation {
+export function wait(keys: Keys, record: TaskRecord, deliveries: number, now: number): Mutation {
   return record.runAt > now
     ? put(keys.delayed(record.runAt, record.id), parked(record, deliveries))
     : put(keys.ready(record.channel, record.priority, record.id), pointer(record, deliveries));
@@ -57,12 +57,17 @@ export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
 }
 
+/** → waiting: for a task, a group or a submission. */
+export function hold(keys: Keys, record: TaskRecord, waitsFor: string): Mutation {
+  const timed = record.runAt > record.createdAt || record.workflow?.delay !== undefined;
+  const pointer: WaitingPointer = { ...parked(record, 0), ...(timed && { timed }) };
+  return put(keys.waiting(waitsFor, record.id), pointer);
+}
+
 /** → waiting: a workflow's task that something else releases. */
 export function holdUnit(keys: Keys, record: TaskRecord, waitsFor: string): Unit {
   const mutations = writeNew(keys, record);
-  const timed = record.runAt > record.createdAt || record.workflow?.delay !== undefined;
-  const pointer: WaitingPointer = { ...parked(record, 0), ...(timed && { timed }) };
-  mutations.push(put(keys.waiting(waitsFor, record.id), pointer));
+  mutations.push(hold(keys, record, waitsFor));
   if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
 }

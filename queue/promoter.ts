@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Loop } from "./activity.ts";
 import { Bell, POLL } from "./wake/bell.ts";
 import type { Engine } from "./engine.ts";
 import type { Releaser } from "./limits/releaser.ts";
@@ -21,7 +20,7 @@ import { del, together } from "./store/unit.ts";
 const BATCH = 200;
 
 /** Watches what becomes due. */
-export class Promoter implements Loop {
+export class Promoter {
   #bell: Bell;
   #next = Infinity;
   #stopping = false;
@@ -31,12 +30,7 @@ export class Promoter implements Loop {
     this.#bell = new Bell(engine.clock);
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting ? this.#next : 0;
-  }
-
   start(): void {
-    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -44,7 +38,6 @@ export class Promoter implements Loop {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
-    this.#loop = null;
   }
 
   /** Something is due at this wall-clock time; look then at the latest. */

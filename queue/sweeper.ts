@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { Loop } from "./activity.ts";
 import { Bell } from "./wake/bell.ts";
 import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
@@ -30,10 +29,8 @@ const ROUND = 86_400_000;
 const PAUSE = 10_000;
 
 /** Removes what is no longer kept. */
-export class Sweeper implements Loop {
+export class Sweeper {
   #bell: Bell;
-  /** Nothing was over at the last look. */
-  #isDone = false;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -44,12 +41,7 @@ export class Sweeper implements Loop {
     this.#limits = new RestingLimits(engine);
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting && this.#isDone ? Infinity : 0;
-  }
-
   start(): void {
-    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -57,7 +49,6 @@ export class Sweeper implements Loop {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
-    this.#loop = null;
   }
 
   async #run(): Promise<void> {
@@ -70,7 +61,6 @@ export class Sweeper implements Loop {
       } catch (error) {
         this.engine.emit({ type: "fault", message: "Retention could not go on", error });
       }
-      this.#isDone = passed === 0;
       await this.#bell.wait(passed > 0 ? 0 : pause);
     }
   }

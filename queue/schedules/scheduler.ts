@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Loop } from "../activity.ts";
 import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { idOf } from "../store/keys.ts";
@@ -30,7 +29,7 @@ interface Look {
 }
 
 /** Watches what becomes due. */
-export class Scheduler implements Loop {
+export class Scheduler {
   #bell: Bell;
   #next = Infinity;
   #tidied = -Infinity;
@@ -48,12 +47,9 @@ export class Scheduler implements Loop {
     this.#bell = new Bell(engine.clock);
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting ? this.#next : 0;
-  }
-
-  start(): void {
-    this.#stopping = false;
+  /** Stores what code declares, and begins. */
+  async start(): Promise<void> {
+    await this.#declare();
     this.#loop ??= this.#run();
   }
 
@@ -61,7 +57,6 @@ export class Scheduler implements Loop {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
-    this.#loop = null;
   }
 
   /** A schedule is due at this wall-clock time; look then at the latest. */
@@ -86,8 +81,6 @@ export class Scheduler implements Loop {
       try {
         const look = await this.#look(engine.clock.now());
         due = look.due;
-        // Those that were due may be due again.
-        if (due > 0) this.#next = 0;
         this.#tell(look.failed);
         if (engine.clock.monotonic() - this.#tidied >= TIDY) {
           this.#tidied = engine.clock.monotonic();
@@ -104,7 +97,7 @@ export class Scheduler implements Loop {
 
   /** Takes one step of each schedule that is due at `now`. */
   async #look(now: number): Promise<Look> {
-    await this.declare();
+    await this.#declare();
     const { store, keys } = this.engine;
     const look = { due: 0, failed: new Map<string, unknown>() };
     for (let range = keys.dueAll();;) {
@@ -146,8 +139,8 @@ export class Scheduler implements Loop {
     this.#failed = new Set(failed.keys());
   }
 
-  /** Stores what code declares: once; again after a failure. */
-  declare(): Promise<void> {
+  /** Once; again after a failure. */
+  #declare(): Promise<void> {
     return this.#declaring ??= declareSchedules(this.engine, this.declared).catch((error) => {
       this.#declaring = null;
       throw error;

@@ -101,15 +101,14 @@ function copy(value: unknown): unknown {
 
 /** Delivers to every listener, a microtask after the ring. */
 function memoryDoorbell(isClosed: () => boolean): Doorbell {
-  const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
+  const listeners: ((channel: string) => void)[] = [];
   return {
     async ring(channel) {
       await Promise.resolve();
-      if (isClosed()) return;
-      for (const { channels, heard } of listeners) if (channels.includes(channel)) heard(channel);
+      if (!isClosed()) { for (const heard of listeners) heard(channel); }
     },
-    listen(channels, heard) {
-      listeners.push({ channels, heard });
+    listen(heard) {
+      listeners.push(heard);
     },
   };
 }

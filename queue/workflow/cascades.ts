@@ -15,7 +15,6 @@
  *
  * @module
  */
-import type { Loop } from "../activity.ts";
 import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
@@ -42,17 +41,12 @@ class Round {
   next: Key | null = null;
 }
 
-function rounds(): { kind: CascadeKind; round: Round }[] {
-  return KINDS.map((kind) => ({ kind, round: new Round() }));
-}
-
 /** Works off what workflows owe. */
-export class Cascades implements Loop {
+export class Cascades {
   readonly #bell: Bell;
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
-  #rounds = rounds();
-  #over = false;
+  #rounds = KINDS.map((kind) => ({ kind, round: new Round() }));
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -61,31 +55,15 @@ export class Cascades implements Loop {
     this.#bell = new Bell(engine.clock);
   }
 
-  get nextAt(): number {
-    const isBusy = !this.#bell.isWaiting || this.#busy.size > 0 ||
-      this.#rounds.some(({ round }) => round.next);
-    return isBusy ? 0 : Infinity;
-  }
-
-  /** Begins to look for what was left behind. */
   start(): void {
-    this.#stopping = false;
-    if (this.#loop) return;
-    this.#rounds = rounds();
-    this.#loop = this.#run();
+    this.#loop ??= this.#run();
   }
 
-  /** Looks for nothing more. What ends in this process is worked off as before. */
+  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
-    this.#loop = null;
-  }
-
-  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
-  async end(): Promise<void> {
-    this.#over = true;
     await Promise.all([...this.#busy.values()].map(({ work }) => work));
   }
 
@@ -109,7 +87,7 @@ export class Cascades implements Loop {
       busy.again ||= kind === "join";
       return busy.work;
     }
-    if (this.#over) return Promise.resolve();
+    if (this.#stopping) return Promise.resolve();
     const entry = { again: false, work: Promise.resolve() };
     this.#busy.set(name, entry);
     return entry.work = this.#work(kind, id, entry).finally(() => this.#busy.delete(name));

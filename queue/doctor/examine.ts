@@ -1,0 +1,119 @@
+/**
+ * The doctor: reads a whole store, page by page, and tells which of its laws are broken. It writes nothing.
+ *
+ * Every law speaks of a row and a few others. A page is held against what is read beside it, and that may be rows of
+ * different moments while a system is at work; so what looks broken is read again in one snapshot before it is told.
+ * Nothing that holds at every moment can look broken there: a running system gives no false alarm.
+ *
+ * A page is all that is in memory.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import type { AnyTaskDefinition } from "../define.ts";
+import type { TaskRecord } from "../record.ts";
+import { keysOf } from "../store/keys.ts";
+import type { Entry, Store } from "../store/port.ts";
+import { Histories } from "./histories.ts";
+import type { Finding, Law, Stored } from "./law.ts";
+import { limitLaws } from "./limits.ts";
+import { placeLaws } from "./places.ts";
+import { recordLaws } from "./records.ts";
+import { type Case, familyOf, pagesOf, Rows, storedOf, UNREADABLE } from "./rows.ts";
+import { scheduleLaws } from "./schedules.ts";
+import { workflowLaws } from "./workflows.ts";
+
+/** How often a row is read that changes each time. What does so is not stuck. */
+const TRIES = 10;
+
+/** What an examination may be told besides the store. */
+export interface ExamineOptions {
+  /** First part of every key. @default {"sluice"} */
+  readonly namespace?: string;
+  /** Tells how many tasks of a concurrency key may run. @default {[]} */
+  readonly definitions?: readonly AnyTaskDefinition[];
+  readonly clock?: Clock;
+  /** Is given the number of rows of each kind. */
+  readonly counts?: Map<string, number>;
+}
+
+/** The laws of each kind of row. */
+const LAWS = new Map<string, Law<never>[]>();
+for (const [families, law] of [...placeLaws, ...recordLaws, ...limitLaws, ...workflowLaws, ...scheduleLaws]) {
+  for (const family of families.split(" ")) LAWS.set(family, [...LAWS.get(family) ?? [], law]);
+}
+
+/**
+ * Examines a store, at rest or at work, and tells what is broken as it finds it.
+ *
+ * @throws {StoreBrokenError} and whatever a store that does not answer throws
+ */
+export async function* examine(store: Store, options: ExamineOptions = {}): AsyncGenerator<Finding, void> {
+  const { namespace = "sluice", definitions = [], clock = systemClock, counts } = options;
+  const subject: Case = {
+    store,
+    keys: keysOf(namespace),
+    definitions: new Map(definitions.map((definition) => [definition.name, definition])),
+    now: clock.now(),
+  };
+  const histories = new Histories(subject);
+  for await (const page of pagesOf(store, subject.keys.under([]))) {
+    const found: Stored<unknown>[] = [];
+    for (const entry of page) {
+      const family = familyOf(entry.key);
+      counts?.set(family, (counts.get(family) ?? 0) + 1);
+      const row = storedOf(entry);
+      if (row === UNREADABLE) {
+        yield unreadable(entry);
+        continue;
+      }
+      found.push(row);
+      if (family === "task") histories.note(row.row as TaskRecord);
+    }
+    for (const suspicion of await suspicions(subject, found)) {
+      const finding = await confirmed(subject, suspicion);
+      if (finding) yield finding;
+    }
+  }
+  yield* histories.examine();
+}
+
+/** A row and a law that it may break. */
+interface Suspicion {
+  readonly row: Stored<unknown>;
+  readonly law: Law<never>;
+}
+
+/** What seems to be broken on a page. */
+async function suspicions(subject: Case, found: readonly Stored<unknown>[]): Promise<Suspicion[]> {
+  const look = new Rows(subject);
+  look.add(found);
+  const broken: Suspicion[] = [];
+  let open = found.flatMap((row) => (LAWS.get(familyOf(row.key)) ?? []).map((law) => ({ row, law })));
+  for (;;) {
+    open = open.filter(({ row, law }) => {
+      const finding = look.judge(law, row);
+      if (finding) broken.push({ row, law });
+      return finding === undefined;
+    });
+    if (open.length === 0) return broken;
+    await look.readRest();
+  }
+}
+
+/** What a law says of a row and the others at one moment. */
+async function confirmed(subject: Case, { row, law }: Suspicion): Promise<Finding | null> {
+  const look = new Rows(subject);
+  look.add([row]);
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (!await look.readSnapshot()) continue;
+    const now = look.at(row.key);
+    const finding = now && look.judge(law, now);
+    if (finding !== undefined) return finding;
+  }
+  return null;
+}
+
+function unreadable({ key }: Entry): Finding {
+  return { law: null, message: `Row ${key.slice(1).join(" ")} cannot be read`, keys: [key], repair: null };
+}

@@ -1,0 +1,84 @@
+/**
+ * Laws of whole histories: no moment of a schedule was handled twice, and each task of a schedule is in its history
+ * (invariant 7).
+ *
+ * @module
+ */
+import type { OccurrenceRow, ScheduleRow, TaskRecord } from "../record.ts";
+import { HISTORY } from "../schedules/row.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry } from "../store/port.ts";
+import { decode } from "../store/codec.ts";
+import type { Finding } from "./law.ts";
+import { type Case, pagesOf } from "./rows.ts";
+
+/** How often a history is read that changes each time. */
+const TRIES = 10;
+
+/** Compares tasks with the histories of their schedules. */
+export class Histories {
+  /** Tasks of each schedule, as many as its history can hold: after more of them some are forgotten there. */
+  #tasks = new Map<string, Pick<TaskRecord, "id" | "createdAt">[]>();
+
+  constructor(readonly subject: Case) {}
+
+  /** A task was seen. */
+  note({ id, createdAt, scheduleId }: TaskRecord): void {
+    if (scheduleId === undefined) return;
+    const tasks = this.#tasks.get(scheduleId) ?? [];
+    if (tasks.length <= HISTORY) tasks.push({ id, createdAt });
+    this.#tasks.set(scheduleId, tasks);
+  }
+
+  /** Looks at each schedule; all tasks have been seen. */
+  async *examine(): AsyncGenerator<Finding, void> {
+    const { store, keys } = this.subject;
+    for await (const page of pagesOf(store, keys.schedules())) {
+      for (const entry of page) yield* await this.#examine(idOf(entry.key));
+    }
+  }
+
+  async #examine(id: string): Promise<Finding[]> {
+    const { keys } = this.subject;
+    const read = await this.#read(id);
+    if (!read) return [];
+    const { schedule, history } = read;
+    const findings: Finding[] = [];
+    const planned = new Map<number, Entry>();
+    const fired = new Set<string | null>();
+    for (const entry of history) {
+      const { outcome, plannedAt, taskId } = decode<OccurrenceRow>(entry.value);
+      fired.add(taskId);
+      if (outcome === "manual") continue;
+      const before = planned.get(plannedAt);
+      planned.set(plannedAt, entry);
+      if (!before) continue;
+      const message = `Occurrence of ${id} at ${plannedAt} was handled twice`;
+      findings.push({ law: 7, message, keys: [before.key, entry.key], repair: null });
+    }
+    // Older occurrences have been forgotten, or the schedule is being deleted.
+    if (history.length < schedule.handled) return findings;
+    for (const task of this.#tasks.get(id) ?? []) {
+      // Of a schedule that had the same id before.
+      if (task.createdAt < schedule.createdAt || fired.has(task.id)) continue;
+      const message = `Task ${task.id} of schedule ${id} is in none of its occurrences`;
+      findings.push({ law: 7, message, keys: [keys.task(task.id), keys.schedule(id)], repair: null });
+    }
+    return findings;
+  }
+
+  /** A schedule with its history; what changes the one rewrites the other. */
+  async #read(id: string): Promise<{ schedule: ScheduleRow; history: Entry[] } | null> {
+    const { store, keys } = this.subject;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const [before] = await store.getMany([keys.schedule(id)]);
+      if (!before) return null;
+      const history = (await Array.fromAsync(pagesOf(store, keys.occurrencesOf(id)))).flat();
+      const [after] = await store.getMany([keys.schedule(id)]);
+      if (after?.versionstamp === before.versionstamp) {
+        return { schedule: decode<ScheduleRow>(before.value), history };
+      }
+    }
+    return null;
+  }
+}

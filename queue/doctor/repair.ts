@@ -1,0 +1,32 @@
+/**
+ * Putting right what the doctor finds. Every repair is one commit under check of the rows that the finding speaks of,
+ * and changes one of them: on what has changed meanwhile, and sent twice, it does nothing.
+ *
+ * @module
+ */
+import type { Store } from "../store/port.ts";
+import { examine, type ExamineOptions } from "./examine.ts";
+import type { Finding } from "./law.ts";
+
+/** A repair can bring to light what is to be put right next: a pointer moved, a task that is to be released then. */
+const ROUNDS = 5;
+
+/**
+ * Repairs a store, at rest or at work, and tells each finding that it has put right. What is left then is `examine`'s
+ * to tell.
+ *
+ * @throws what `examine` throws, and a commit whose outcome is unknown: repair again
+ */
+export async function* repair(store: Store, options: ExamineOptions = {}): AsyncGenerator<Finding, void> {
+  for (let round = 0, repaired = -1; round < ROUNDS && repaired !== 0; round++) {
+    repaired = 0;
+    for await (const finding of examine(store, options)) {
+      if (!finding.repair) continue;
+      const { checks, mutations } = finding.repair.unit;
+      // Not landed: it is not so any more, or the next round finds it as it is now.
+      if (await store.commit(checks, mutations) === null) continue;
+      repaired++;
+      yield finding;
+    }
+  }
+}

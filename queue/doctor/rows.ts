@@ -1,0 +1,152 @@
+/**
+ * Reading for laws: what they ask for is noted, read, and shown to them at their next try.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition } from "../define.ts";
+import type { UndoRow } from "../record.ts";
+import { decode } from "../store/codec.ts";
+import { keyId } from "../store/key_id.ts";
+import { idOf, type Keys } from "../store/keys.ts";
+import type { Entry, Key, KeyRange, Store } from "../store/port.ts";
+import type { Finding, Law, Look, Stored } from "./law.ts";
+
+/** Keys that a store reads in one snapshot. */
+const SNAPSHOT = 10;
+
+/** Stands for a row that is not what the engine writes. */
+export const UNREADABLE = Symbol("unreadable");
+
+/** What is the same for all laws of an examination. */
+export interface Case {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
+  readonly now: number;
+}
+
+/** The rows that laws have asked for. */
+export class Rows implements Look {
+  readonly keys: Keys;
+  readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
+  readonly now: number;
+  readonly #store: Store;
+  /** In the order in which they were asked for. */
+  #asked = new Map<string, Key>();
+  #read = new Map<string, Stored<unknown> | typeof UNREADABLE | null>();
+  /** Roots of the workflows whose submission has not come to its end; `undefined`: nobody has asked. */
+  #written: ReadonlySet<string> | null | undefined;
+  /** Something was asked for that is not read yet. */
+  #lacking = false;
+  /** Something was asked for that says nothing. */
+  #blind = false;
+
+  constructor({ store, keys, definitions, now }: Case) {
+    this.#store = store;
+    this.keys = keys;
+    this.definitions = definitions;
+    this.now = now;
+  }
+
+  at<Row>(key: Key): Stored<Row> | null {
+    const id = keyId(key);
+    const found = this.#read.get(id);
+    if (found === undefined) {
+      this.#asked.set(id, key);
+      this.#lacking = true;
+    }
+    if (found === UNREADABLE) this.#blind = true;
+    return found === UNREADABLE ? null : found as Stored<Row> | undefined ?? null;
+  }
+
+  isWritten(root: string): boolean {
+    this.#written ??= null;
+    this.#lacking ||= this.#written === null;
+    return this.#written?.has(root) ?? false;
+  }
+
+  /** What a law says; `undefined` when it has asked for what is not read yet, nothing about what cannot be read. */
+  judge(law: Law<never>, found: Stored<unknown>): Finding | null | undefined {
+    this.#lacking = false;
+    this.#blind = false;
+    const finding = law(found as Stored<never>, this);
+    return this.#lacking ? undefined : this.#blind ? null : finding;
+  }
+
+  /** Takes rows that were read already. */
+  add(found: Iterable<Stored<unknown>>): void {
+    for (const row of found) {
+      const id = keyId(row.key);
+      this.#asked.set(id, row.key);
+      this.#read.set(id, row);
+    }
+  }
+
+  /** Reads what was asked for and not shown. */
+  async readRest(): Promise<void> {
+    if (this.#written === null) await this.#readWritten();
+    await this.#readAll([...this.#asked].filter(([id]) => !this.#read.has(id)));
+  }
+
+  /**
+   * Reads all of it anew: the first ten in one snapshot, and the others while the first one does not change.
+   *
+   * @returns whether that was so
+   */
+  async readSnapshot(): Promise<boolean> {
+    // Before the rows themselves: a workflow whose row was seen earlier and that nobody writes now is complete.
+    if (this.#written !== undefined) await this.#readWritten();
+    const asked = [...this.#asked];
+    await this.#readAll(asked.slice(0, SNAPSHOT));
+    if (asked.length <= SNAPSHOT) return true;
+    await this.#readAll(asked.slice(SNAPSHOT));
+    const [id, key] = asked[0]!;
+    const [entry] = await this.#store.getMany([key]);
+    const before = this.#read.get(id) as Stored<unknown> | null;
+    return (entry?.versionstamp ?? null) === (before?.versionstamp ?? null);
+  }
+
+  async #readAll(asked: readonly (readonly [string, Key])[]): Promise<void> {
+    const entries = await this.#store.getMany(asked.map(([, key]) => key));
+    asked.forEach(([id], i) => this.#read.set(id, entries[i] ? storedOf(entries[i]) : null));
+  }
+
+  async #readWritten(): Promise<void> {
+    const roots = new Set<string>();
+    for await (const page of pagesOf(this.#store, this.keys.cascadesOf("undo"))) {
+      for (const { value } of page) roots.add(decode<UndoRow>(value).root);
+    }
+    this.#written = roots;
+  }
+}
+
+/** The kind of a row, the second part of its key: "task", "ready", … */
+export function familyOf(key: Key): string {
+  return String(key[1]);
+}
+
+/** Decodes an entry. Chunks and lanes are raw values; a task knows its id. */
+export function storedOf({ key, value, versionstamp }: Entry): Stored<unknown> | typeof UNREADABLE {
+  const family = familyOf(key);
+  if (family === "blob" || family === "lane") return { key, versionstamp, row: value };
+  try {
+    const row = decode<object>(value);
+    return { key, versionstamp, row: family === "task" ? { ...row, id: idOf(key) } : row };
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+/** All entries of a range, page by page. */
+export async function* pagesOf(store: Store, range: KeyRange): AsyncGenerator<Entry[]> {
+  const limit = store.limits.listBatch;
+  for (let last: Key | null = null;;) {
+    const from: Partial<KeyRange> = last ? { start: last } : {};
+    const entries = await store.list({ ...range, ...from }, { limit });
+    // A page starts with the last entry of the one before, unless that is gone.
+    const isRepeat = last !== null && entries.length > 0 && keyId(entries[0]!.key) === keyId(last);
+    yield isRepeat ? entries.slice(1) : entries;
+    if (entries.length < limit) return;
+    last = entries.at(-1)!.key;
+  }
+}
