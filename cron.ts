@@ -17,7 +17,7 @@
  * registerCrons(() => queue.tick(), (error) => log.write("error", String(error)));
  * ```
  */
-export function registerCrons(tick: () => Promise<void>, failed: (error: unknown) => void): void {
+export function registerCrons(tick: () => Promise<unknown>, failed: (error: unknown) => void): void {
   // Without `backoffSchedule: []` Deno repeats a failed run up to five times on a laptop, and never on Deploy.
-  Deno.cron("sluice minute tick", "* * * * *", { backoffSchedule: [] }, () => tick().catch(failed));
+  Deno.cron("sluice minute tick", "* * * * *", { backoffSchedule: [] }, () => tick().then(() => {}, failed));
 }

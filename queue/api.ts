@@ -16,6 +16,7 @@ import type { RedriveFilter, Redriven } from "./redrive.ts";
 import type { TaskRoutes } from "./routing.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Stats } from "./inspect/stats.ts";
+import type { Counts } from "./inspect/tally.ts";
 import type { Store } from "./store/port.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import type { Workflow } from "./workflow/view.ts";
@@ -41,6 +42,14 @@ export interface QueueOptions {
   readonly taskRoutes?: TaskRoutes;
   /** One task at a time in the whole process, whatever its channel: for debugging. @default {false} */
   readonly solo?: boolean;
+  /**
+   * For processes that come and go with their requests, as on Deno Deploy: a started queue works only while there is a
+   * reason, and neither reads nor writes otherwise. Reasons are what is called here, until it has answered (`wait` and
+   * `watch`: until they are over); 3 s from each task that became ready through this process; and `tick`.
+   *
+   * @default {false}
+   */
+  readonly onDemand?: boolean;
   /** Threads at most, for tasks made by `defineThreadTask`; 0 runs them on the event loop, as tests like it. @default {one per core} */
   readonly threads?: number;
   /** Tasks after which a thread is replaced. @default {1000} */
@@ -63,6 +72,14 @@ export interface QueueOptions {
   readonly onBroken?: (error: Error) => void;
   readonly clock?: Clock;
   readonly random?: Random;
+}
+
+/** How long a tick may work. */
+export interface TickOptions {
+  /** Seconds at most. @default {0, and only schedules are fired} */
+  readonly seconds?: number;
+  /** Ends it early: who wanted it has gone. */
+  readonly signal?: AbortSignal;
 }
 
 /** A queue over a store. Made by {@link createQueue}. */
@@ -179,6 +196,13 @@ export interface Queue {
   /** The stored keys of one task. @throws {TaskNotFoundError} */
   keysOf(id: string): Promise<StoredKey[]>;
   health(): Promise<Health>;
-  /** Fires the schedules that are due; a started queue does so by itself. Any number of processes may call it (invariant 7). */
-  tick(): Promise<void>;
+  /**
+   * Fires the schedules that are due; a started queue does so by itself. With `seconds` it then works, and resolves when
+   * nothing runs here or is due within the next 10 s, and each other worker was seen to live or its tasks were given
+   * back. For a clock from outside; any number of processes may call it (invariant 7).
+   *
+   * @returns what was done in this process meanwhile
+   * @throws what kept a schedule from firing, when all the rest is done
+   */
+  tick(options?: TickOptions): Promise<Counts>;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Loop } from "./activity.ts";
 import { Bell, POLL } from "./wake/bell.ts";
 import type { Engine } from "./engine.ts";
 import type { Releaser } from "./limits/releaser.ts";
@@ -20,7 +21,7 @@ import { del, together } from "./store/unit.ts";
 const BATCH = 200;
 
 /** Watches what becomes due. */
-export class Promoter {
+export class Promoter implements Loop {
   #bell: Bell;
   #next = Infinity;
   #stopping = false;
@@ -30,7 +31,12 @@ export class Promoter {
     this.#bell = new Bell(engine.clock);
   }
 
+  get nextAt(): number {
+    return this.#bell.isWaiting ? this.#next : 0;
+  }
+
   start(): void {
+    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -38,6 +44,7 @@ export class Promoter {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    this.#loop = null;
   }
 
   /** Something is due at this wall-clock time; look then at the latest. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { z } from "zod";
-import type { Queue, QueueOptions } from "./api.ts";
+import { Activity } from "./activity.ts";
+import type { Queue, QueueOptions, TickOptions } from "./api.ts";
 import { sleep, systemClock } from "./clock.ts";
 import { Committer } from "./commit/committer.ts";
 import { Consumer } from "./claim/consumer.ts";
@@ -59,7 +60,7 @@ import type {
 } from "./task.ts";
 import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
-import { Tally } from "./inspect/tally.ts";
+import { type Counts, countsSince, Tally } from "./inspect/tally.ts";
 import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
 import { Watches } from "./wake/watches.ts";
@@ -95,6 +96,7 @@ export function createQueue(options: QueueOptions): Queue {
 
 class EngineQueue implements Queue {
   readonly #engine: Engine;
+  readonly #activity: Activity;
   readonly #membership: Membership;
   readonly #consumers: ReadonlyMap<string, Consumer>;
   readonly #promoter: Promoter;
@@ -155,10 +157,19 @@ class EngineQueue implements Queue {
         onEvent(event);
         this.#watches.heard(event);
       },
-      wake: (channel, priority) => wakeups.wake(channel, priority),
+      wake: (channel, priority) => {
+        this.#activity.stir();
+        wakeups.wake(channel, priority);
+      },
       consumer: (channel) => this.#consumers.get(channel),
-      dueAt: (time) => this.#promoter.dueAt(time),
-      scheduleDueAt: (time) => this.#scheduler.dueAt(time),
+      dueAt: (time) => {
+        this.#activity.stir(time);
+        this.#promoter.dueAt(time);
+      },
+      scheduleDueAt: (time) => {
+        this.#activity.stir(time);
+        this.#scheduler.dueAt(time);
+      },
       ended: (record, along) => this.#ended(record, along),
       groupEnded: (id) => this.#waits.ended(id),
       owe: (kind, id) => this.#cascades.owe(kind, id),
@@ -183,6 +194,7 @@ class EngineQueue implements Queue {
       (worker) => this.#consumers.forEach((consumer) => consumer.drop(worker)),
       () => this.#lookAround(),
       onBroken,
+      () => !this.#activity.resting || this.#running().length > 0,
     );
     this.#consumers = new Map(
       [...slots].map(([channel, n]) => [
@@ -196,8 +208,14 @@ class EngineQueue implements Queue {
     this.#promoter = new Promoter(this.#engine, this.#releaser);
     this.#sweeper = new Sweeper(this.#engine);
     this.#cascades = new Cascades(this.#engine, this.#runHere);
-    const wakeups = new Wakeups(store.doorbell, clock, (channel, priority) => {
+    const wakeups = new Wakeups(store.doorbell, [...slots.keys()], (channel, priority) => {
       this.#consumers.get(channel)?.ring(priority);
+    });
+    const { onDemand = false } = options;
+    this.#activity = new Activity(clock, onDemand, {
+      loops: [this.#scheduler, this.#promoter, this.#sweeper, this.#cascades, ...this.#consumers.values()],
+      prepare: () => this.#prepare(),
+      failed: (error) => this.#engine.emit({ type: "fault", message: "Work could not be begun", error }),
     });
   }
 
@@ -205,14 +223,7 @@ class EngineQueue implements Queue {
     const { threads, definitions } = this.#engine;
     const inThreads = [...definitions.values()].filter(({ thread }) => threads && thread);
     if (inThreads.length > 0) await checkThreadTasks(inThreads);
-    await this.#ready();
-    await this.#membership.rescue();
-    await this.#scheduler.start();
-    await this.#engine.overrides.refresh();
-    this.#promoter.start();
-    this.#sweeper.start();
-    this.#cascades.start();
-    for (const consumer of this.#consumers.values()) consumer.start();
+    await this.#activity.start();
   }
 
   stop(grace = 30): Promise<void> {
@@ -250,14 +261,19 @@ class EngineQueue implements Queue {
   }
 
   wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
-    return this.#waits.wait(id, () => getTask(this.#engine, id), options);
+    return this.#during(() => this.#waits.wait(id, () => getTask(this.#engine, id), options));
   }
 
-  watch(
+  async *watch(
     id: string,
     options: { repeat?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<TaskChange, void> {
-    return this.#watches.watch(this.#engine, id, options);
+    this.#activity.enter();
+    try {
+      yield* this.#watches.watch(this.#engine, id, options);
+    } finally {
+      this.#activity.leave();
+    }
   }
 
   async result<Result>(task: Task<Result>, options: { signal?: AbortSignal } = {}): Promise<Result> {
@@ -267,45 +283,42 @@ class EngineQueue implements Queue {
   }
 
   async revoke(id: string): Promise<Task> {
-    await this.#ready();
-    await revoke(this.#engine, id, this.#runHere);
+    await this.#act(() => revoke(this.#engine, id, this.#runHere));
     return this.get(id);
   }
 
-  async submitWorkflow(
+  submitWorkflow(
     node: WorkflowNode,
     idempotency?: Idempotency,
   ): Promise<{ workflow: Workflow; replayed: boolean }> {
-    await this.#ready();
-    return submitWorkflow(this.#engine, node, idempotency);
+    return this.#act(() => submitWorkflow(this.#engine, node, idempotency));
   }
 
   workflow(id: string): Promise<Workflow> {
     return getWorkflow(this.#engine, id);
   }
 
-  async waitWorkflow(
+  waitWorkflow(
     id: string,
     options: { timeout?: number; signal?: AbortSignal } = {},
   ): Promise<Workflow> {
-    const { end } = await findWorkflow(this.#engine, id);
-    await this.#waits.wait(end.id, () => endOf(this.#engine, end), options);
-    return await getWorkflow(this.#engine, id);
+    return this.#during(async () => {
+      const { end } = await findWorkflow(this.#engine, id);
+      await this.#waits.wait(end.id, () => endOf(this.#engine, end), options);
+      return await getWorkflow(this.#engine, id);
+    });
   }
 
-  async revokeWorkflow(id: string): Promise<Workflow> {
-    await this.#ready();
-    return revokeWorkflow(this.#engine, id);
+  revokeWorkflow(id: string): Promise<Workflow> {
+    return this.#act(() => revokeWorkflow(this.#engine, id));
   }
 
-  async redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
-    await this.#ready();
-    return redrive(this.#engine, id, idempotency);
+  redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
+    return this.#act(() => redrive(this.#engine, id, idempotency));
   }
 
-  async redriveAll(filter: RedriveFilter = {}): Promise<{ tasks: Redriven[]; cursor: string | null }> {
-    await this.#ready();
-    return redriveAll(this.#engine, filter);
+  redriveAll(filter: RedriveFilter = {}): Promise<{ tasks: Redriven[]; cursor: string | null }> {
+    return this.#act(() => redriveAll(this.#engine, filter));
   }
 
   definitions(): readonly DefinitionView[] {
@@ -317,14 +330,12 @@ class EngineQueue implements Queue {
   }
 
   async changeChannel(name: string, change: ChannelChange): Promise<Channel> {
-    await this.#ready();
-    await changeChannel(this.#engine, name, change);
+    await this.#act(() => changeChannel(this.#engine, name, change));
     return (await this.channels()).find((channel) => channel.name === name)!;
   }
 
-  async purge(channel: string): Promise<number> {
-    await this.#ready();
-    return purge(this.#engine, channel);
+  purge(channel: string): Promise<number> {
+    return this.#act(() => purge(this.#engine, channel));
   }
 
   workers(): Promise<Worker[]> {
@@ -350,13 +361,57 @@ class EngineQueue implements Queue {
   health(): Promise<Health> {
     if (this.#stopping) return Promise.resolve({ ready: false, problems: ["The process is stopping."] });
     if (this.#broken) return Promise.resolve({ ready: false, problems: [this.#broken.message] });
-    return viewHealth(this.#engine, this.#membership, this.#consumers.values());
+    return viewHealth(this.#engine, this.#membership, this.#consumers.values(), this.#activity.onDemand);
   }
 
-  async tick(): Promise<void> {
-    if (this.#stopping) return;
+  async tick({ seconds = 0, signal }: TickOptions = {}): Promise<Counts> {
+    const before = this.#tally.counts;
+    if (!this.#stopping) {
+      await this.#act(async () => {
+        const fired = this.#scheduler.tick();
+        await fired.catch(() => {});
+        if (seconds > 0) await this.#workOff(seconds, signal);
+        await fired;
+      });
+    }
+    return countsSince(before, this.#tally.counts);
+  }
+
+  /** Works until nothing will be due soon, nothing runs, and it is known of every other worker whether it lives. */
+  async #workOff(seconds: number, signal?: AbortSignal): Promise<void> {
+    const end = this.#engine.clock.monotonic() + seconds * 1000;
+    await this.#activity.stay(
+      () => end,
+      () =>
+        this.#activity.calm(SOON) && this.#running().length === 0 && !this.#membership.rescuer.isUndecided,
+      signal,
+    );
+  }
+
+  /** Waits or commits: a reason to work meanwhile. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    this.#activity.enter();
+    try {
+      return await work();
+    } finally {
+      this.#activity.leave();
+    }
+  }
+
+  /** Does what commits, once this process is registered. */
+  #act<T>(work: () => Promise<T>): Promise<T> {
+    return this.#during(async () => {
+      await this.#ready();
+      return await work();
+    });
+  }
+
+  /** What comes before the loops. */
+  async #prepare(): Promise<void> {
     await this.#ready();
-    await this.#scheduler.tick();
+    await this.#membership.rescue();
+    await this.#scheduler.declare();
+    await this.#engine.overrides.refresh();
   }
 
   /** A promise while there is something to wait for before a commit. */
@@ -364,6 +419,10 @@ class EngineQueue implements Queue {
     if (this.#broken) throw this.#broken;
     if (this.#stopping) throw new StoppedError("The queue is stopping");
     return this.#membership.ensure();
+  }
+
+  #running(): Run[] {
+    return [...this.#consumers.values()].flatMap((consumer) => [...consumer.runs.values()]);
   }
 
   #runHere = (id: string): Run | undefined => {
@@ -396,15 +455,9 @@ class EngineQueue implements Queue {
 
   async #stop(grace: number): Promise<void> {
     const { committer, emit, clock, deadlines, threads } = this.#engine;
-    const consumers = [...this.#consumers.values()];
-    const open = () => consumers.flatMap((consumer) => [...consumer.runs.values()]);
+    const open = () => this.#running();
     emit({ type: "stopping", running: open().length });
-    await Promise.all([
-      this.#promoter.stop(),
-      this.#scheduler.stop(),
-      this.#sweeper.stop(),
-      ...consumers.map((c) => c.stop()),
-    ]);
+    await this.#activity.stop();
     // What waits for a thread has not begun.
     await Promise.all(open().filter((run) => run.reserved).map((run) => run.giveBack()));
     const end = clock.monotonic() + grace * 1000;
@@ -412,7 +465,7 @@ class EngineQueue implements Queue {
       await sleep(clock, Math.min(20, end - clock.monotonic()));
     }
     await Promise.all(open().map((run) => run.giveBack()));
-    await this.#cascades.stop();
+    await this.#cascades.end();
     await Promise.all([committer.drained(), threads?.stop()]);
     await this.#releaser.stop();
     deadlines.stop();
@@ -437,6 +490,8 @@ function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTask
   return byName;
 }
 
+/** A tick waits for what is due within so many milliseconds. */
+const SOON = 10_000;
 /** Tasks that a thread runs when no setting says how many. */
 const TASKS_PER_THREAD = 1000;
 /** Slots of a channel that no setting names. */

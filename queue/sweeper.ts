@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { Loop } from "./activity.ts";
 import { Bell } from "./wake/bell.ts";
 import { keysHeldBy } from "./definition_keys.ts";
 import type { Engine } from "./engine.ts";
@@ -29,8 +30,10 @@ const ROUND = 86_400_000;
 const PAUSE = 10_000;
 
 /** Removes what is no longer kept. */
-export class Sweeper {
+export class Sweeper implements Loop {
   #bell: Bell;
+  /** Nothing was over at the last look. */
+  #isDone = false;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -41,7 +44,12 @@ export class Sweeper {
     this.#limits = new RestingLimits(engine);
   }
 
+  get nextAt(): number {
+    return this.#bell.isWaiting && this.#isDone ? Infinity : 0;
+  }
+
   start(): void {
+    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -49,6 +57,7 @@ export class Sweeper {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    this.#loop = null;
   }
 
   async #run(): Promise<void> {
@@ -61,6 +70,7 @@ export class Sweeper {
       } catch (error) {
         this.engine.emit({ type: "fault", message: "Retention could not go on", error });
       }
+      this.#isDone = passed === 0;
       await this.#bell.wait(passed > 0 ? 0 : pause);
     }
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Loop } from "../activity.ts";
 import { Bell, POLL } from "../wake/bell.ts";
 import { Claimer, isSuspect, type Taker } from "./claimer.ts";
 import type { AnyTaskDefinition } from "../define.ts";
@@ -17,7 +18,7 @@ const WORTH_A_CLAIM = 1 / 4;
 const PATIENCE = 5000;
 
 /** Runs the tasks of one channel. */
-export class Consumer implements Taker {
+export class Consumer implements Taker, Loop {
   #claimer: Claimer;
   #bell: Bell;
   #runs = new Map<string, Run>();
@@ -31,6 +32,8 @@ export class Consumer implements Taker {
   #zombies = 0;
   /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
   #freedAt = -Infinity;
+  /** Wall-clock time before which there is nothing to claim, as the last look found. */
+  #nextAt = 0;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -154,7 +157,12 @@ export class Consumer implements Taker {
     run.execute();
   }
 
+  get nextAt(): number {
+    return this.#bell.isWaiting && this.#committing === 0 ? this.#nextAt : 0;
+  }
+
   start(): void {
+    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -163,6 +171,7 @@ export class Consumer implements Taker {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    this.#loop = null;
     while (this.#committing > 0) await this.#bell.wait(POLL.last);
   }
 
@@ -189,7 +198,9 @@ export class Consumer implements Taker {
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
+    this.#nextAt = 0;
     if (this.#claimer.rest > 0 || this.#paused && await this.#staysPaused()) {
+      this.#nextAt = this.#claimer.rest > 0 ? this.engine.clock.now() + this.#claimer.rest : Infinity;
       this.#claimer.idle();
       return false;
     }
@@ -206,6 +217,7 @@ export class Consumer implements Taker {
         });
         return true;
       }
+      this.#nextAt = Infinity;
     } catch (error) {
       this.#unread(error);
     }

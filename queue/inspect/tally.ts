@@ -19,6 +19,18 @@ export interface Counts {
   readonly revoked: number;
 }
 
+/** What was counted between two moments. */
+export function countsSince(before: Counts, now: Counts): Counts {
+  return {
+    submitted: now.submitted - before.submitted,
+    started: now.started - before.started,
+    retried: now.retried - before.retried,
+    succeeded: now.succeeded - before.succeeded,
+    failed: now.failed - before.failed,
+    revoked: now.revoked - before.revoked,
+  };
+}
+
 /** Counts, and how many tasks end in a second. */
 export class Tally {
   #counts = { submitted: 0, started: 0, retried: 0, succeeded: 0, failed: 0, revoked: 0 };

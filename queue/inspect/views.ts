@@ -150,21 +150,28 @@ export async function viewWorkers(
   });
 }
 
-/** Whether the store answers and due work makes progress. */
+/**
+ * Whether the store answers and due work makes progress.
+ *
+ * @param mayRest what is due may wait here for a reason to work
+ */
 export async function viewHealth(
   engine: Engine,
   membership: Membership,
   consumers: Iterable<Consumer>,
+  mayRest: boolean,
 ): Promise<Health> {
   const problems: string[] = [];
   try {
     const late = await withDeadline(engine.clock, HEALTH_DEADLINE, latePromotion(engine));
-    if (late) problems.push(late);
+    if (late && !mayRest) problems.push(late);
   } catch {
     return { ready: false, problems: ["The store does not answer."] };
   }
   const now = engine.clock.monotonic();
-  if (membership.worker !== "" && now - membership.lastBeat > engine.settings.workerLostAfter * 1000) {
+  if (
+    !mayRest && membership.worker !== "" && now - membership.lastBeat > engine.settings.workerLostAfter * 1000
+  ) {
     problems.push("No heartbeat of this process has been stored in time.");
   }
   for (const consumer of consumers) {
@@ -172,7 +179,7 @@ export async function viewHealth(
       problems.push(
         `Channel ${consumer.channel}: every slot is held by a handler that ignores its abort signal.`,
       );
-    } else if (consumer.free > 0 && now - consumer.progressAt > STALLED_AFTER) {
+    } else if (!mayRest && consumer.free > 0 && now - consumer.progressAt > STALLED_AFTER) {
       problems.push(
         `Channel ${consumer.channel}: tasks are due and slots are free, but nothing has been claimed.`,
       );

@@ -18,8 +18,11 @@ export class Membership {
   #registering: Promise<void> | null = null;
   #cancel: (() => void) | null = null;
   #beating: Promise<void> = Promise.resolve();
+  #showing: Promise<boolean> | null = null;
   #looking: Promise<void> | null = null;
   #stopped = false;
+  /** It did not beat when it was time to, as there was no need. */
+  #rested = false;
   #lastBeat = -Infinity;
   /** Monotonic time since which there was no gap between heartbeats. */
   #steadySince = -Infinity;
@@ -29,6 +32,7 @@ export class Membership {
    * @param onLost the registration of this worker is gone: end its runs
    * @param onBeat called after each heartbeat
    * @param onBroken called when the store can serve no more
+   * @param isNeeded whether others must not judge this process lost now
    */
   constructor(
     readonly engine: Engine,
@@ -36,6 +40,7 @@ export class Membership {
     readonly onLost: (worker: string) => void,
     readonly onBeat: () => Promise<void>,
     readonly onBroken: (error: Error) => void,
+    readonly isNeeded: () => boolean,
   ) {
     this.rescuer = new Rescuer(engine);
   }
@@ -55,15 +60,19 @@ export class Membership {
     return this.#lastBeat;
   }
 
-  /** Registers unless that is done. */
+  /** Registers unless that is done. After a rest it shows first that the process lives: others may have judged it lost. */
   ensure(): Promise<void> | undefined {
-    if (this.#registration) return;
-    return this.#registering ??= this.#register();
+    if (!this.#registration) return this.#registering ??= this.#register();
+    if (!this.#rested || this.engine.clock.monotonic() - this.#lastBeat < 3 * this.interval) return;
+    return this.#wake();
   }
 
   /** Gives back what lost workers left behind, now. */
   rescue(): Promise<void> {
-    return this.rescuer.runOnce(this.worker, this.#steadySince);
+    return this.rescuer.runOnce(
+      this.worker,
+      this.#rested ? this.engine.clock.monotonic() : this.#steadySince,
+    );
   }
 
   /** Judged lost: the former worker is dropped and a new one registered. */
@@ -81,6 +90,7 @@ export class Membership {
     this.#stopped = true;
     this.#cancel?.();
     await this.#registering;
+    await this.#showing;
     await this.#beating;
     await this.#looking;
     await this.#registration?.retire();
@@ -111,21 +121,38 @@ export class Membership {
     });
   }
 
+  async #wake(): Promise<void> {
+    await this.#show();
+    await this.#registering;
+  }
+
   async #beat(): Promise<void> {
+    this.#rested = !this.isNeeded();
+    if (this.#rested || !await this.#show()) return;
+    // No heartbeat waits for a rescue: a long one must not cost the rescuer its own standing.
+    this.#looking ??= this.#look().finally(() => this.#looking = null);
+  }
+
+  /** @returns whether the heartbeat landed */
+  #show(): Promise<boolean> {
+    return this.#showing ??= this.#send().finally(() => this.#showing = null);
+  }
+
+  async #send(): Promise<boolean> {
     const registration = this.#registration;
-    if (!registration) return;
+    if (!registration) return false;
     try {
       await registration.beat();
     } catch (error) {
       if (error instanceof LaneGone) this.engine.committer.fenced(registration.worker);
       else this.#failed(error);
-      return;
+      return false;
     }
     const now = this.engine.clock.monotonic();
     if (now - this.#lastBeat > 2 * this.interval) this.#steadySince = now;
     this.#lastBeat = now;
-    // No heartbeat waits for a rescue: a long one must not cost the rescuer its own standing.
-    this.#looking ??= this.#look().finally(() => this.#looking = null);
+    this.#rested = false;
+    return true;
   }
 
   async #look(): Promise<void> {

@@ -30,13 +30,22 @@ const RECORD_BYTES = 2 * INLINE_BYTES;
 interface Sighting {
   readonly versionstamp: string;
   readonly at: number;
+  /** The entry was seen to change: its process lives, or lived after the observer had begun to look. */
+  readonly changed: boolean;
 }
 
 /** Watches the other workers of the store. */
 export class Rescuer {
   #seen = new Map<string, Sighting>();
+  /** Monotonic time of the last look. */
+  #lookedAt = -Infinity;
 
   constructor(readonly engine: Engine) {}
+
+  /** Whether some worker may be lost that was neither seen to live nor rescued. */
+  get isUndecided(): boolean {
+    return [...this.#seen.values()].some(({ changed }) => !changed);
+  }
 
   /** Seconds since a worker's entry was seen to change. */
   ageOf(worker: string): number {
@@ -57,16 +66,18 @@ export class Rescuer {
     const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
     const lost: Entry[] = [];
     const seen = new Map<string, Sighting>();
+    const goesOn = this.#lookedAt >= steadySince;
     for (const entry of entries) {
       const worker = idOf(entry.key);
       if (worker === own) continue;
       const before = this.#seen.get(worker);
       const same = before?.versionstamp === entry.versionstamp && before.at >= steadySince;
-      const sighting = same ? before : { versionstamp: entry.versionstamp, at: now };
+      const sighting = same ? before : { versionstamp: entry.versionstamp, at: now, changed: goesOn };
       seen.set(worker, sighting);
       if (this.#isLost(decode<WorkerRow>(entry.value), now - sighting.at)) lost.push(entry);
     }
     this.#seen = seen;
+    this.#lookedAt = now;
     for (const entry of lost) await this.#rescue(entry);
   }
 
@@ -104,6 +115,7 @@ export class Rescuer {
       if (versionstamp === null) return;
       tasks += batch.length;
     }
+    this.#seen.delete(worker);
     engine.emit({ type: "rescued", worker, tasks });
   }
 

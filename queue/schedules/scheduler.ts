@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Loop } from "../activity.ts";
 import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { idOf } from "../store/keys.ts";
@@ -29,7 +30,7 @@ interface Look {
 }
 
 /** Watches what becomes due. */
-export class Scheduler {
+export class Scheduler implements Loop {
   #bell: Bell;
   #next = Infinity;
   #tidied = -Infinity;
@@ -47,9 +48,12 @@ export class Scheduler {
     this.#bell = new Bell(engine.clock);
   }
 
-  /** Stores what code declares, and begins. */
-  async start(): Promise<void> {
-    await this.#declare();
+  get nextAt(): number {
+    return this.#bell.isWaiting ? this.#next : 0;
+  }
+
+  start(): void {
+    this.#stopping = false;
     this.#loop ??= this.#run();
   }
 
@@ -57,6 +61,7 @@ export class Scheduler {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    this.#loop = null;
   }
 
   /** A schedule is due at this wall-clock time; look then at the latest. */
@@ -81,6 +86,8 @@ export class Scheduler {
       try {
         const look = await this.#look(engine.clock.now());
         due = look.due;
+        // Those that were due may be due again.
+        if (due > 0) this.#next = 0;
         this.#tell(look.failed);
         if (engine.clock.monotonic() - this.#tidied >= TIDY) {
           this.#tidied = engine.clock.monotonic();
@@ -97,7 +104,7 @@ export class Scheduler {
 
   /** Takes one step of each schedule that is due at `now`. */
   async #look(now: number): Promise<Look> {
-    await this.#declare();
+    await this.declare();
     const { store, keys } = this.engine;
     const look = { due: 0, failed: new Map<string, unknown>() };
     for (let range = keys.dueAll();;) {
@@ -139,8 +146,8 @@ export class Scheduler {
     this.#failed = new Set(failed.keys());
   }
 
-  /** Once; again after a failure. */
-  #declare(): Promise<void> {
+  /** Stores what code declares: once; again after a failure. */
+  declare(): Promise<void> {
     return this.#declaring ??= declareSchedules(this.engine, this.declared).catch((error) => {
       this.#declaring = null;
       throw error;

@@ -7,6 +7,9 @@
 import { brokenHint } from "./kv_errors.ts";
 import type { Doorbell } from "./port.ts";
 
+/** Milliseconds after which a message that nobody has heard counts as lost; by then everybody has looked anyway. */
+const LOST_AFTER = 2000;
+
 /**
  * Makes the doorbell of a database, or `null` where it has no queue (a KV server, Deno Deploy). The probe is a commit
  * whose check cannot hold, so it leaves nothing behind.
@@ -23,28 +26,31 @@ export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbe
     if (brokenHint(error)) throw error;
     return null;
   }
-  /** A ring on its way serves those who ring the same channel meanwhile. */
-  const ringing = new Map<string, Promise<void>>();
+  /** The message on its way, by channel: when it was sent, and its sending. */
+  const outstanding = new Map<string, { readonly at: number; readonly sent: Promise<void> }>();
   /** Everybody hears each hint; two `listenQueue` would share them out. */
   const listeners: ((channel: string) => void)[] = [];
 
   return {
     ring(channel) {
-      let ring = ringing.get(channel);
-      if (!ring) {
-        ring = kv.enqueue({ sluice: namespace, channel }).then(nothing, nothing).finally(() => {
-          ringing.delete(channel);
-        });
-        ringing.set(channel, ring);
-      }
-      return ring;
+      const now = performance.now();
+      const before = outstanding.get(channel);
+      if (before && now - before.at < LOST_AFTER) return before.sent;
+      const sent = kv.enqueue({ sluice: namespace, channel }).then(nothing, () => {
+        outstanding.delete(channel);
+      });
+      outstanding.set(channel, { at: now, sent });
+      return sent;
     },
 
-    listen(heard) {
-      if (listeners.push(heard) > 1) return;
+    listen(channels, heard) {
+      const own = new Set(channels);
+      const listener = (channel: string) => own.has(channel) && heard(channel);
+      if (listeners.push(listener) > 1) return;
       kv.listenQueue((message) => {
         const hint = message as { sluice?: unknown; channel?: unknown } | null;
         if (hint?.sluice !== namespace || typeof hint.channel !== "string") return;
+        outstanding.delete(hint.channel);
         for (const listener of listeners) listener(hint.channel);
       }).catch(nothing);
     },

@@ -26,6 +26,7 @@
  * ns "open"     g id                         a task or group in g that has not ended
  * ns "cascade"  kind id                      what an end, a submission or a revoke has left to be done
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
+ * ns "bell"     channel                      rewritten when the channel has work; watched, on a KV server
  * ns "sweep"                                 how far retention has come
  * ns "later"    at id                        look at a task again at this time
  * ns "blob"     id part n                    chunk of arguments or of a result
@@ -123,6 +124,8 @@ export function keysOf(ns: string) {
 
     ended: (state: string, id: string): Key => [ns, "ended", state, id],
     endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),
+
+    bell: (channel: string): Key => [ns, "bell", channel],
 
     sweep: (): Key => [ns, "sweep"],
 

@@ -101,14 +101,15 @@ function copy(value: unknown): unknown {
 
 /** Delivers to every listener, a microtask after the ring. */
 function memoryDoorbell(isClosed: () => boolean): Doorbell {
-  const listeners: ((channel: string) => void)[] = [];
+  const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
   return {
     async ring(channel) {
       await Promise.resolve();
-      if (!isClosed()) { for (const heard of listeners) heard(channel); }
+      if (isClosed()) return;
+      for (const { channels, heard } of listeners) if (channels.includes(channel)) heard(channel);
     },
-    listen(heard) {
-      listeners.push(heard);
+    listen(channels, heard) {
+      listeners.push({ channels, heard });
     },
   };
 }

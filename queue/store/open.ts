@@ -33,7 +33,7 @@ export interface OpenStoreOptions {
 export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
   const { namespace = "sluice", random = Math.random } = options;
   if (path === ":memory:") return await storeOf(await Deno.openKv(path), () => {});
-  if (isServer(path)) return await openServer(path, random);
+  if (isServer(path)) return await openServer(path, namespace, random);
   assertFilePath(path);
   let lock: FileLock | null = null;
   try {

@@ -53,12 +53,15 @@ export interface StoreLimits {
   readonly lanes: number;
 }
 
-/** Wake-ups through the store, where it has queues: `Deno.Kv`'s `enqueue` and `listenQueue`. */
+/**
+ * Wake-ups through the store: `Deno.Kv`'s queue where it has one (`doorbell.ts`), a watched key where it is a server
+ * (`watched_doorbell.ts`).
+ */
 export interface Doorbell {
-  /** Sends a hint that names a channel. */
+  /** Sends a hint that names a channel; as long as one is on its way, further ones join it or one more. */
   ring(channel: string): Promise<void>;
-  /** Calls `heard` for each hint, whoever sent it, until the store is closed. */
-  listen(heard: (channel: string) => void): void;
+  /** Calls `heard` for each hint that names one of the channels and may be of others, until the store is closed. */
+  listen(channels: readonly string[], heard: (channel: string) => void): void;
 }
 
 /** A transactional, ordered key-value store. What is asked before a commit was answered may show it or not. */

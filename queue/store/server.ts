@@ -9,6 +9,7 @@ import { kvStore } from "./kv_store.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Store } from "./port.ts";
 import { openingHint } from "./server_errors.ts";
+import { watchedDoorbell } from "./watched_doorbell.ts";
 
 /** Whether a path names a KV server. */
 export function isServer(path: string): boolean {
@@ -19,12 +20,15 @@ export function isServer(path: string): boolean {
  * Connects to a server.
  *
  * @param url `http://` or `https://`
+ * @param namespace in whose keys wake-ups are written
  * @param random see `KvStoreOptions.random`
  * @throws {StoreBrokenError} when it does not serve this process; the hint says what to do
  */
-export async function openServer(url: string, random: () => number): Promise<Store> {
+export async function openServer(url: string, namespace: string, random: () => number): Promise<Store> {
   try {
-    return kvStore(await Deno.openKv(url), { limits: SERVER_LIMITS, random });
+    const kv = await Deno.openKv(url);
+    const doorbell = watchedDoorbell(kv, namespace, random);
+    return kvStore(kv, { limits: SERVER_LIMITS, doorbell, random });
   } catch (error) {
     const { message, hint } = openingHint(error);
     throw new StoreBrokenError(`KV server '${shown(url)}' cannot be used: ${message}`, hint, {

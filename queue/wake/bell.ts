@@ -12,6 +12,11 @@ export class Bell {
 
   constructor(readonly clock: Clock) {}
 
+  /** Whether somebody waits and nothing has ended it. */
+  get isWaiting(): boolean {
+    return this.#wake !== null;
+  }
+
   /** Ends the current wait, or the next one at once. */
   ring(): void {
     this.#rung = true;

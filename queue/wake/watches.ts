@@ -93,10 +93,12 @@ export class Watches {
     try {
       for (let told: string | null = null;;) {
         signal?.throwIfAborted();
-        if (watched.latest && watched.latest.version !== told) {
-          told = watched.latest.version;
-          yield watched.latest;
-          if (isFinal(watched.latest.task.state)) return;
+        const { latest } = watched;
+        if (latest && latest.version !== told) {
+          told = latest.version;
+          yield latest;
+          // What has come since is told in the next round.
+          if (isFinal(latest.task.state)) return;
         } else if (watched.failed) {
           throw watched.failed.error;
         } else if (!await own.wait(told === null ? Infinity : repeat * 1000)) {

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import type { Loop } from "../activity.ts";
 import { Bell, POLL } from "../wake/bell.ts";
 import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
@@ -41,12 +42,17 @@ class Round {
   next: Key | null = null;
 }
 
+function rounds(): { kind: CascadeKind; round: Round }[] {
+  return KINDS.map((kind) => ({ kind, round: new Round() }));
+}
+
 /** Works off what workflows owe. */
-export class Cascades {
+export class Cascades implements Loop {
   readonly #bell: Bell;
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
-  #rounds = KINDS.map((kind) => ({ kind, round: new Round() }));
+  #rounds = rounds();
+  #over = false;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -55,15 +61,31 @@ export class Cascades {
     this.#bell = new Bell(engine.clock);
   }
 
-  start(): void {
-    this.#loop ??= this.#run();
+  get nextAt(): number {
+    const isBusy = !this.#bell.isWaiting || this.#busy.size > 0 ||
+      this.#rounds.some(({ round }) => round.next);
+    return isBusy ? 0 : Infinity;
   }
 
-  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
+  /** Begins to look for what was left behind. */
+  start(): void {
+    this.#stopping = false;
+    if (this.#loop) return;
+    this.#rounds = rounds();
+    this.#loop = this.#run();
+  }
+
+  /** Looks for nothing more. What ends in this process is worked off as before. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#bell.ring();
     await this.#loop;
+    this.#loop = null;
+  }
+
+  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
+  async end(): Promise<void> {
+    this.#over = true;
     await Promise.all([...this.#busy.values()].map(({ work }) => work));
   }
 
@@ -87,7 +109,7 @@ export class Cascades {
       busy.again ||= kind === "join";
       return busy.work;
     }
-    if (this.#stopping) return Promise.resolve();
+    if (this.#over) return Promise.resolve();
     const entry = { again: false, work: Promise.resolve() };
     this.#busy.set(name, entry);
     return entry.work = this.#work(kind, id, entry).finally(() => this.#busy.delete(name));

@@ -170,3 +170,18 @@ Deno.test("the queue's stop ends every watch", async () => {
   assert(over() instanceof StoppedError);
   await assert.rejects(q.queue.watch(id).next(), StoppedError);
 });
+
+Deno.test("who reads on only after the task has ended is told its end", async () => {
+  const held = heldTask("held");
+  await using q = await openQueue({ definitions: [held.definition] });
+  const { id } = await q.queue.submit(held.definition, []);
+  await q.clock.settle();
+  const changes = q.queue.watch(id);
+  const first = changes.next();
+  await q.clock.settle();
+  assert.equal((await first).value!.task.state, "STARTED");
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  assert.equal((await changes.next()).value!.task.state, "SUCCESS");
+  assert.equal((await changes.next()).done, true);
+});

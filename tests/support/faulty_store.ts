@@ -1,6 +1,6 @@
 /**
- * A store that does to commits and reads what networks, clients and disks do to them: on the test's word, or at random
- * from a seed.
+ * A store that does to commits and reads what networks, clients and disks do to them, on the test's word. At random,
+ * from a seed: `random_faults.ts`.
  *
  * @module
  */
@@ -16,9 +16,10 @@ import type { Check, Entry, Key, KeyRange, Mutation, Store } from "../../queue/s
  * repeated  applied, and sent again before the answer: the answer is the second one's
  * echoed    applied and answered; sent again when the test says `land`
  * held      not applied and not answered until the test says `land`: given up, it lands later
+ * late      applied, answered when the test says `land`
  * ```
  */
-export type CommitFault = "lost" | "failed" | "nothing" | "repeated" | "echoed" | "held";
+export type CommitFault = "lost" | "failed" | "nothing" | "repeated" | "echoed" | "held" | "late";
 
 /** What may happen to a read. `held`: asked when the test says `land`; `late`: asked at once, answered then. */
 export type ReadFault = "failed" | "held" | "late";
@@ -122,6 +123,16 @@ export function faultyStore(inner: Store): FaultyStore {
           return await landed;
         });
         return await promise;
+      }
+      case "late": {
+        const answer = await apply(call);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        meet(() => {
+          resolve();
+          return Promise.resolve(answer);
+        });
+        await promise;
+        return answer;
       }
       case "lost":
         await apply(call);

@@ -1,0 +1,116 @@
+/**
+ * Wake-ups through a KV server: a ring rewrites the channel's key, and who executes the channel watches it. A hint is
+ * heard 0.3 ms after it was written, at the price of a write: so rings within a few milliseconds are one. Each channel
+ * has a key of its own, because of two writes of one key a watch may tell the later only.
+ *
+ * @module
+ */
+import { decode, encode } from "./codec.ts";
+import { brokenHint } from "./kv_errors.ts";
+import { keysOf } from "./keys.ts";
+import type { Doorbell } from "./port.ts";
+
+/** Keys that one watch takes. */
+const WATCH_KEYS = 10;
+/** Milliseconds between two rings of a channel: at most 100 of the thousands of writes that a server makes a second. */
+const SPACING = 10;
+/** Milliseconds before a watch that has ended is begun anew; a random part of it. */
+const RESTART = 500;
+
+/** A ring on its way, and whether one more has to follow. */
+interface Ring {
+  again: boolean;
+  readonly done: Promise<void>;
+}
+
+/** A doorbell that can go on with another connection. */
+export interface WatchedDoorbell extends Doorbell {
+  /** From now on it rings and listens there; whoever listens hears each of his channels once. */
+  moveTo(kv: Deno.Kv): void;
+}
+
+/**
+ * Makes the doorbell.
+ *
+ * @param namespace in whose keys it writes
+ * @param random returns a number from 0 to 1
+ */
+export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => number): WatchedDoorbell {
+  const keys = keysOf(namespace);
+  /** What our rings write: who rings here has told his own consumers already. */
+  const own = crypto.randomUUID();
+  const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
+  let rings = new Map<string, Ring>();
+
+  function begin(channel: string): Ring {
+    const here = rings;
+    const ring = { again: false, done: send().finally(() => here.delete(channel)) };
+    rings.set(channel, ring);
+    return ring;
+
+    async function send(): Promise<void> {
+      await kv.set(keys.bell(channel), encode(own));
+      await pause(SPACING);
+      if (!ring.again) return;
+      ring.again = false;
+      await send();
+    }
+  }
+
+  function watchAll({ channels, heard }: (typeof listeners)[number]): void {
+    for (let at = 0; at < channels.length; at += WATCH_KEYS) {
+      watch(kv, channels.slice(at, at + WATCH_KEYS), heard);
+    }
+  }
+
+  async function watch(
+    database: Deno.Kv,
+    channels: readonly string[],
+    heard: (channel: string) => void,
+  ): Promise<void> {
+    while (database === kv) {
+      try {
+        const seen = new Map<string, string | null>();
+        for await (const entries of database.watch<unknown[]>(channels.map(keys.bell))) {
+          entries.forEach(({ versionstamp, value }, i) => {
+            const channel = channels[i]!;
+            if (seen.get(channel) === versionstamp) return;
+            const isFirst = !seen.has(channel);
+            seen.set(channel, versionstamp);
+            if (isFirst || decode<string>(value) !== own) heard(channel);
+          });
+        }
+      } catch (error) {
+        if (brokenHint(error)) return;
+      }
+      await pause(RESTART * random());
+    }
+  }
+
+  return {
+    ring(channel) {
+      const ring = rings.get(channel);
+      if (!ring) return begin(channel).done;
+      ring.again = true;
+      return ring.done;
+    },
+
+    listen(channels, heard) {
+      const listener = { channels, heard };
+      listeners.push(listener);
+      watchAll(listener);
+    },
+
+    moveTo(database) {
+      kv = database;
+      // What is on its way there may never be answered.
+      rings = new Map();
+      listeners.forEach(watchAll);
+    },
+  };
+}
+
+/** Keeps no program from ending. */
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, milliseconds)));
+}
