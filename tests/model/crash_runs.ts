@@ -16,9 +16,10 @@ import { parseArgs } from "node:util";
 import { isFinal } from "../../queue/mod.ts";
 import { Dice, seedIds } from "../support/dice.ts";
 import { brokenLaws } from "../support/invariants.ts";
-import { type FaultCounts, RANDOM_FAULTS } from "../support/random_faults.ts";
+import { type FaultCounts, RANDOM_FAULTS, RandomFaults } from "../support/random_faults.ts";
 import { rowsOf } from "../support/rows.ts";
 import { Clients, crashTasks, EFFECT } from "./crash_tasks.ts";
+import { Time } from "./time.ts";
 import { type Process, World } from "./world.ts";
 
 /** What was tried, and what came of it. */
@@ -69,19 +70,24 @@ export async function simulateCrashes({ runs, seed }: { runs: number; seed: numb
 /** One run. */
 class CrashRun {
   readonly dice: Dice;
+  readonly time = new Time();
+  readonly faults: RandomFaults;
   readonly world: World;
+  /** Most milliseconds by which machines' wall clocks differ from the time. */
+  readonly #skew: number;
 
   constructor(readonly seed: number, readonly sum: CrashRuns) {
     const dice = this.dice = new Dice(seed);
+    this.faults = new RandomFaults(dice, FAULT_RATES, this.time);
     this.world = new World({
+      time: this.time,
       dice,
-      faultRates: FAULT_RATES,
-      skew: dice.pick([0, 2000, 30_000]),
       limits: dice.pick([{}, { checks: 10, lanes: 8 }]),
+      connect: (store) => this.faults.wrap(store),
       restart: () => this.#start(),
-      keyed: new Set(["once"]),
       queue: { definitions: crashTasks(dice), channels: { default: dice.between(1, 4) } },
     });
+    this.#skew = dice.pick([0, 2000, 30_000]);
   }
 
   async run(): Promise<void> {
@@ -90,23 +96,23 @@ class CrashRun {
     const width = dice.between(1, 3);
     for (let n = 0; n < width; n++) this.#start();
     const clients = new Clients(world, dice);
-    await world.time.settle();
-    await world.time.advance(TROUBLE);
+    await this.time.settle();
+    await this.time.advance(TROUBLE);
     this.#calm();
     let left = PATIENCE;
     for (; left > 0 && (clients.waiting || this.#open().length > 0); left -= 500) {
-      await world.time.advance(500);
+      await this.time.advance(500);
     }
     await this.#judge(clients);
     sum.kills += world.kills;
-    for (const fault of RANDOM_FAULTS) sum.injected[fault] += world.faults.injected[fault];
+    for (const fault of RANDOM_FAULTS) sum.injected[fault] += this.faults.injected[fault];
     for (const process of [...world.processes]) process.machine.kill();
   }
 
   /** A process that may be killed, suspended, and have its clock set, each at a moment of its own. */
   #start(): void {
     const { world, dice } = this;
-    const process = world.start();
+    const process = world.start(dice.between(-this.#skew, this.#skew));
     const { machine } = process;
     const moment = () => ({ call: dice.between(1, 200), moment: dice.pick(["before", "after"] as const) });
     if (dice.chance(0.7)) machine.appoint({ ...moment(), act: () => this.#kill(process) });
@@ -117,21 +123,21 @@ class CrashRun {
   /** It is gone, and another comes some time later. */
   #kill(process: Process): void {
     const { world, dice } = this;
-    if (world.kills >= MOST_KILLS || !world.faults.active) return;
+    if (world.kills >= MOST_KILLS || !this.faults.active) return;
     world.kill(process);
-    world.time.after(dice.between(0, 6000), () => this.#start());
+    this.time.after(dice.between(0, 6000), () => this.#start());
   }
 
   #suspend({ machine }: Process): void {
-    if (!this.world.faults.active) return;
+    if (!this.faults.active) return;
     this.sum.suspensions++;
     machine.suspend();
     const slept = this.dice.chance(0.5);
-    this.world.time.after(this.dice.between(500, 25_000), () => machine.resume(slept));
+    this.time.after(this.dice.between(500, 25_000), () => machine.resume(slept));
   }
 
   #jump({ machine }: Process): void {
-    if (!this.world.faults.active) return;
+    if (!this.faults.active) return;
     this.sum.jumps++;
     const far = this.dice.chance(0.3) ? 3_600_000 : 20_000;
     machine.jump(this.dice.between(-far, far));
@@ -139,9 +145,8 @@ class CrashRun {
 
   /** Nothing goes wrong any more, and the clocks are set right: to the latest that any of them has shown. */
   #calm(): void {
-    const { world } = this;
-    world.faults.active = false;
-    world.correctClocks();
+    this.faults.active = false;
+    this.world.correctClocks();
   }
 
   #open(): string[] {

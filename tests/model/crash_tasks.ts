@@ -48,7 +48,10 @@ export class Clients {
     for (let n = 0; n < REQUESTS; n++) {
       this.#open.set(n, null);
       const kind = dice.pick(["one", "batch", "keyed", "keyed", "chord", "schedule", "revoke"] as const);
-      world.time.after(dice.between(0, BUSY), () => this.#insist(n, REQUEST[kind](world.ledger, dice, n)));
+      world.options.time.after(
+        dice.between(0, BUSY),
+        () => this.#insist(n, REQUEST[kind](world.ledger, dice, n)),
+      );
     }
   }
 
@@ -60,7 +63,7 @@ export class Clients {
   /** Asks a server; when that dies and the request has a key, another one. */
   #insist(n: number, { ask, keyed = false }: Request): void {
     const up = [...this.world.processes].filter(({ machine }) => machine.isUp);
-    const later = () => this.world.time.after(PATIENCE, look);
+    const later = () => this.world.options.time.after(PATIENCE, look);
     const look = () => {
       const server = this.#open.get(n);
       if (server && !server.machine.isDead) later();

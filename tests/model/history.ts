@@ -47,10 +47,10 @@ export class History {
   #records = new Map<string, TaskRecord>();
   #places = new Map<string, Places>();
   #runs = new Map<string, RunRow>();
-  #shared: boolean;
+  #claims = new Map<string, number>();
 
-  constructor(inner: Store) {
-    this.#shared = inner.incarnation === null;
+  /** @param shared whether processes know of each other's death by their heartbeats only */
+  constructor(inner: Store, readonly shared: boolean) {
     this.store = {
       ...inner,
       commit: async (checks, mutations) => {
@@ -77,9 +77,14 @@ export class History {
     return this.#records;
   }
 
-  /** Who runs a task. */
-  runOf(id: string): RunRow | undefined {
-    return this.#runs.get(id);
+  /** How often a task was given to a worker. */
+  claimsOf(id: string): number {
+    return this.#claims.get(id) ?? 0;
+  }
+
+  /** Where a task is: `""` when it has ended. */
+  placeOf(id: string): string {
+    return [...this.#places.get(id)?.values() ?? []][0] ?? "";
   }
 
   #applied(mutations: readonly Mutation[]): void {
@@ -129,7 +134,7 @@ export class History {
   #ofWorker(id: string, mutation: Mutation, judge: string): void {
     if (mutation.type === "delete") return void this.#workers.delete(id);
     const row = decode<WorkerRow>(mutation.value);
-    if (row.lost && !this.#workers.get(id)?.lost && this.#shared) {
+    if (row.lost && !this.#workers.get(id)?.lost && this.shared) {
       const observer = this.#observers.get(judge)!;
       const still = observer.monotonic() - this.#changedAt.get(id)!.get(observer)!;
       if (still < LOST_AFTER) this.#say(`${judge} judged ${id} lost after ${still} ms (invariant 9)`);
@@ -196,6 +201,7 @@ export class History {
     if (!former && final) this.#say(`Task ${id} was submitted as ${record.state}`);
     if (is !== "" && !MOVES[was]!.includes(is)) this.#say(`Task ${id} went from '${was}' to '${is}'`);
     const now = this.#runs.get(id);
+    if (now && was !== "run") this.#claims.set(id, this.claimsOf(id) + 1);
     if (now && now !== run && now.worker !== worker) {
       this.#say(`Task ${id} was begun in the name of ${now.worker} by ${worker} (invariant 3)`);
     }

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type AnyTaskDefinition,
   type Idempotency,
   IdempotencyConflictError,
   type Queue,
@@ -35,8 +36,12 @@ export class Ledger {
   /** Answers that were wrong when they came. */
   #wrong: string[] = [];
 
-  /** @param keyed names of the definitions that make keys of their arguments */
-  constructor(readonly keyed: ReadonlySet<string> = new Set()) {}
+  /** Names of the definitions that make keys of their arguments. */
+  #keyed: ReadonlySet<string>;
+
+  constructor(definitions: readonly AnyTaskDefinition[]) {
+    this.#keyed = new Set(definitions.filter(({ idempotency }) => idempotency).map(({ name }) => name));
+  }
 
   /** Submits, and notes what is answered. Rejects as the queue does. */
   async submit(queue: Queue, requests: readonly TaskRequest[], key?: Idempotency): Promise<void> {
@@ -44,7 +49,7 @@ export class Ledger {
       tag: `submission ${this.#submissions.length}`,
       count: requests.length,
       key,
-      keyed: requests.some(({ name }) => this.keyed.has(name)),
+      keyed: requests.some(({ name }) => this.#keyed.has(name)),
       answer: null,
     };
     this.#submissions.push(submission);
@@ -54,7 +59,10 @@ export class Ledger {
       for (const { id } of answer.tasks) this.acknowledged.add(id);
     } catch (error) {
       submission.answer = "refused";
-      if (error instanceof IdempotencyConflictError && key && !this.#conflicts(key)) {
+      // A definition's key, made of the arguments, may conflict as well.
+      if (
+        error instanceof IdempotencyConflictError && key && error.key === key.key && !this.#conflicts(key)
+      ) {
         this.#wrong.push(`Key ${key.key} came with one request only, and was said to conflict (invariant 6)`);
       }
       throw error;

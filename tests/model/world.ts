@@ -1,31 +1,28 @@
 /**
- * Machines that come and go over one store, whose calls meet faults, and the watchers of what becomes of it.
+ * Machines that come and go over one store, and the watchers of what becomes of it.
  *
  * @module
  */
-import { createQueue, memoryStore, type Queue, type QueueOptions } from "../../queue/mod.ts";
+import { createQueue, memoryStore, type Queue, type QueueOptions, type Store } from "../../queue/mod.ts";
 import type { StoreLimits } from "../../queue/store/port.ts";
 import type { Dice } from "../support/dice.ts";
-import { type FaultRates, RandomFaults } from "../support/random_faults.ts";
 import { History } from "./history.ts";
 import { Ledger } from "./ledger.ts";
 import { Machine } from "./machine.ts";
-import { Time } from "./time.ts";
+import type { Time } from "./time.ts";
 
 /** What a world is made of. */
 export interface WorldOptions {
+  readonly time: Time;
   readonly dice: Dice;
-  /** See `RandomFaults`. */
-  readonly faultRates: FaultRates;
-  /** Most milliseconds by which machines' wall clocks differ from the time. */
-  readonly skew: number;
   readonly limits?: Partial<StoreLimits>;
-  /** See `Store.incarnation`. @default {null} */
-  readonly incarnation?: string | null;
-  /** Names of the definitions that make keys of their arguments. */
-  readonly keyed?: ReadonlySet<string>;
-  /** A process has exited because its queue could not start. */
+  /** No process can have the store open beside another; see `Store.incarnation`. @default {false} */
+  readonly unshared?: boolean;
+  /** A process's way to the store, on which faults may happen. */
+  readonly connect: (store: Store) => Store;
+  /** A process has exited because its queue could not start: it is to be started again. */
   readonly restart: (process: Process) => void;
+  /** What a process is made of unless it says otherwise. */
   readonly queue: Omit<QueueOptions, "store" | "clock" | "random">;
 }
 
@@ -37,9 +34,7 @@ export interface Process {
 
 /** See the module's text. */
 export class World {
-  readonly time = new Time();
   readonly history: History;
-  readonly faults: RandomFaults;
   readonly ledger: Ledger;
   /** Those that are not dead. */
   readonly processes = new Set<Process>();
@@ -52,28 +47,31 @@ export class World {
   #corrected: number | null = null;
 
   constructor(readonly options: WorldOptions) {
-    const { dice, faultRates, limits, incarnation = null, keyed } = options;
-    const store = memoryStore({ incarnation, doorbell: true, ...(limits && { limits }) });
-    this.history = new History(store);
-    this.faults = new RandomFaults(dice, faultRates, this.time);
-    this.ledger = new Ledger(keyed);
+    const { limits, unshared = false, queue: { definitions } } = options;
+    this.history = new History(memoryStore({ doorbell: true, ...(limits && { limits }) }), !unshared);
+    this.ledger = new Ledger(definitions);
   }
 
   /** What is stored, past all machines. */
-  get store(): History["store"] {
+  get store(): Store {
     return this.history.store;
   }
 
-  /** A process starts on a machine of its own. */
-  start(options: Partial<WorldOptions["queue"]> = {}): Process {
-    const { dice, skew, queue: settings } = this.options;
-    const offset = this.#corrected ?? dice.between(-skew, skew);
-    const machine = new Machine(this.time, this.faults.wrap(this.store), offset);
+  /**
+   * A process starts on a machine of its own.
+   *
+   * @param offset milliseconds that its wall clock is ahead, unless all clocks are right by now
+   */
+  start(offset: number, settings: Partial<WorldOptions["queue"]> = {}): Process {
+    const { time, dice, unshared = false, connect, queue: defaults } = this.options;
+    const incarnation = unshared ? `${this.#machines.length}` : null;
+    const store = unshared ? whileAlive({ ...this.store, incarnation }, () => machine) : this.store;
+    const machine: Machine = new Machine(time, connect(store), this.#corrected ?? offset);
     this.#machines.push(machine);
     this.history.began(machine.clock);
     const queue = createQueue({
+      ...defaults,
       ...settings,
-      ...options,
       store: machine.store,
       clock: machine.clock,
       random: dice.next,
@@ -90,13 +88,6 @@ export class World {
     return process;
   }
 
-  /** What a program does whose queue could not start: it exits, and is started again. */
-  #failed(process: Process): void {
-    if (!this.processes.delete(process)) return;
-    process.machine.kill();
-    this.time.after(1000, () => this.options.restart(process));
-  }
-
   /** All clocks are set to the latest time that any of them has shown. */
   correctClocks(): void {
     this.#corrected = Math.max(...this.#machines.map(({ furthest }) => furthest));
@@ -105,9 +96,30 @@ export class World {
 
   /** A process is gone without a word. */
   kill(process: Process): void {
-    if (process.machine.isDead) return;
+    if (!this.processes.delete(process)) return;
     process.machine.kill();
-    this.processes.delete(process);
     this.kills++;
   }
+
+  /** A process has stopped. */
+  left(process: Process): void {
+    this.processes.delete(process);
+    process.machine.kill();
+  }
+
+  /** What a program does whose queue could not start: it exits, and is started again. */
+  #failed(process: Process): void {
+    if (!this.processes.has(process)) return;
+    this.left(process);
+    this.options.time.after(1000, () => this.options.restart(process));
+  }
+}
+
+/** What is on its way to a local database goes with its process. */
+function whileAlive(store: Store, machine: () => Machine): Store {
+  return {
+    ...store,
+    commit: (checks, mutations) =>
+      machine().isDead ? Promise.reject(new Error("The process is gone")) : store.commit(checks, mutations),
+  };
 }
