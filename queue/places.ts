@@ -98,9 +98,15 @@ export function claimUnit(
   return { checks, mutations, worker };
 }
 
-/** ready → blocked, for any number of pointers of a channel. */
-export function parkUnit(keys: Keys, entries: readonly Entry[], channel: string, by: string): Unit {
-  const checks: Check[] = [];
+/** ready → blocked, for any number of pointers of a channel, under what `under` checks. */
+export function parkUnit(
+  keys: Keys,
+  entries: readonly Entry[],
+  channel: string,
+  by: string,
+  under: readonly Check[],
+): Unit {
+  const checks: Check[] = [...under];
   const mutations: Mutation[] = [];
   for (const { key, versionstamp, value } of entries) {
     const priority = 9 - Number(key.at(-2));

@@ -79,16 +79,23 @@ export class Parking {
 
   async #park(entries: readonly Entry[], by: string): Promise<void> {
     const { engine, channel, busy } = this;
-    const size = engine.store.limits.checks - 2;
+    const { overrides } = engine;
+    // A purge looks for what is parked before it looks for what is ready.
+    if (overrides.isPaused(channel)) return;
+    const under = overrides.checks(channel);
+    const size = engine.store.limits.checks - 1 - under.length;
     const units = Array.from(
       { length: Math.ceil(entries.length / size) },
-      (_, n) => parkUnit(engine.keys, entries.slice(n * size, (n + 1) * size), channel, by),
+      (_, n) => parkUnit(engine.keys, entries.slice(n * size, (n + 1) * size), channel, by, under),
     );
     for (const { key } of entries) busy.add(idOf(key));
     try {
       const landed = await Promise.all(units.map((unit) => engine.committer.commit(unit)));
-      // One of them was revoked, or taken by somebody else: look again.
-      if (landed.includes(null)) this.outdated();
+      // One of them was revoked, or taken by somebody else, or the channel was changed: look again.
+      if (landed.includes(null)) {
+        this.outdated();
+        if (overrides.shared) await overrides.reread(channel);
+      }
     } catch (error) {
       this.outdated();
       this.#fault(error);

@@ -74,18 +74,19 @@ interface Item {
 /** Collects a workflow's rows and draws its graph. */
 export class Drawing {
   #scopes = new Map<string, Item[]>();
-  #end: { state: string; error: TaskError | null; doneAt: number | null } | null = null;
+  #end: { state: string; error: TaskError | null; doneAt: number | null; versionstamp: string } | null = null;
   #finished = 0;
   #failed = 0;
-  /** Failures that no group has put up with. */
-  #fatal = 0;
+  /** The commits of failures that no group has put up with. */
+  #fatal: string[] = [];
   #begun = false;
   #createdAt = 0;
   #keyedUntil = 0;
 
   constructor(readonly root: string, readonly row: WorkflowRow) {}
 
-  addTask(record: TaskRecord, run: RunRow | undefined): void {
+  /** @param versionstamp of the record; empty while it is not stored */
+  addTask(record: TaskRecord, run: RunRow | undefined, versionstamp = ""): void {
     const { id, name, doneAt = null, error = null, workflow } = record;
     const { group = "", waitsFor, tolerated, linkError, isCallback } = workflow!;
     if (isCallback) return;
@@ -97,20 +98,21 @@ export class Drawing {
     const state: TaskState = !running ? record.state : run.progress === undefined ? "STARTED" : "PROGRESS";
     const node = { id, name, state, ...(linkError && { linkErrorId: linkError.id }) };
     this.#scope(group).push({ id, waitsFor, node, row: null });
-    if (id === this.row.end.id) this.#end = { state, error, doneAt };
+    if (id === this.row.end.id) this.#end = { state, error, doneAt, versionstamp };
     if (state !== "PENDING") this.#begun = true;
     if (doneAt !== null) this.#finished++;
     if (state === "FAILURE") {
       this.#failed++;
-      if (!tolerated) this.#fatal++;
+      if (!tolerated) this.#fatal.push(versionstamp);
     }
   }
 
-  addGroup(id: string, row: GroupRow): void {
+  /** @param versionstamp of the row; empty while it is not stored */
+  addGroup(id: string, row: GroupRow, versionstamp = ""): void {
     this.#scope(row.group ?? "").push({ id, waitsFor: row.waitsFor, node: null, row });
     if (id !== this.row.end.id) return;
     const state = { open: "PENDING", fired: "SUCCESS", closed: "REVOKED" }[row.state];
-    this.#end = { state, error: row.error ?? null, doneAt: row.doneAt ?? null };
+    this.#end = { state, error: row.error ?? null, doneAt: row.doneAt ?? null, versionstamp };
   }
 
   /**
@@ -123,7 +125,9 @@ export class Drawing {
   async workflow(result: () => Promise<Json>, now: number, ttl: number): Promise<Workflow | null> {
     const end = this.#end;
     if (!end || end.doneAt !== null && Math.max(end.doneAt + ttl, this.#keyedUntil) <= now) return null;
-    const state = end.state === "REVOKED" && this.#fatal > 0 ? "FAILURE" : end.state as TaskState;
+    // What fails after a workflow was revoked changes nothing any more.
+    const failed = end.state === "REVOKED" && this.#fatal.some((commit) => commit < end.versionstamp);
+    const state = failed ? "FAILURE" : end.state as TaskState;
     const done = isFinal(state);
     return {
       id: this.root,
@@ -179,8 +183,12 @@ export async function getWorkflow(engine: Engine, id: string): Promise<Workflow>
   const span = { ...row, root: id };
   const runs = await runsOf(engine, span);
   const drawing = new Drawing(id, row);
-  for await (const { record } of recordsOf(engine, span)) drawing.addTask(record, runs.get(record.id));
-  for await (const group of groupsOf(engine, span)) drawing.addGroup(group.id, group.row);
+  for await (const { record, entry } of recordsOf(engine, span)) {
+    drawing.addTask(record, runs.get(record.id), entry.versionstamp);
+  }
+  for await (const { id, row, entry } of groupsOf(engine, span)) {
+    drawing.addGroup(id, row, entry.versionstamp);
+  }
   const { clock, settings } = engine;
   const workflow = await drawing.workflow(
     () => resultOf(engine, row),
