@@ -27,7 +27,7 @@ export class Gate {
   constructor(inner: Store, readonly process: string) {
     this.store = {
       ...inner,
-      doorbell: { ring: () => Promise.resolve(), listen: (heard) => this.#heard = heard },
+      doorbell: { ring: () => Promise.resolve(), listen: (_channels, heard) => this.#heard = heard },
       getMany: (keys: readonly Key[]) => this.#pass(keys.map(rangeOf), [], () => inner.getMany(keys)),
       list: (range, options) => this.#pass([idsOf(range)], [], () => inner.list(range, options)),
       commit: (checks: readonly Check[], mutations: readonly Mutation[]) =>
