@@ -1,20 +1,30 @@
 /**
- * Conservation: a process is killed again and again while it accepts and executes tasks; nothing that was acknowledged
- * may be lost, and nothing may be settled twice.
+ * Conservation: processes are killed again and again while they accept and execute tasks; nothing that was acknowledged
+ * may be lost, and nothing may be settled twice. One process over a file of its own, or several at a KV server.
  *
  * ```sh
  * deno run -A tests/e2e/conservation.ts --kills 50 --batch 20 --seed 7
+ * deno run -A tests/e2e/conservation.ts --kills 50 --workers 3 --kv-server http://127.0.0.1:4512
+ * deno run -A tests/e2e/conservation.ts --kills 50 --workers 3 --kv-server own
  * ```
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { openStore } from "../../queue/mod.ts";
+import { pagesOf } from "../../queue/doctor/rows.ts";
+import { keysOf } from "../../queue/store/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { folder } from "../queue/store/folder.ts";
+import { Dice } from "../support/dice.ts";
 import { brokenLaws } from "../support/invariants.ts";
+import { KvServer } from "../support/kv_server.ts";
 import { countRows, rowsOf } from "../support/rows.ts";
 import { Child } from "./child.ts";
+import { settledIn, settlements } from "./settled.ts";
+
+/** Seconds without a heartbeat after which a killed process is lost: at a KV server nothing else tells. */
+const LOST_AFTER = 5;
 
 /** How hard to try. */
 export interface Plan {
@@ -22,89 +32,119 @@ export interface Plan {
   /** Tasks of one submission. */
   readonly batch: number;
   readonly seed: number;
+  /** Address of a KV server, where it works in a namespace of its own. @default {a file of its own} */
+  readonly kvServer?: string;
+  /** Processes at once; more than one needs a KV server. @default {1} */
+  readonly workers?: number;
 }
 
-/** What came of it. */
-export interface Report {
+/** What is stored in the end. */
+export interface Verdict {
   readonly acknowledged: number;
   /** Tasks stored, those included whose acknowledgement was lost with the process. */
   readonly stored: number;
+  /** Of those: ended, and how. */
+  readonly final: number;
   readonly succeeded: number;
   /** Tasks that three killed processes had in hand. */
   readonly lostWorkers: number;
+  readonly settledTwice: number;
+  /** Tasks that have not ended. */
+  readonly stuck: number;
   /** One sentence for each broken promise. */
   readonly broken: readonly string[];
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+/** What came of it. */
+export interface Report extends Verdict {
+  readonly kills: number;
+  /** Runs of killed processes that others, or a restart, have given back. */
+  readonly rescuedRuns: number;
 }
 
-/** Runs the engine in a child process over a file of its own. */
-export async function conserve({ kills, batch, seed }: Plan): Promise<Report> {
+/** Kills, and counts what is left. */
+export async function conserve(plan: Plan): Promise<Report> {
+  const { kills, seed, kvServer, workers = 1 } = plan;
   using files = folder();
-  const path = `${files.path}/sluice.kv`;
-  const random = seeded(seed);
+  const path = kvServer ?? `${files.path}/sluice.kv`;
+  const namespace = kvServer ? `conservation-${crypto.randomUUID().slice(0, 8)}` : "sluice";
+  const args = [path, namespace, ...kvServer ? [`${LOST_AFTER}`] : []];
   const acknowledged = new Set<string>();
-  const submission = () => ({
-    submit: Array.from({ length: batch }, () => ({
-      name: random() < 0.2 ? "flaky" : "count",
-      args: [random() < 0.3 ? Math.floor(random() * 20) : 0],
-    })),
-  });
-
-  for (let kill = 0; kill < kills; kill++) {
-    await using child = new Child("engine_child.ts", [path]);
-    await child.until((lines) => lines.length > 0);
-    // As many lines as the life of this process is long; each acknowledgement is followed by another submission.
-    const life = Math.floor(random() * 20 * batch);
-    for (let ahead = 0; ahead < 4; ahead++) await child.tell(submission());
-    for (let seen = 0; seen < life;) {
-      for (const end = child.lines.length; seen < end; seen++) {
-        if (child.lines[seen]!.startsWith('{"ids"')) await child.tell(submission());
-      }
-      await child.until((lines) => lines.length > seen);
-      if (child.lines.length === seen) throw new Error("The child ended by itself");
+  let rescuedRuns = 0;
+  const hear = ({ said }: Child) => {
+    for (const { ids, rescued } of said) {
+      for (const id of ids as string[] ?? []) acknowledged.add(id);
+      rescuedRuns += Number(rescued ?? 0);
     }
-    await child.kill();
-    for (const { ids } of child.said) for (const id of ids as string[] ?? []) acknowledged.add(id);
-  }
+  };
 
-  await using last = new Child("engine_child.ts", [path]);
+  let left = kills;
+  await Promise.all(Array.from({ length: workers }, async (_, stream) => {
+    const dice = new Dice(seed, stream);
+    while (left-- > 0) hear(await liveAndDie(args, plan, dice));
+  }));
+
+  await using last = new Child("engine_child.ts", args);
   await last.tell({ drain: true });
   await last.until((lines) => lines.includes('{"drained":true}'));
   const { success } = await last.ended();
-  const store = await openStore(path);
+  hear(last);
+  const store = await openStore(path, { namespace });
   try {
-    const report = await judge(store, acknowledged);
-    return success ? report : { ...report, broken: [...report.broken, "The last process did not stop"] };
+    const verdict = await judge(store, acknowledged, namespace);
+    const broken = success ? verdict.broken : [...verdict.broken, "The last process did not stop"];
+    // What is broken is left there, to be looked at.
+    if (kvServer && broken.length === 0) await clear(store, namespace);
+    return { kills, rescuedRuns, ...verdict, broken };
   } finally {
     store.close();
   }
 }
 
-async function judge(store: Store, acknowledged: ReadonlySet<string>): Promise<Report> {
-  const broken = await brokenLaws(store);
-  const tasks = await rowsOf(store, "task");
-  const settled = new Map<string, number>();
-  for (const { key } of await rowsOf(store, undefined, "settled")) {
-    settled.set(String(key[1]), (settled.get(String(key[1])) ?? 0) + 1);
+/** One life of a process, from its start to its kill. */
+async function liveAndDie(args: readonly string[], { batch }: Plan, dice: Dice): Promise<Child> {
+  const submission = () => ({
+    submit: Array.from({ length: batch }, () => ({
+      name: dice.chance(0.2) ? "flaky" : "count",
+      args: [dice.chance(0.3) ? dice.between(0, 19) : 0],
+    })),
+  });
+  await using child = new Child("engine_child.ts", args);
+  await child.until((lines) => lines.length > 0);
+  // As many lines as the life of this process is long; each answer is followed by another submission.
+  const life = dice.between(0, 20 * batch - 1);
+  for (let ahead = 0; ahead < 4; ahead++) await child.tell(submission());
+  for (let seen = 0; seen < life;) {
+    for (const end = child.lines.length; seen < end; seen++) {
+      if (/^{"(ids|refused)"/.test(child.lines[seen]!)) await child.tell(submission());
+    }
+    await child.until((lines) => lines.length > seen);
+    if (child.lines.length === seen) throw new Error("The child ended by itself");
   }
-  let succeeded = 0;
-  let lostWorkers = 0;
+  await child.kill();
+  return child;
+}
+
+/** Counts what is stored, and what is not as it was promised. */
+export async function judge(
+  store: Store,
+  acknowledged: ReadonlySet<string>,
+  namespace = "sluice",
+): Promise<Verdict> {
+  const broken = await brokenLaws(store, namespace);
+  const tasks = await rowsOf(store, "task", namespace);
+  const settled = await settlements(store, namespace);
+  const counts = { final: 0, succeeded: 0, lostWorkers: 0, settledTwice: 0, stuck: 0 };
   for (const { key, value } of tasks) {
     const id = String(key[2]);
     const times = settled.get(id) ?? 0;
     const lost = value.error?.type === "WorkerLostError";
-    if (value.state === "SUCCESS") succeeded++;
-    else if (lost) lostWorkers++;
+    if (value.doneAt === undefined) counts.stuck++;
+    else counts.final++;
+    if (value.state === "SUCCESS") counts.succeeded++;
+    else if (lost) counts.lostWorkers++;
     else broken.push(`Task ${id} is ${value.state}`);
+    if (times > 1) counts.settledTwice++;
     if (times !== (value.state === "SUCCESS" ? 1 : 0)) broken.push(`Task ${id} was settled ${times} times`);
     if (!lost && value.retries !== (value.name === "flaky" ? 1 : 0)) {
       broken.push(`Task ${id} of '${value.name}' counts ${value.retries} retries`);
@@ -112,25 +152,43 @@ async function judge(store: Store, acknowledged: ReadonlySet<string>): Promise<R
   }
   const ids = new Set(tasks.map(({ key }) => String(key[2])));
   for (const id of acknowledged) if (!ids.has(id)) broken.push(`Task ${id} was acknowledged and is gone`);
-  const { ready, delayed, blocked, run, revoke, worker, lane } = await countRows(store);
+  const { ready, delayed, blocked, run, revoke, worker, lane } = await countRows(store, namespace);
   for (const [family, count] of Object.entries({ ready, delayed, blocked, run, revoke, worker, lane })) {
     if (count) broken.push(`${count} rows of '${family}' are left`);
   }
-  return { acknowledged: acknowledged.size, stored: tasks.length, succeeded, lostWorkers, broken };
+  return { acknowledged: acknowledged.size, stored: tasks.length, ...counts, broken };
+}
+
+async function clear(store: Store, namespace: string): Promise<void> {
+  for (const each of [namespace, settledIn(namespace)]) {
+    for await (const page of pagesOf(store, keysOf(each).under([]))) {
+      await store.commit([], page.map(({ key }) => ({ type: "delete", key })));
+    }
+  }
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({
     args: Deno.args,
-    options: { kills: { type: "string" }, batch: { type: "string" }, seed: { type: "string" } },
+    options: {
+      "kills": { type: "string", default: "20" },
+      "batch": { type: "string", default: "20" },
+      "seed": { type: "string", default: `${Math.floor(Math.random() * 2 ** 31)}` },
+      "workers": { type: "string", default: "1" },
+      "kv-server": { type: "string" },
+    },
   });
-  const plan = {
-    kills: Number(values.kills ?? 20),
-    batch: Number(values.batch ?? 20),
-    seed: Number(values.seed ?? Math.floor(Math.random() * 2 ** 31)),
+  await using server = values["kv-server"] === "own" ? await KvServer.start() : null;
+  const kvServer = server?.url ?? values["kv-server"];
+  const plan: Plan = {
+    kills: Number(values.kills),
+    batch: Number(values.batch),
+    seed: Number(values.seed),
+    workers: Number(values.workers),
+    ...(kvServer !== undefined && { kvServer }),
   };
   const report = await conserve(plan);
   // deno-lint-ignore no-console -- a program's answer
   console.log(JSON.stringify({ ...plan, ...report }, null, 2));
-  if (report.broken.length > 0) Deno.exit(1);
+  if (report.broken.length > 0) Deno.exitCode = 1;
 }

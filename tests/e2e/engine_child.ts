@@ -1,11 +1,12 @@
 /**
- * A process that executes tasks over a database file, and can be killed at any moment. What it has to say is one JSON
- * value a line on its standard output; it is told what to submit by lines on its standard input.
+ * A process that executes tasks over a database file or a KV server, and can be killed at any moment. What it has to say
+ * is one JSON value a line on its standard output; it is told what to submit by lines on its standard input.
  *
  * ```text
- * engine_child.ts <file>
+ * engine_child.ts <store> [<namespace> <workerLostAfter>]
  *   stdin    {"submit": [{name, args}, …]}   {"workflow": node}   {"drain": true}   and its end: stop
- *   stdout   {"ready": worker}  {"ids": […]}  {"workflow": id}  {"started": id, "retries": n}  {"finished": id}  {"drained": true}
+ *   stdout   {"ready": worker}  {"ids": […]}  {"workflow": id}  {"started": id, "retries": n}  {"finished": id}
+ *            {"refused": why}  {"rescued": n}  {"drained": true}
  * ```
  *
  * @module
@@ -21,7 +22,10 @@ import {
   type TaskContext,
   TaskNotFoundError,
 } from "../../queue/mod.ts";
+import { settledIn } from "./settled.ts";
 
+// Nobody is judged lost by time unless told so: what comes back at once comes back by the restart alone.
+const [path, namespace = "sluice", workerLostAfter = "3600"] = Deno.args;
 const encoder = new TextEncoder();
 function say(line: unknown): void {
   Deno.stdout.writeSync(encoder.encode(`${JSON.stringify(line)}\n`));
@@ -29,7 +33,7 @@ function say(line: unknown): void {
 
 /** One row for each time that a settlement of the task landed. */
 function countSettlement(ctx: TaskContext): void {
-  ctx.commit.set(["settled", ctx.id, crypto.randomUUID()], encoder.encode(`${ctx.retries}`));
+  ctx.commit.set([settledIn(namespace), ctx.id, crypto.randomUUID()], encoder.encode(`${ctx.retries}`));
 }
 
 const work = z.tuple([z.int()]);
@@ -64,18 +68,19 @@ const definitions = [
   defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
 ];
 
-const store = await openStore(Deno.args[0]!);
+const store = await openStore(path!, { namespace });
 const queue = createQueue({
   store,
   definitions,
   channels: { default: 16 },
-  // Nobody is judged lost by time here: what comes back at once comes back by the restart alone.
-  workerLostAfter: 3600,
+  namespace,
+  workerLostAfter: Number(workerLostAfter),
   pid: Deno.pid,
   onEvent(event) {
     if (event.type === "registered") say({ ready: event.worker });
     if (event.type === "started") say({ started: event.task.id, retries: event.retries });
     if (event.type === "finished") say({ finished: event.task.id });
+    if (event.type === "rescued" && event.tasks > 0) say({ rescued: event.tasks });
     if (event.type === "fault") say({ fault: `${event.message}: ${event.error}` });
   },
 });
@@ -83,7 +88,12 @@ await queue.start();
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { submit, workflow, drain } = JSON.parse(line);
-  if (submit) queue.submitAll(submit).then(({ tasks }) => say({ ids: tasks.map(({ id }) => id) }));
+  if (submit) {
+    queue.submitAll(submit).then(
+      ({ tasks }) => say({ ids: tasks.map(({ id }) => id) }),
+      (error) => say({ refused: String(error) }),
+    );
+  }
   if (workflow) queue.submitWorkflow(workflow).then(({ workflow: { id } }) => say({ workflow: id }));
   if (drain) await untilAllEnded();
 }
@@ -97,6 +107,8 @@ async function untilAllEnded(): Promise<void> {
     await Promise.all(page.tasks.filter(({ state }) => !isFinal(state)).map(({ id }) => untilEnded(id)));
     cursor = page.cursor ?? undefined;
   } while (cursor);
+  // Whoever was killed is to be found, and what it leaves behind taken away.
+  while ((await queue.workers()).length > 1) await new Promise((resume) => setTimeout(resume, 50));
   say({ drained: true });
 }
 

@@ -2,17 +2,18 @@
 import assert from "node:assert/strict";
 import { openStore } from "../../queue/mod.ts";
 import { folder } from "../queue/store/folder.ts";
+import { Dice } from "../support/dice.ts";
 import { brokenLaws } from "../support/invariants.ts";
 import { countRows, rowsOf } from "../support/rows.ts";
 import { Child } from "./child.ts";
-import { seeded } from "./conservation.ts";
+import { settlements } from "./settled.ts";
 
 const KILLS = Number(Deno.env.get("SLUICE_KILLS") ?? 4);
 
 Deno.test("workflows through random kills: none is lost, bodies start once, halves of submissions are deleted", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;
-  const random = seeded(20260105);
+  const random = new Dice(20260105).next;
   const acknowledged = new Set<string>();
   const task = () => ({
     name: random() < 0.2 ? "flaky" : "count",
@@ -46,10 +47,7 @@ Deno.test("workflows through random kills: none is lost, bodies start once, halv
   const store = await openStore(path);
   assert.deepEqual(await brokenLaws(store), []);
   const tasks = new Map((await rowsOf(store, "task")).map(({ key, value }) => [String(key[2]), value]));
-  const settled = new Map<string, number>();
-  for (const { key } of await rowsOf(store, undefined, "settled")) {
-    settled.set(String(key[1]), (settled.get(String(key[1])) ?? 0) + 1);
-  }
+  const settled = await settlements(store, "sluice");
   for (const [id, { name, state, error }] of tasks) {
     // What three kills met failed its chord; all else has succeeded.
     const lost = state !== "SUCCESS" && /WorkerLostError/.test(`${error.type} ${error.message}`);
