@@ -4,13 +4,21 @@
  * ```text
  * main.ts                                  HTTP app and workers
  * main.ts worker [--channels celery=16]    workers only
+ * main.ts doctor [--repair] [--json]       examines what is stored
  * ```
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { registerCrons } from "./cron.ts";
-import { createQueue, openStore, type Queue, StoreBrokenError } from "./queue/mod.ts";
+import {
+  type AnyTaskDefinition,
+  createQueue,
+  diagnose,
+  openStore,
+  type Queue,
+  StoreBrokenError,
+} from "./queue/mod.ts";
 import {
   createApp,
   createLog,
@@ -32,7 +40,8 @@ try {
 }
 
 async function main(args: string[], env: Record<string, string>): Promise<void> {
-  const { command, settings } = readCommand(args, env);
+  const { command, flags, settings } = readCommand(args, env);
+  if (command === "doctor") return Deno.exit(await examine(settings, flags));
   const log = createLog({
     sink: Deno.stdout,
     level: settings.LOG_LEVEL,
@@ -49,25 +58,9 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   /** When the program was told to stop. */
   let stopping: number | null = null;
   const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
-  const smtp = {
-    host: settings.SMTP_HOST,
-    port: settings.SMTP_PORT,
-    security: settings.SMTP_SECURITY,
-    user: settings.SMTP_USER,
-    password: settings.SMTP_PASSWORD,
-    from: settings.SMTP_FROM,
-    timeout: settings.SMTP_TIMEOUT,
-    ca: settings.SMTP_CA_FILE && await readCertificates(settings.SMTP_CA_FILE),
-  };
-  const demo = {
-    timeScale: settings.DEMO_TIME_SCALE,
-    random: Math.random,
-    spamModel: settings.SPAM_MODEL,
-    smtp,
-  };
   const queue = createQueue({
     store,
-    definitions: settings.DEMO ? demoTasks(demo) : [],
+    definitions: await definitionsOf(settings),
     taskRoutes: settings.DEMO ? demoRoutes : {},
     schedules: settings.DEMO ? demoSchedules() : [],
     channels: settings.CHANNELS,
@@ -133,19 +126,75 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
 }
 
-function readCommand(args: string[], env: Record<string, string>): { command: string; settings: Settings } {
+interface Flags {
+  readonly repair: boolean;
+  readonly json: boolean;
+}
+
+function readCommand(
+  args: string[],
+  env: Record<string, string>,
+): { command: string; flags: Flags; settings: Settings } {
   const { positionals: [command = "start"], values } = parseArgs({
     args,
     allowPositionals: true,
-    options: { channels: { type: "string" } },
+    options: {
+      channels: { type: "string" },
+      repair: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+    },
   });
-  if (command !== "start" && command !== "worker") {
-    throw new SettingsError([`Command must be 'start' or 'worker': got '${command}'`]);
+  if (command !== "start" && command !== "worker" && command !== "doctor") {
+    throw new SettingsError([`Command must be 'start', 'worker' or 'doctor': got '${command}'`]);
   }
   return {
     command,
+    flags: values,
     settings: parseSettings({ ...env, ...(values.channels && { CHANNELS: values.channels }) }),
   };
+}
+
+async function definitionsOf(settings: Settings): Promise<AnyTaskDefinition[]> {
+  if (!settings.DEMO) return [];
+  const smtp = {
+    host: settings.SMTP_HOST,
+    port: settings.SMTP_PORT,
+    security: settings.SMTP_SECURITY,
+    user: settings.SMTP_USER,
+    password: settings.SMTP_PASSWORD,
+    from: settings.SMTP_FROM,
+    timeout: settings.SMTP_TIMEOUT,
+    ca: settings.SMTP_CA_FILE && await readCertificates(settings.SMTP_CA_FILE),
+  };
+  return demoTasks({
+    timeScale: settings.DEMO_TIME_SCALE,
+    random: Math.random,
+    spamModel: settings.SPAM_MODEL,
+    smtp,
+  });
+}
+
+/** The command `doctor`: its exit code is 0 when all is well, 1 when something is broken, 2 when nobody can tell. */
+async function examine(settings: Settings, flags: Flags): Promise<number> {
+  const { KV_PATH: path, NAMESPACE: namespace } = settings;
+  const isFile = !/^https?:|^:/.test(path);
+  try {
+    // Opening it would make it.
+    if (isFile) Deno.statSync(path);
+    const store = await openStore(path, { namespace });
+    const definitions = await definitionsOf(settings);
+    const { broken } = await diagnose(store, { namespace, definitions, ...flags, tell });
+    store.close();
+    return broken > 0 ? 1 : 0;
+  } catch (error) {
+    report(error);
+    if (isFile) {
+      tell(
+        "A file that a process has open is examined as a copy: deno task backup copy.kv, then KV_PATH=copy.kv deno task doctor",
+      );
+    }
+    return 2;
+  }
 }
 
 async function readCertificates(path: string): Promise<string> {
@@ -156,6 +205,12 @@ async function readCertificates(path: string): Promise<string> {
     throw new SettingsError([`SMTP_CA_FILE must be a file that can be read: ${(error as Error).message}`]);
   }
   throw new SettingsError([`SMTP_CA_FILE must hold PEM certificates: '${path}' has none`]);
+}
+
+/** The answer of a command that ends. */
+function tell(text: string): void {
+  // deno-lint-ignore no-console -- this is what the command is for
+  console.log(text);
 }
 
 /** What to tell a person: the message, and what to do; never a stack. */

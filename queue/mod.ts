@@ -17,6 +17,7 @@ export {
   type TaskLog,
   type TaskOptions,
 } from "./define.ts";
+export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnose.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";
 export type { DefinitionView } from "./inspect/views.ts";

@@ -75,6 +75,23 @@ export async function upgrade(
   }
 }
 
+/**
+ * For who works with the stored data without registering.
+ *
+ * @throws {StoreBrokenError} when they are of another version than this program's
+ */
+export async function assertCurrent(store: Store, keys: Keys): Promise<void> {
+  const [entry] = await store.getMany([keys.meta()]);
+  if (!entry) return;
+  const meta = decode<MetaRow>(entry.value);
+  assertUsable(meta, dataVersion());
+  if (meta.version === dataVersion() && !meta.upgrade) return;
+  throw new StoreBrokenError(
+    `The stored data has version ${meta.version}, or is on its way to it; this program works with ${dataVersion()}`,
+    "Start Sluice on it: that brings the data to this version",
+  );
+}
+
 /** @throws {StoreBrokenError} when a program that knows this version cannot work with the stored data */
 function assertUsable({ version }: MetaRow, known: number): void {
   if (version > known) {
