@@ -57,7 +57,19 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   const metrics = createMetrics();
   /** When the program was told to stop. */
   let stopping: number | null = null;
-  const store = await openStore(settings.KV_PATH, { namespace: settings.NAMESPACE });
+  const store = await openStore(settings.KV_PATH, {
+    namespace: settings.NAMESPACE,
+    onOutage: (ended) =>
+      ended
+        ? log.write("warn", "the KV server answers again", ended)
+        : log.write("warn", "the KV server does not answer: what runs goes on, and the rest waits for it"),
+  });
+  if (/^http:/i.test(settings.KV_PATH)) {
+    log.write(
+      "warn",
+      "KV_PATH is plain http, where most commits take 44 ms: put TLS and HTTP/2 in front (docs/operations.md)",
+    );
+  }
   const queue = createQueue({
     store,
     definitions: await definitionsOf(settings),
@@ -116,14 +128,22 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     }
     stopping = performance.now();
     const served = server?.shutdown();
-    await queue.stop(settings.SHUTDOWN_GRACE);
+    // In an outage of the KV server there is no way to leave it; what ran here is given to others when it is back.
+    await Promise.race([queue.stop(settings.SHUTDOWN_GRACE), wait(settings.SHUTDOWN_GRACE + STOP_MARGIN)]);
     // A client that keeps its answer waiting is not waited for.
-    await Promise.race([served, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    await Promise.race([served, wait(1)]);
     store.close();
     await log.flush();
     Deno.exit(code);
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
+}
+
+/** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
+const STOP_MARGIN = 10;
+
+function wait(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
 interface Flags {

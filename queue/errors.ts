@@ -222,6 +222,10 @@ export class StoppedError extends SluiceError {
 /** The store did not answer in time. */
 export class StoreUnavailableError extends SluiceError {
   readonly code = "store-unavailable";
+  /** @param sent whether it was asked; if not, nothing of a commit can land any more. @default {true} */
+  constructor(message: string, readonly sent = true) {
+    super(message);
+  }
 }
 
 /** The store can serve no more: the process must end and a person must look. `hint` says what to do. */

@@ -9,10 +9,11 @@ import type { Queue, QueueOptions, TickOptions } from "./api.ts";
 import { sleep, systemClock } from "./clock.ts";
 import { Committer } from "./commit/committer.ts";
 import { Consumer } from "./claim/consumer.ts";
+import { withDeadline } from "./commit/lane.ts";
 import { Deadlines } from "./run/deadlines.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
 import type { Engine } from "./engine.ts";
-import { type Fault, StoppedError, TaskFailedError } from "./errors.ts";
+import { type Fault, StoppedError, StoreUnavailableError, TaskFailedError } from "./errors.ts";
 import { oneLine } from "./run/failure.ts";
 import { explainTask, type Explanation } from "./inspect/explain.ts";
 import { idSource } from "./ids.ts";
@@ -310,7 +311,7 @@ class EngineQueue implements Queue {
   }
 
   revokeWorkflow(id: string): Promise<Workflow> {
-    return this.#act(() => revokeWorkflow(this.#engine, id));
+    return this.#act(() => inSteps(revokeWorkflow(this.#engine, id)));
   }
 
   redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
@@ -318,7 +319,7 @@ class EngineQueue implements Queue {
   }
 
   redriveAll(filter: RedriveFilter = {}): Promise<{ tasks: Redriven[]; cursor: string | null }> {
-    return this.#act(() => redriveAll(this.#engine, filter));
+    return this.#act(() => inSteps(redriveAll(this.#engine, filter)));
   }
 
   definitions(): readonly DefinitionView[] {
@@ -335,7 +336,7 @@ class EngineQueue implements Queue {
   }
 
   purge(channel: string): Promise<number> {
-    return this.#act(() => purge(this.#engine, channel));
+    return this.#act(() => inSteps(purge(this.#engine, channel)));
   }
 
   workers(): Promise<Worker[]> {
@@ -418,7 +419,8 @@ class EngineQueue implements Queue {
   #ready(): Promise<void> | undefined {
     if (this.#broken) throw this.#broken;
     if (this.#stopping) throw new StoppedError("The queue is stopping");
-    return this.#membership.ensure();
+    const registering = this.#membership.ensure();
+    return registering && withDeadline(this.#engine.clock, REGISTER_DEADLINE, registering);
   }
 
   #running(): Run[] {
@@ -478,6 +480,15 @@ class EngineQueue implements Queue {
   }
 }
 
+/** What takes several commits may be done in part when the store does not answer to one of them. */
+async function inSteps<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message) : error;
+  }
+}
+
 function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTaskDefinition> {
   const byName = new Map<string, AnyTaskDefinition>();
   for (const definition of definitions) {
@@ -492,6 +503,8 @@ function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTask
 
 /** A tick waits for what is due within so many milliseconds. */
 const SOON = 10_000;
+/** Milliseconds that a caller waits for this process's registration. */
+const REGISTER_DEADLINE = 10_000;
 /** Tasks that a thread runs when no setting says how many. */
 const TASKS_PER_THREAD = 1000;
 /** Slots of a channel that no setting names. */

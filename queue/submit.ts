@@ -12,6 +12,7 @@ import {
   InvalidTaskError,
   OverloadedError,
   RefusedCommitError,
+  StoreUnavailableError,
   TooLargeError,
   UnknownTaskError,
 } from "./errors.ts";
@@ -46,17 +47,32 @@ export async function submitAll(
     ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
   for (;;) {
+    const { tasks, fresh, also, replayed } = await plan(engine, records, keyed);
+    if (fresh.length === 0 || await store(engine, fresh, also, now) !== null) return { tasks, replayed };
+    // Somebody was faster with the same key: look again at what they wrote.
+  }
+}
+
+/** What is to be stored of a submission, and with what else; nothing for one that was stored before. */
+async function plan(
+  engine: Engine,
+  records: readonly TaskRecord[],
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+): Promise<{ tasks: Task[]; fresh: readonly TaskRecord[]; also: Unit | undefined; replayed: boolean }> {
+  try {
     const { tasks, fresh, unit, refusal } = await definitionKeys(engine, records, keyed ? 1 : 0);
     const claim = keyed && await idempotencyUnit(engine, keyed, tasks);
-    if (claim?.first) return { tasks: await replay(engine, claim.first), replayed: true };
+    if (claim?.first) {
+      return { tasks: await replay(engine, claim.first), fresh: [], also: undefined, replayed: true };
+    }
     if (refusal) throw refusal;
     // What is stored already needs no key: asked again, its own key answers.
-    if (fresh.length === 0) return { tasks: [...tasks], replayed: false };
-    await engine.depths.refuseFull(engine, fresh);
+    if (fresh.length > 0) await engine.depths.refuseFull(engine, fresh);
     const also = unit && claim ? together(claim.unit, unit) : unit ?? claim?.unit;
-    const versionstamp = await store(engine, fresh, also, now);
-    if (versionstamp !== null) return { tasks: [...tasks], replayed: false };
-    // Somebody was faster with the same key: look again at what they wrote.
+    return { tasks: [...tasks], fresh, also, replayed: false };
+  } catch (error) {
+    // Nothing was stored yet.
+    throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
   }
 }
 

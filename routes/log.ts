@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { LogLevel, QueueEvent, TaskRef } from "../queue/mod.ts";
+import { type LogLevel, type QueueEvent, StoreUnavailableError, type TaskRef } from "../queue/mod.ts";
 import type { AccessRecord } from "./gate.ts";
 import { LineWriter, type Sink } from "./line_writer.ts";
 
@@ -116,6 +116,8 @@ export class Log {
       case "stopped":
         return this.write("info", event.type);
       case "fault":
+        // An outage has a line of its own when it begins, and one when it ends.
+        if (event.error instanceof StoreUnavailableError) return;
         return this.write("error", event.message, { error: stackOf(event.error) });
       default:
         event satisfies never;

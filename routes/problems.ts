@@ -15,6 +15,7 @@ import {
   type Queue,
   RedriveError,
   SluiceError,
+  StoreUnavailableError,
   UnknownTaskError,
 } from "../queue/mod.ts";
 import { HTTPException } from "hono/http-exception";
@@ -206,6 +207,7 @@ const CLIENT_GONE = 499;
 
 function engineProblem(c: Context, error: SluiceError): Response {
   const code = error.code as ProblemCode;
+  if (error instanceof StoreUnavailableError) return problem(c, code, whyUnavailable(c, error));
   // What the store says may name files and addresses.
   if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
   const part: RequestPart = c.req.method === "GET" ? "query" : "body";
@@ -224,6 +226,16 @@ function engineProblem(c: Context, error: SluiceError): Response {
     ? error.redrivenAs
     : null;
   return problem(c, code, error.message, inTheWay === null ? {} : { taskId: inTheWay });
+}
+
+/** A client that does not know whether its request was carried out must not repeat it as a new one. */
+function whyUnavailable(c: Context, { sent }: StoreUnavailableError): string {
+  // Of the source systems' routes some submit on GET.
+  const reads = c.req.path.startsWith("/v1/") && ["GET", "HEAD"].includes(c.req.method);
+  if (reads) return "The store does not answer; try again";
+  if (!sent) return "The store does not answer, and nothing of this request was accepted; try again";
+  return "The store did not answer in time, so this request may or may not have been accepted: repeat it with the " +
+    "same Idempotency-Key, or look first whether it was";
 }
 
 function hasFaults(error: SluiceError): error is SluiceError & { readonly faults: readonly Fault[] } {

@@ -9,7 +9,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { FencedError, RefusedCommitError, StoppedError } from "../errors.ts";
+import { FencedError, RefusedCommitError, StoppedError, StoreUnavailableError } from "../errors.ts";
 import { Holds } from "./holds.ts";
 import type { Clock } from "../clock.ts";
 import { type Commit, type Lane, LaneGone, readUntilAnswered } from "./lane.ts";
@@ -23,6 +23,12 @@ const WORTH_A_LANE = 100;
 /** Units that one look at the queue leaves behind before it stops: what fits is near the head. */
 const MAX_PASSED = 32;
 
+/**
+ * Milliseconds between two looks at the units of a store that does not answer: who is not patient is given up at the
+ * second.
+ */
+const PATIENCE = 1000;
+
 /** What the committer needs to know of the process's registration. */
 export interface Standing {
   /** The worker id that units act in the name of. */
@@ -35,6 +41,10 @@ interface Pending extends Load {
   readonly unit: Unit;
   /** It made a commit fail as a whole, so it travels alone. */
   alone: boolean;
+  /** It was seen waiting for a store that does not answer. */
+  waited: boolean;
+  /** Its caller was told that the store does not answer. */
+  givenUp: boolean;
   resolve(versionstamp: string | null): void;
   reject(error: unknown): void;
 }
@@ -55,6 +65,9 @@ export class Committer {
   #pumping = false;
   #ended: Error | null = null;
   #idle: (() => void)[] = [];
+  /** Batches whose lanes wait for an answer of the store, and whether they may have landed. */
+  #silent = new Map<Batch, boolean>();
+  #cancelLook = () => {};
 
   /**
    * @param onFenced called when a lane turns out to be gone; answers with `admit` after registering anew
@@ -94,6 +107,8 @@ export class Committer {
    * @throws {FencedError} when it acted in the name of a registration that others judged lost, or when it cannot be
    *   known whether it landed before that
    * @throws {RefusedCommitError} when it can never be accepted
+   * @throws {StoreUnavailableError} when the store does not answer and the unit is not patient: it will not land, or,
+   *   with `sent`, it may have landed
    * @throws {StoreBrokenError} / {StoppedError}
    */
   commit(unit: Unit): Promise<string | null> {
@@ -106,7 +121,7 @@ export class Committer {
     }
     return new Promise((resolve, reject) => {
       this.#bytes += load.bytes;
-      this.#queue.push({ unit, ...load, alone: false, resolve, reject });
+      this.#queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
       this.#schedule();
     });
   }
@@ -212,7 +227,11 @@ export class Committer {
 
   async #drive(standing: Standing, lane: Lane, batch: Batch): Promise<void> {
     try {
-      const landed = await lane.send(batch, async (failed) => merge(await this.#stillHolding(failed.units)));
+      const landed = await lane.send(
+        batch,
+        async (failed, lost) => lost ? withoutGivenUp(failed) : merge(await this.#stillHolding(failed.units)),
+        (sent) => this.#wentSilent(batch, sent),
+      );
       // A commit that seemed to have failed may be the one that landed, with all of its units.
       const units = landed.commit === batch ? null : new Set(landed.commit.units);
       for (const pending of batch.units) {
@@ -224,7 +243,45 @@ export class Committer {
       else if (error instanceof LaneGone) {
         await this.#decideFenced(standing, batch).catch((broken) => this.#break(batch.units, broken));
       } else this.#break(batch.units, error);
+    } finally {
+      this.#answered(batch);
     }
+  }
+
+  #wentSilent(batch: Batch, sent: boolean): void {
+    if (this.#silent.size === 0) this.#lookLater();
+    this.#silent.set(batch, sent || this.#silent.get(batch) === true);
+  }
+
+  #answered(batch: Batch): void {
+    if (this.#silent.delete(batch) && this.#silent.size === 0) this.#cancelLook();
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.clock.after(PATIENCE, () => {
+      this.#lookLater();
+      this.#giveUp();
+    });
+  }
+
+  /** Tells those who have waited for long enough that the store does not answer. */
+  #giveUp(): void {
+    const isOver = (pending: Pending, sent: boolean): boolean => {
+      if (pending.givenUp || (pending.unit.patient ?? pending.unit.worker !== undefined)) return false;
+      if (!pending.waited) {
+        pending.waited = true;
+        return false;
+      }
+      pending.givenUp = true;
+      pending.reject(new StoreUnavailableError("Store does not answer", sent));
+      return true;
+    };
+    for (const [{ units }, sent] of this.#silent) for (const pending of units) isOver(pending, sent);
+    this.#queue = this.#queue.filter((pending) => {
+      if (!isOver(pending, false)) return true;
+      this.#bytes -= pending.bytes;
+      return false;
+    });
   }
 
   /** The store can serve no more. */
@@ -259,7 +316,7 @@ export class Committer {
     for (const pending of batch.units) {
       this.#release(pending);
       const entry = pending.unit.evidence && found[next++];
-      if (entry) pending.resolve(entry.versionstamp);
+      if (entry || pending.givenUp) pending.resolve(entry ? entry.versionstamp : null);
       else if (pending.unit.evidence) this.commit(pending.unit).then(pending.resolve, pending.reject);
       else pending.reject(new FencedError("This worker was judged lost; the commit was dropped"));
     }
@@ -268,7 +325,7 @@ export class Committer {
   /** One unit alone is refused for good; several go again one by one, so that the bad one takes no other along. */
   #decideRefused(batch: Batch, error: RefusedCommitError): void {
     for (const pending of batch.units.toReversed()) {
-      if (batch.units.length === 1) this.#settleRejected(pending, error);
+      if (batch.units.length === 1 || pending.givenUp) this.#settleRejected(pending, error);
       else {
         this.#holds.remove(pending.checkIds, pending.mutationIds);
         pending.alone = true;
@@ -295,6 +352,12 @@ export class Committer {
   #wakeIdle(): void {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+/** What is sent again after a lost answer. */
+function withoutGivenUp(batch: Batch): Batch {
+  const units = batch.units.filter(({ givenUp }) => !givenUp);
+  return units.length === batch.units.length ? batch : merge(units);
 }
 
 /** One commit of many units; a check that several of them make is sent once. */

@@ -55,14 +55,19 @@ export class Lane {
    * Commits, and does not return before the outcome is known and nothing earlier can land any more.
    *
    * @param first what to commit
-   * @param next given a commit of which a check did not hold, what to commit instead (possibly nothing: an empty
-   *   commit, which closes the lane to the one before)
+   * @param next given a commit that has not landed, because a check did not hold or (`lost`) without an answer: what to
+   *   commit instead (possibly nothing: an empty commit, which closes the lane to the one before)
+   * @param silent called when there was no answer; `sent`: the store may have got it nevertheless
    * @returns which commit landed
    * @throws {LaneGone} when the process was fenced
    * @throws {StoreBrokenError} when the store can serve no more
    * @throws {RefusedCommitError} when the store will never accept this commit
    */
-  async send<C extends Commit>(first: C, next: (failed: C) => Promise<C>): Promise<Landed<C>> {
+  async send<C extends Commit>(
+    first: C,
+    next: (failed: C, lost: boolean) => Promise<C>,
+    silent: (sent: boolean) => void = () => {},
+  ): Promise<Landed<C>> {
     const tried = new Map<number, C | null>();
     // `null`: an empty commit, which closes the lane after a refusal.
     let commit: C | null = first;
@@ -72,6 +77,7 @@ export class Lane {
       tried.set(number, commit);
       const answer = await this.#try(number, commit ?? EMPTY);
       let { versionstamp } = answer;
+      if (answer.lost) silent(answer.sent);
       if (versionstamp === null) {
         const [row] = await readUntilAnswered(this.store, this.clock, [this.key]);
         if (!row) throw new LaneGone();
@@ -92,7 +98,7 @@ export class Lane {
         if (tried.size === 1) throw answer.refused;
         refused = answer.refused;
         commit = null;
-      } else if (!answer.lost && commit) commit = await next(commit);
+      } else if (commit) commit = await next(commit, answer.lost);
     }
   }
 
@@ -105,11 +111,14 @@ export class Lane {
         COMMIT_DEADLINE,
         this.store.commit(checks, mutations),
       );
-      return { versionstamp, lost: false };
+      return { versionstamp, sent: true, lost: false };
     } catch (error) {
       if (error instanceof StoreBrokenError) throw error;
-      if (error instanceof RefusedCommitError) return { versionstamp: null, lost: false, refused: error };
-      return { versionstamp: null, lost: true };
+      if (error instanceof RefusedCommitError) {
+        return { versionstamp: null, sent: true, lost: false, refused: error };
+      }
+      const sent = !(error instanceof StoreUnavailableError) || error.sent;
+      return { versionstamp: null, sent, lost: true };
     }
   }
 }
@@ -117,6 +126,7 @@ export class Lane {
 interface Answer {
   /** `null`: not landed, as far as the answer tells. */
   readonly versionstamp: string | null;
+  readonly sent: boolean;
   /** There was no answer, or an error that leaves the outcome open. */
   readonly lost: boolean;
   readonly refused?: RefusedCommitError;

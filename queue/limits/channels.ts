@@ -4,7 +4,7 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ChannelNotFoundError, type Fault, InvalidChannelError } from "../errors.ts";
+import { ChannelNotFoundError, type Fault, InvalidChannelError, StoreUnavailableError } from "../errors.ts";
 import { knownChannels } from "../options.ts";
 import { endWaitingUnit } from "../places.ts";
 import { readRecords } from "../read.ts";
@@ -74,8 +74,8 @@ export async function purge(engine: Engine, channel: string): Promise<number> {
   const { overrides, keys } = engine;
   assertKnown(engine, channel);
   const worker = engine.worker();
-  await overrides.change(channel, (row) => ({ ...row, purging: worker }));
   try {
+    await overrides.change(channel, (row) => ({ ...row, purging: worker }));
     await settled(engine, channel);
     const before = engine.nextId();
     const ranges = [keys.delayedAll(), keys.blockedAll(), keys.readyOf(channel)];
@@ -86,11 +86,21 @@ export async function purge(engine: Engine, channel: string): Promise<number> {
       for (const range of ranges) found += await purgeRange(engine, range, channel, before);
       purged += found;
     }
+    await endPause();
     return purged;
-  } finally {
+  } catch (error) {
+    const paused = endPause();
+    // Nobody is kept waiting for a store that does not answer, but nor is the channel kept paused when it does again.
+    if (error instanceof StoreUnavailableError) paused.catch(() => {});
+    else await paused;
+    throw error;
+  }
+
+  async function endPause(): Promise<void> {
     await overrides.change(
       channel,
       ({ purging: by, ...row }) => by === undefined || by === worker ? row : { ...row, purging: by },
+      true,
     );
     await settled(engine, channel);
   }

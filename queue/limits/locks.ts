@@ -7,6 +7,7 @@
  * @module
  */
 import { Bell, POLL } from "../wake/bell.ts";
+import { readUntilAnswered } from "../commit/lane.ts";
 import type { Engine } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../errors.ts";
 import type { LockRow, RunRow, TaskRecord } from "../record.ts";
@@ -102,7 +103,7 @@ export class RunLocks {
   async #try(name: string, ttl: number): Promise<{ lock: Lock | null; free: number }> {
     const { engine, record, row: { worker } } = this.owner;
     const key = engine.keys.lock(name);
-    const [entry] = await engine.store.getMany([key]);
+    const [entry] = await readUntilAnswered(engine.store, engine.clock, [key]);
     const free = entry ? timeLeft(entry, engine.clock.now()) : 0;
     if (free > 0) return { lock: null, free };
     if (this.#over) throw new LockNotHeldError(name);

@@ -93,17 +93,26 @@ export class Overrides {
     this.#note(channel, entry ?? null);
   }
 
-  /** Replaces a row, as often as another process gets in between. */
-  async change(channel: string, change: (row: ChannelRow) => ChannelRow): Promise<void> {
+  /**
+   * Replaces a row, as often as another process gets in between.
+   *
+   * @param patient whether it waits for a store that does not answer. @default {false}
+   */
+  async change(
+    channel: string,
+    change: (row: ChannelRow) => ChannelRow,
+    patient = false,
+  ): Promise<void> {
     const { store, keys, committer, clock } = this.engine;
     const key = keys.channel(channel);
     for (;;) {
-      const [entry] = await readUntilAnswered(store, clock, [key]);
+      const [entry] = await (patient ? readUntilAnswered(store, clock, [key]) : store.getMany([key]));
       const next = change(entry ? decode<ChannelRow>(entry.value) : {});
       const isEmpty = Object.keys(next).length === 0;
       const versionstamp = await committer.commit({
         checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
         mutations: [isEmpty ? del(key) : put(key, next)],
+        patient,
       });
       if (versionstamp === null) continue;
       return this.#set(

@@ -60,6 +60,16 @@ export function isLocked(error: unknown): boolean {
   return LOCKED.test(textOf(error));
 }
 
+/** Whether a KV server, or a proxy before it, has answered with an error that may pass. */
+export function isRefusal(error: unknown): boolean {
+  return /^KV Connect failed to call \S+ \(status=/.test(textOf(error));
+}
+
+/** Whether it said that it has too much to do: then nothing of the request was done. */
+export function isBusy(error: unknown): boolean {
+  return /^KV Connect failed to call \S+ \(status=429 /.test(textOf(error));
+}
+
 /** The error that a failed commit throws; one that tells nothing certain stays as it is. */
 export function commitError(error: unknown): unknown {
   const text = textOf(error);

@@ -21,6 +21,8 @@ export interface OpenStoreOptions {
   readonly namespace?: string;
   /** See `KvStoreOptions.random`. @default {Math.random} */
   readonly random?: () => number;
+  /** Told when a KV server does not answer any more, and when it does again, after so many seconds. */
+  readonly onOutage?: (ended: { readonly seconds: number } | null) => void;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface OpenStoreOptions {
 export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
   const { namespace = "sluice", random = Math.random } = options;
   if (path === ":memory:") return await storeOf(await Deno.openKv(path), () => {});
-  if (isServer(path)) return await openServer(path, namespace, random);
+  if (isServer(path)) return await openServer(path, { ...options, namespace, random });
   assertFilePath(path);
   let lock: FileLock | null = null;
   try {

@@ -84,6 +84,7 @@ export interface Store {
    * @returns the commit's versionstamp, or `null` when a check did not hold
    * @throws {StoreBrokenError} when the store can serve no more (disk full, file damaged, read-only, closed)
    * @throws {RefusedCommitError} when this commit can never be accepted (too large, invalid)
+   * @throws {StoreUnavailableError} with `sent: false` at once when the store is known not to answer: it was not asked
    * @throws any other error: the outcome is unknown
    */
   commit(checks: readonly Check[], mutations: readonly Mutation[]): Promise<string | null>;

@@ -7,34 +7,61 @@
 import { StoreBrokenError } from "../errors.ts";
 import { kvStore } from "./kv_store.ts";
 import { SERVER_LIMITS } from "./limits.ts";
+import { type OutageOptions, withOutages } from "./outage.ts";
 import type { Store } from "./port.ts";
-import { openingHint } from "./server_errors.ts";
+import { isRefused, openingHint } from "./server_errors.ts";
 import { watchedDoorbell } from "./watched_doorbell.ts";
+
+/** A key that nobody writes, to see whether a server answers. */
+const PROBE = ["__probe"];
 
 /** Whether a path names a KV server. */
 export function isServer(path: string): boolean {
   return /^https?:\/\//i.test(path);
 }
 
+/** What {@link openServer} is told. */
+export interface ServerOptions extends Omit<OutageOptions, "connect"> {
+  /** In whose keys wake-ups are written. */
+  readonly namespace: string;
+}
+
 /**
  * Connects to a server.
  *
  * @param url `http://` or `https://`
- * @param namespace in whose keys wake-ups are written
- * @param random see `KvStoreOptions.random`
  * @throws {StoreBrokenError} when it does not serve this process; the hint says what to do
  */
-export async function openServer(url: string, namespace: string, random: () => number): Promise<Store> {
+export async function openServer(url: string, options: ServerOptions): Promise<Store> {
+  const { namespace, random } = options;
+  let kv: Deno.Kv;
   try {
-    const kv = await Deno.openKv(url);
-    const doorbell = watchedDoorbell(kv, namespace, random);
-    return kvStore(kv, { limits: SERVER_LIMITS, doorbell, random });
+    kv = await Deno.openKv(url);
   } catch (error) {
-    const { message, hint } = openingHint(error);
-    throw new StoreBrokenError(`KV server '${shown(url)}' cannot be used: ${message}`, hint, {
-      cause: error,
-    });
+    throw unusable(url, error);
   }
+  const doorbell = watchedDoorbell(kv, namespace, random);
+  const connection = (kv: Deno.Kv) => ({
+    store: kvStore(kv, { limits: SERVER_LIMITS, doorbell, random }),
+    takeOver: () => doorbell.moveTo(kv),
+  });
+
+  async function connect() {
+    try {
+      const kv = await Deno.openKv(url);
+      await kv.get(PROBE);
+      return connection(kv);
+    } catch (error) {
+      throw isRefused(error) ? unusable(url, error) : error;
+    }
+  }
+
+  return withOutages(connection(kv), { ...options, connect });
+}
+
+function unusable(url: string, error: unknown): StoreBrokenError {
+  const { message, hint } = openingHint(error);
+  return new StoreBrokenError(`KV server '${shown(url)}' cannot be used: ${message}`, hint, { cause: error });
 }
 
 /** The address without what may be secret in it. */

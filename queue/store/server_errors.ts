@@ -58,6 +58,11 @@ const OPENING: readonly (readonly [text: RegExp, explained: Explained])[] = [
   }],
 ];
 
+/** Whether a server will never serve a client with this token. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof Error && OPENING.some(([known, why]) => why === TOKEN && known.test(error.message));
+}
+
 /** Why a server cannot be opened. */
 export function openingHint(error: unknown): Explained {
   const text = error instanceof Error ? error.message : String(error);

@@ -22,6 +22,11 @@ export interface Unit {
   readonly fresh?: boolean;
   /** The worker in whose name it acts (claim, settle, …): of no use under a later registration. */
   readonly worker?: string;
+  /**
+   * Whether it waits for a store that does not answer, for as long as it takes; if not, the caller is told after a
+   * moment. @default {whether it acts in a worker's name: a run hangs on it}
+   */
+  readonly patient?: boolean;
 }
 
 /** A mutation that writes one of the engine's own rows. */

@@ -6,6 +6,7 @@
  */
 import { Bell } from "./bell.ts";
 import type { Engine } from "../engine.ts";
+import { StoreUnavailableError } from "../errors.ts";
 import type { QueueEvent } from "../events.ts";
 import { unpack } from "../payload.ts";
 import { findTask } from "../read.ts";
@@ -45,6 +46,8 @@ class Watched {
         else wait = Math.min(wait * 2, LOOK.last);
       }
     } catch (error) {
+      // Who was told once goes on when the store answers again.
+      if (this.latest && error instanceof StoreUnavailableError) return await this.look();
       this.fail(error);
     }
   }

@@ -92,7 +92,7 @@ async function storeLarge(engine: Engine, plan: Plan, also: Unit | undefined): P
   const { keys, submitting } = engine;
   const trigger = engine.nextId();
   const owner = engine.worker();
-  const commit = (unit: Unit) => engine.committer.commit({ ...unit, worker: owner });
+  const commit = (unit: Unit) => engine.committer.commit({ ...unit, worker: owner, patient: false });
   const undo = keys.cascade("undo", trigger);
   const { root, first, last } = plan;
   submitting.add(trigger);

@@ -40,6 +40,17 @@ for (
   });
 }
 
+Deno.test("a client is told whether a store that does not answer may have accepted his request", async () => {
+  const detail = async (sent: boolean, request: RequestInit) => {
+    const { app } = brokenApp(new StoreUnavailableError("no answer", sent));
+    const path = request.method === "POST" ? "/v1/tasks/x/revoke" : "/v1/tasks/x";
+    return (await problem(await app.request(path, request), 503, "store-unavailable")).detail;
+  };
+  assert.match(await detail(false, { method: "POST" }), /nothing of this request was accepted/);
+  assert.match(await detail(true, { method: "POST" }), /may or may not .* same Idempotency-Key/);
+  assert.equal(await detail(true, { method: "GET" }), "The store does not answer; try again");
+});
+
 Deno.test("an unexpected error is a 500 that says nothing, and goes to the log", async () => {
   for (const error of [new Error("secret"), new TypeError("secret"), new RangeError("secret")]) {
     const { app, failures } = brokenApp(error);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { QueueEvent } from "../../queue/mod.ts";
+import { type QueueEvent, StoreUnavailableError } from "../../queue/mod.ts";
 import { createLog } from "../../routes/mod.ts";
 import type { LogOptions } from "../../routes/log.ts";
 import { LineWriter } from "../../routes/line_writer.ts";
@@ -79,6 +79,7 @@ Deno.test("a log writes what the engine and the process tell about themselves", 
     log.event({ type: "stopping", running: 2 });
     log.event({ type: "stopped" });
     log.event({ type: "fault", message: "cannot rescue", error: new Error("cause") });
+    log.event({ type: "fault", message: "said once by the store", error: new StoreUnavailableError("away") });
     log.event({ type: "log", task: TASK, level: "warn", message: "This is\nimportant" });
     log.failure(new Error("hidden"), "r-1");
     log.write("info", "Sluice listens", { port: 8000 });

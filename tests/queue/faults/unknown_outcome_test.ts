@@ -134,7 +134,7 @@ Deno.test("a store that does not answer reads for a while loses no commit", asyn
   const { clock, store, committer } = await open();
   store.onCommit("failed", user(a));
   const reads = [store.onRead("failed", asks("lane")), store.onRead("held", asks("lane"))];
-  const landed = committer.commit({ checks: [], mutations: [putRaw(a, 1)] });
+  const landed = committer.commit({ checks: [], mutations: [putRaw(a, 1)], patient: true });
   await clock.advance(2 * DEADLINE);
   assert.deepEqual(reads.map(({ met }) => met), [true, true]);
   assert.equal(await landed, await stampOf(store, a));
@@ -219,7 +219,7 @@ Deno.test("a submit in flight when the lanes are deleted is decided by its evide
   const keys = keysOf("sluice");
   const trap = store.onCommit("lost", user(a));
   store.onRead("held", asks("lane"));
-  const landed = committer.commit({ checks: [], mutations: [putRaw(a, 1)], evidence: a });
+  const landed = committer.commit({ checks: [], mutations: [putRaw(a, 1)], evidence: a, patient: true });
   await trap.hit;
   await store.commit([], [0, 1, 2, 3].map((n) => del(keys.lane("w-1", n))));
   await clock.advance(DEADLINE + 1000);

@@ -1,0 +1,141 @@
+/**
+ * A store that may be away for a while. Deno's client of a KV server repeats a request for ever and tells nobody, so each
+ * operation has a deadline here, and the first that misses it begins an outage: from then on nothing is sent any more,
+ * and a new connection is tried until it answers. An old one might hang for minutes, on a network that drops packets.
+ *
+ * What was sent before the outage stays with the former client, which repeats it when the server is back: the outcome
+ * of such a commit is unknown, and its lane decides (invariants 3 and 10).
+ *
+ * @module
+ */
+import { StoreBrokenError, StoreUnavailableError } from "../errors.ts";
+import { isBusy, isRefusal } from "./kv_errors.ts";
+import type { Store } from "./port.ts";
+
+/** Milliseconds that an operation may take, by default. A stall of a disk of 2.7 s has been measured. */
+const DEADLINE = 3000;
+/** Milliseconds that a read waits for the end of an outage. */
+const HOLD = 2000;
+/** Milliseconds between two attempts to reach the server again; a random part of it, and half of it at least. */
+const ATTEMPT = 500;
+/** Milliseconds that an attempt may take. */
+const ATTEMPT_DEADLINE = 2000;
+/** Milliseconds before a server that refused is asked again; a random part of it. */
+const REFUSED_PAUSE = 300;
+
+/** A connection to the server. */
+export interface Connection {
+  readonly store: Store;
+  /** Makes the doorbell use this connection. */
+  readonly takeOver: () => void;
+}
+
+/** What {@link withOutages} is told. */
+export interface OutageOptions {
+  /** Makes a further connection, which has been seen to answer. */
+  readonly connect: () => Promise<Connection>;
+  /** Returns a number from 0 to 1. */
+  readonly random: () => number;
+  /** Milliseconds that an operation may take. @default {3000} */
+  readonly deadline?: number;
+  /** Told when an outage begins, and when it has ended after so many seconds. */
+  readonly onOutage?: (ended: { readonly seconds: number } | null) => void;
+}
+
+/** Gives a store of connections that can be replaced. */
+export function withOutages({ store: first }: Connection, options: OutageOptions): Store {
+  const { connect, random, deadline = DEADLINE, onOutage = () => {} } = options;
+  let current = first;
+  let outage: Promise<void> | null = null;
+  let broken: StoreBrokenError | null = null;
+  let closed = false;
+
+  /**
+   * Asks the current connection, again while the server refuses: a commit that has landed nevertheless fails the second
+   * time, because its lane has moved on (invariant 3).
+   */
+  async function ask<T>(operation: (store: Store) => Promise<T>): Promise<T> {
+    const store = current;
+    const end = performance.now() + deadline;
+    for (let sent = false;;) {
+      try {
+        return await within(deadline, operation(store), () => began(store));
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        sent ||= !isBusy(error);
+        if (performance.now() > end) throw new StoreUnavailableError("Store refuses to answer", sent);
+      }
+      await pause(REFUSED_PAUSE * random());
+    }
+  }
+
+  async function read<T>(operation: (store: Store) => Promise<T>): Promise<T> {
+    if (outage) await within(HOLD, outage);
+    if (broken) throw broken;
+    return await ask(operation);
+  }
+
+  function began(store: Store): void {
+    if (closed || outage || store !== current) return;
+    const since = performance.now();
+    onOutage(null);
+    outage = reconnect().finally(() => {
+      outage = null;
+      if (!broken && !closed) onOutage({ seconds: (performance.now() - since) / 1000 });
+    });
+  }
+
+  async function reconnect(): Promise<void> {
+    while (!closed) {
+      await pause(ATTEMPT * (1 + random()) / 2);
+      const connecting = connect();
+      try {
+        const connection = await within(ATTEMPT_DEADLINE, connecting);
+        if (closed) return connection.store.close();
+        const former = current;
+        current = connection.store;
+        connection.takeOver();
+        return former.close();
+      } catch (error) {
+        connecting.then(({ store }) => store !== current && store.close(), nothing);
+        if (!(error instanceof StoreBrokenError)) continue;
+        broken = error;
+        return;
+      }
+    }
+  }
+
+  return {
+    limits: first.limits,
+    incarnation: first.incarnation,
+    doorbell: first.doorbell,
+    getMany: (keys) => read((store) => store.getMany(keys)),
+    list: (range, options) => read((store) => store.list(range, options)),
+    async commit(checks, mutations) {
+      if (broken) throw broken;
+      if (outage) throw new StoreUnavailableError("Store does not answer", false);
+      return await ask((store) => store.commit(checks, mutations));
+    },
+    close() {
+      closed = true;
+      current.close();
+    },
+  };
+}
+
+/** Rejects when `work` takes longer than `milliseconds`. */
+function within<T>(milliseconds: number, work: Promise<T>, late: () => void = nothing): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new StoreUnavailableError(`Store did not answer within ${milliseconds / 1000} s`));
+      late();
+    }, milliseconds);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function nothing(): void {}

@@ -1,0 +1,171 @@
+/** What becomes of commits while the store is known not to answer, and of those whose answer never came. */
+import assert from "node:assert/strict";
+import { StoreUnavailableError } from "../../../queue/errors.ts";
+import { memoryStore } from "../../../queue/store/memory_store.ts";
+import type { Key, Store } from "../../../queue/store/port.ts";
+import { putRaw, type Unit } from "../../../queue/store/unit.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
+import { asks, type CommitCall, faultyStore } from "../../support/faulty_store.ts";
+import { heldTask } from "../../support/held_task.ts";
+import { openCommitter } from "../../support/open_committer.ts";
+import { openQueue } from "../../support/open_queue.ts";
+
+const a: Key = ["user", "a"];
+const b: Key = ["user", "b"];
+const write = (key: Key): Unit => ({ checks: [], mutations: [putRaw(key, 1)] });
+const writes = (key: Key) => ({ mutations }: CommitCall) =>
+  mutations.some((mutation) => mutation.key[0] === "user" && mutation.key[1] === key[1]);
+
+/** A store that says at once, when the test wants it to, that it does not answer. */
+function leaving(inner: Store): Store & { away: boolean } {
+  const store = {
+    ...inner,
+    away: false,
+    getMany: (keys: readonly Key[]) => answer(() => inner.getMany(keys), true),
+    list: (...args: Parameters<Store["list"]>) => answer(() => inner.list(...args), true),
+    commit: (...args: Parameters<Store["commit"]>) => answer(() => inner.commit(...args), false),
+  };
+  async function answer<T>(ask: () => Promise<T>, sent: boolean): Promise<T> {
+    if (store.away) throw new StoreUnavailableError("away", sent);
+    return await ask();
+  }
+  return store;
+}
+
+async function open() {
+  const clock = new FakeClock();
+  const inner = memoryStore();
+  const faulty = faultyStore(inner);
+  const store = leaving(faulty);
+  return { clock, inner, faulty, store, ...await openCommitter(store, clock) };
+}
+
+async function isThere(store: Store, key: Key): Promise<boolean> {
+  return (await store.getMany([key]))[0] !== null;
+}
+
+function unavailable(sent: boolean) {
+  return (error: unknown) => error instanceof StoreUnavailableError && error.sent === sent;
+}
+
+Deno.test("a commit that no store was asked for is given up after a moment, and never lands", async () => {
+  const { clock, inner, store, committer } = await open();
+  store.away = true;
+  const refused = Promise.all([a, b].map(async (key) => {
+    await assert.rejects(committer.commit(write(key)), unavailable(false));
+  }));
+  await clock.advance(2000);
+  await refused;
+  assert.equal(committer.waitingBytes > 0, true, "one is in a lane until the store answers");
+  store.away = false;
+  await clock.advance(1000);
+  assert.deepEqual([await isThere(inner, a), await isThere(inner, b)], [false, false]);
+  assert.equal(committer.waitingBytes, 0);
+});
+
+Deno.test("a commit of a run waits until the store answers, and lands at once then", async () => {
+  const { clock, inner, store, committer } = await open();
+  store.away = true;
+  const landed = committer.commit({ ...write(a), worker: "w-1" });
+  await clock.advance(60_000);
+  assert.equal(await isThere(inner, a), false);
+  store.away = false;
+  await clock.advance(1000);
+  assert.notEqual(await landed, null);
+  assert.equal(await isThere(inner, a), true);
+});
+
+for (const fault of ["lost", "failed"] as const) {
+  Deno.test(`a commit that was ${fault} before an outage is told as unknown, and not sent again`, async () => {
+    const { clock, inner, store, faulty, committer } = await open();
+    const trap = faulty.onCommit(fault, writes(a));
+    const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
+    await trap.hit;
+    store.away = true;
+    await clock.advance(3000);
+    await unknown;
+    store.away = false;
+    await clock.advance(1000);
+    assert.equal(await isThere(inner, a), fault === "lost");
+    assert.equal(faulty.commits.filter(writes(a)).length, fault === "lost" ? 1 : 0);
+    // The lane is closed to it, and serves on.
+    assert.notEqual(await committer.commit(write(b)), null);
+    if (fault === "failed") assert.equal(await trap.land(), null);
+  });
+}
+
+Deno.test("what shares a commit with one that was given up lands all the same", async () => {
+  const { clock, inner, store, faulty, committer } = await open();
+  const trap = faulty.onCommit("failed", writes(a));
+  const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
+  const landed = committer.commit({ ...write(b), worker: "w-1" });
+  await trap.hit;
+  store.away = true;
+  await clock.advance(3000);
+  await unknown;
+  store.away = false;
+  await clock.advance(1000);
+  assert.notEqual(await landed, null);
+  assert.deepEqual([await isThere(inner, a), await isThere(inner, b)], [false, true]);
+});
+
+Deno.test("a single lost answer of a store that serves on is nothing that a caller hears of", async () => {
+  const { clock, inner, faulty, committer } = await open();
+  const read = faulty.onRead("late", asks("lane"));
+  faulty.onCommit("failed", writes(a));
+  const landed = committer.commit(write(a));
+  await read.hit;
+  await clock.advance(1000);
+  await read.land();
+  assert.notEqual(await landed, null);
+  assert.equal(await isThere(inner, a), true);
+});
+
+Deno.test("a process that cannot beat in an outage neither judges others lost nor is judged", async () => {
+  const inner = memoryStore();
+  const stores = [leaving(inner), leaving(inner)];
+  const clock = new FakeClock();
+  const held = heldTask("held");
+  const [one, other] = [
+    await openQueue({ store: stores[0]!, clock, definitions: [held.definition], faults: true }),
+    await openQueue({ store: stores[1]!, clock, definitions: [held.definition], faults: true }),
+  ];
+  const { tasks: [task] } = await one.queue.submitAll([{ name: "held", args: [] }]);
+  await clock.advance(3000);
+  assert.equal(held.runs.length, 1);
+  for (const store of stores) store.away = true;
+  await clock.advance(30_000);
+  held.runs[0]!.finish("kept");
+  await clock.advance(5000);
+  for (const store of stores) store.away = false;
+  await clock.advance(1000);
+  assert.equal((await one.queue.get(task!.id)).result, "kept");
+  await clock.advance(30_000);
+  for (const { events } of [one, other]) {
+    assert.deepEqual([...events.of("lost-worker"), ...events.of("fenced"), ...events.of("lost")], []);
+  }
+  await one.close();
+  await other.close();
+});
+
+Deno.test("a purge that an outage interrupts does not leave its channel paused", async () => {
+  const store = leaving(memoryStore());
+  const held = heldTask("held");
+  await using q = await openQueue({
+    store,
+    definitions: [held.definition],
+    channels: { default: 1 },
+    faults: true,
+  });
+  await q.queue.submitAll(Array.from({ length: 3 }, () => ({ name: "held", args: [] })));
+  await q.clock.advance(1000);
+  const purged = assert.rejects(q.queue.purge("default"), unavailable(true));
+  await Promise.resolve();
+  store.away = true;
+  await q.clock.advance(5000);
+  await purged;
+  store.away = false;
+  await q.clock.advance(3000);
+  assert.deepEqual((await q.queue.channels()).map(({ paused }) => paused), [false]);
+  for (const run of held.runs) run.finish();
+});
