@@ -12,6 +12,7 @@ import { drain } from "./drain.ts";
 import { e2e } from "./e2e.ts";
 import { http } from "./http.ts";
 import { important } from "./important.ts";
+import { kvserver } from "./kvserver.ts";
 import { load, machine } from "./machine.ts";
 import { parked } from "./parked.ts";
 import { pickup } from "./pickup.ts";
@@ -36,6 +37,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   schedules,
   crash,
   workflows,
+  kvserver,
 };
 
 Deno.exitCode = await main(Deno.args);
