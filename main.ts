@@ -29,6 +29,9 @@ import {
 } from "./routes/mod.ts";
 import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 
+/** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
+const STOP_MARGIN = 10;
+
 const started = Promise.withResolvers<Queue>();
 registerCrons(async () => await (await started.promise).tick(), report);
 
@@ -67,7 +70,8 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   if (/^http:/i.test(settings.KV_PATH)) {
     log.write(
       "warn",
-      "KV_PATH is plain http, where most commits take 44 ms: put TLS and HTTP/2 in front (docs/operations.md)",
+      "KV_PATH is plain http, where most commits stall for some 40 ms: put TLS and HTTP/2 in front " +
+        "(docs/operations.md)",
     );
   }
   const queue = createQueue({
@@ -138,9 +142,6 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
 }
-
-/** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
-const STOP_MARGIN = 10;
 
 function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
