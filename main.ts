@@ -5,6 +5,8 @@
  * main.ts                                  HTTP app and workers
  * main.ts worker [--channels celery=16]    workers only
  * main.ts doctor [--repair] [--json]       examines what is stored
+ * main.ts backup <file>                    copies the database into a new file, while others work with it
+ * main.ts restore <file> [--force]         restores such a file into the database
  * ```
  *
  * @module
@@ -13,10 +15,12 @@ import { parseArgs } from "node:util";
 import { registerCrons } from "./cron.ts";
 import {
   type AnyTaskDefinition,
+  backup,
   createQueue,
   diagnose,
   openStore,
   type Queue,
+  restore,
   StoreBrokenError,
 } from "./queue/mod.ts";
 import {
@@ -43,8 +47,10 @@ try {
 }
 
 async function main(args: string[], env: Record<string, string>): Promise<void> {
-  const { command, flags, settings } = readCommand(args, env);
+  const { command, file, flags, settings } = readCommand(args, env);
   if (command === "doctor") return Deno.exit(await examine(settings, flags));
+  if (command === "backup") return await backUp(settings, file);
+  if (command === "restore") return await restoreFrom(settings, file, flags.force);
   const log = createLog({
     sink: Deno.stdout,
     level: settings.LOG_LEVEL,
@@ -147,29 +153,37 @@ function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
+const COMMANDS = ["start", "worker", "doctor", "backup", "restore"];
+
 interface Flags {
   readonly repair: boolean;
   readonly json: boolean;
+  readonly force: boolean;
 }
 
 function readCommand(
   args: string[],
   env: Record<string, string>,
-): { command: string; flags: Flags; settings: Settings } {
-  const { positionals: [command = "start"], values } = parseArgs({
+): { command: string; file: string; flags: Flags; settings: Settings } {
+  const { positionals: [command = "start", file = ""], values } = parseArgs({
     args,
     allowPositionals: true,
     options: {
       channels: { type: "string" },
       repair: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      force: { type: "boolean", default: false },
     },
   });
-  if (command !== "start" && command !== "worker" && command !== "doctor") {
-    throw new SettingsError([`Command must be 'start', 'worker' or 'doctor': got '${command}'`]);
+  if (!COMMANDS.includes(command)) {
+    throw new SettingsError([`Command must be one of ${COMMANDS.join(", ")}: got '${command}'`]);
+  }
+  if ((command === "backup" || command === "restore") && file === "") {
+    throw new SettingsError([`Name a file: deno task ${command} <file>`]);
   }
   return {
     command,
+    file,
     flags: values,
     settings: parseSettings({ ...env, ...(values.channels && { CHANNELS: values.channels }) }),
   };
@@ -216,6 +230,22 @@ async function examine(settings: Settings, flags: Flags): Promise<number> {
     }
     return 2;
   }
+}
+
+async function backUp({ KV_PATH }: Settings, file: string): Promise<never> {
+  await backup(KV_PATH, file);
+  tell(`Copied '${KV_PATH}' into '${file}': ${(Deno.statSync(file).size / 1e6).toFixed(1)} MB`);
+  Deno.exit(0);
+}
+
+async function restoreFrom({ KV_PATH, NAMESPACE }: Settings, file: string, force: boolean): Promise<never> {
+  Deno.statSync(file); // Opening it would make it.
+  const [source, target] = [await openStore(file), await openStore(KV_PATH)];
+  const rows = await restore(source, target, { namespace: NAMESPACE, force });
+  source.close();
+  target.close();
+  tell(`Restored '${file}' into '${KV_PATH}': ${rows} rows`);
+  Deno.exit(0);
 }
 
 async function readCertificates(path: string): Promise<string> {

@@ -11,6 +11,7 @@
  *                      InvalidChannelError  ChannelNotFoundError  OverCapacityError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
+ *   about a backup     BackupError
  *   inside a handler   RetryError  NonRetryableError  SoftTimeLimitExceeded  TimeLimitExceeded
  *                      TaskRevokedError  ShutdownError  CommitConflictError
  *                      LockTimeoutError  LockNotHeldError
@@ -234,6 +235,11 @@ export class StoreBrokenError extends SluiceError {
   constructor(message: string, readonly hint: string, options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/** A backup that cannot be made, or cannot be restored; the message says why and what to do. */
+export class BackupError extends SluiceError {
+  readonly code = "backup-refused";
 }
 
 /** A commit that can never be accepted. */

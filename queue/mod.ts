@@ -4,6 +4,8 @@
  * @module
  */
 export * from "./errors.ts";
+export { backup } from "./backup/backup.ts";
+export { restore, type RestoreOptions } from "./backup/restore.ts";
 export { type Clock, type Random, sleep, systemClock } from "./clock.ts";
 export {
   type AnyTaskDefinition,

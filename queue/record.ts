@@ -253,6 +253,8 @@ export interface MetaRow {
   readonly version: number;
   /** How far the upgrade has come; see `membership/upgrades.ts`. */
   readonly upgrade?: { readonly fenced: boolean; readonly cursor: Json };
+  /** A backup is being copied into the store. */
+  readonly restoring?: true;
 }
 
 /** `sweep`: the last task id that retention has looked at. */

@@ -56,7 +56,8 @@ export function dataVersion(upgrades: readonly Upgrade[] = UPGRADES): number {
  * Brings the stored data to this program's version. Resolves when they are.
  *
  * @returns the `meta` row; `null` when nothing is stored yet
- * @throws {StoreBrokenError} when the data are of a newer version, or the store can serve no more
+ * @throws {StoreBrokenError} when the data are of a newer version, when a restore was not finished, or when the store
+ *   can serve no more
  */
 export async function upgrade(
   store: Store,
@@ -93,11 +94,17 @@ export async function assertCurrent(store: Store, keys: Keys): Promise<void> {
 }
 
 /** @throws {StoreBrokenError} when a program that knows this version cannot work with the stored data */
-function assertUsable({ version }: MetaRow, known: number): void {
+function assertUsable({ version, restoring }: MetaRow, known: number): void {
   if (version > known) {
     throw new StoreBrokenError(
       `The stored data has version ${version}, this program knows ${known}`,
       "Start a newer version of Sluice, or use another KV_PATH",
+    );
+  }
+  if (restoring) {
+    throw new StoreBrokenError(
+      "The stored data is being restored, or that was not finished",
+      "Wait until 'deno task restore' has ended, or run it again with --force",
     );
   }
 }

@@ -52,6 +52,14 @@ export function keysOf(ns: string) {
     /** All keys whose parts after the namespace begin so. */
     under: (parts: readonly string[]): KeyRange => ({ prefix: [ns, ...parts] }),
 
+    /** All keys but those of some families, which are named in key order. */
+    without: (...families: readonly string[]): KeyRange[] =>
+      ["", ...families].map((family, i) => ({
+        prefix: [ns],
+        ...(family !== "" && { start: [ns, `${family}\0`] }),
+        ...(i < families.length && { end: [ns, families[i]!] }),
+      })),
+
     meta: (): Key => [ns, "meta"],
 
     task: (id: string): Key => [ns, "task", id],
@@ -86,6 +94,7 @@ export function keysOf(ns: string) {
     workers: (): KeyRange => ({ prefix: [ns, "worker"] }),
 
     lane: (worker: string, lane: number): Key => [ns, "lane", worker, lane],
+    lanes: (): KeyRange => ({ prefix: [ns, "lane"] }),
     lanesOf: (worker: string): KeyRange => ({ prefix: [ns, "lane", worker] }),
 
     idempotency: (scope: string, key: string): Key => [ns, "idem", scope, key],
@@ -112,6 +121,7 @@ export function keysOf(ns: string) {
     locks: (): KeyRange => ({ prefix: [ns, "lock"] }),
 
     workflow: (id: string): Key => [ns, "workflow", id],
+    workflows: (): KeyRange => ({ prefix: [ns, "workflow"] }),
 
     group: (id: string): Key => [ns, "group", id],
     groups: (): KeyRange => ({ prefix: [ns, "group"] }),
@@ -132,6 +142,7 @@ export function keysOf(ns: string) {
     later: (at: number, id: string): Key => [ns, "later", at, id],
     laterAll: (): KeyRange => ({ prefix: [ns, "later"] }),
 
+    blobsAll: (): KeyRange => ({ prefix: [ns, "blob"] }),
     blobs: (id: string): KeyRange => ({ prefix: [ns, "blob", id] }),
     blob: (id: string, part: BlobPart, n: number): Key => [ns, "blob", id, part, n],
   };

@@ -8,6 +8,7 @@
 import { basename, dirname, join } from "node:path";
 import { StoreBrokenError } from "../errors.ts";
 import { assertReadable } from "./damage.ts";
+import { makeShrinkable, shrink } from "./file.ts";
 import { kvDoorbell } from "./doorbell.ts";
 import { brokenHint } from "./kv_errors.ts";
 import { kvStore } from "./kv_store.ts";
@@ -44,6 +45,8 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
     // SQLite would open a file that it cannot write to, and fail at the first commit.
     Deno.openSync(realPath, { write: true }).close();
     assertReadable(realPath);
+    makeShrinkable(realPath);
+    shrink(realPath);
     return await storeOf(await Deno.openKv(realPath), lock.release);
   } catch (error) {
     lock?.release();

@@ -11,6 +11,7 @@ import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
 import { del, put } from "../../../queue/store/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
+import { dyingStore } from "../../support/dying_store.ts";
 import { asks, type CommitFault, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
@@ -62,23 +63,6 @@ async function done<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
   await clock.settle();
   while (open) await clock.advance(50);
   return await work;
-}
-
-/** The store of a process that is killed as it makes a commit, before it is applied or after. */
-function dying(store: Store, commits: number, applied: boolean): Store & { readonly dead: Promise<void> } {
-  const { promise: dead, resolve: die } = Promise.withResolvers<void>();
-  const never = new Promise<never>(() => {});
-  let left = commits;
-  return {
-    ...store,
-    dead,
-    async commit(checks, mutations) {
-      if (left-- > 0) return await store.commit(checks, mutations);
-      if (applied) await store.commit(checks, mutations);
-      die();
-      return await never;
-    },
-  };
 }
 
 function worker(name: string): WorkerRow {
@@ -135,7 +119,7 @@ Deno.test("newer data are refused, and nothing of them is touched", async () => 
 
 Deno.test("data whose upgrade has only begun are refused by an older program", async () => {
   const store = await storeOfVersion1();
-  const killed = dying(store, 1, false);
+  const killed = dyingStore(store, 1, false);
   upgrade(killed, keys, new FakeClock(), STEPS);
   await killed.dead;
   assert.deepEqual(await metaOf(store), { version: 2, upgrade: { fenced: false, cursor: null } });
@@ -149,7 +133,7 @@ Deno.test("an upgrade whose process is killed, at whichever commit, is gone on w
   for (let commits = 0; commits < whole.commits.length; commits++) {
     for (const applied of [false, true]) {
       const store = await storeOfVersion1();
-      const killed = dying(store, commits, applied);
+      const killed = dyingStore(store, commits, applied);
       upgrade(killed, keys, new FakeClock(), STEPS);
       await killed.dead;
       const clock = new FakeClock();

@@ -6,7 +6,7 @@ import { START } from "../../../queue/testing/fake_clock.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { rowsOf } from "../../support/rows.ts";
 import { folder } from "../store/folder.ts";
-import { definitions } from "./fill.ts";
+import { definitions } from "../../support/fill.ts";
 
 Deno.test("a file of version 1 opens well: what had ended is kept, and all else ends", async () => {
   using files = folder();

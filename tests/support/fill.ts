@@ -1,14 +1,14 @@
 /**
- * Fills a store with tasks in every place. `version_1.kv` beside this file was made by it when the stored data had
- * version 1, and stays as it is: `deno run -A tests/queue/membership/fill.ts <new file>` makes one of today's version.
+ * Fills a store with tasks in every place. `tests/queue/membership/version_1.kv` was made by it when the stored data had
+ * version 1, and stays as it is: `deno run -A tests/support/fill.ts <new file>` makes one of today's version.
  *
  * @module
  */
 import { DatabaseSync } from "node:sqlite";
-import { type AnyTaskDefinition, type Json, openStore } from "../../../queue/mod.ts";
-import { task } from "../../support/held_task.ts";
-import { type OpenQueue, openQueue } from "../../support/open_queue.ts";
-import { rowsOf } from "../../support/rows.ts";
+import { type AnyTaskDefinition, type Json, openStore } from "../../queue/mod.ts";
+import { task } from "./held_task.ts";
+import { type OpenQueue, openQueue } from "./open_queue.ts";
+import { rowsOf } from "./rows.ts";
 
 /** Every task there is; those that hang do so in the process that fills, and return elsewhere. */
 export function definitions(hangs: boolean): AnyTaskDefinition[] {

@@ -1,0 +1,78 @@
+/**
+ * Reading and writing many rows, as they are.
+ *
+ * @module
+ */
+import { keysOf } from "../store/keys.ts";
+import type { Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "../store/port.ts";
+import { mutationKeySize, mutationSize } from "../store/size.ts";
+
+/** The rows of a range in key order, each page of them in a snapshot of its own. */
+export async function* rowsOf(store: Store, range: KeyRange): AsyncGenerator<Entry, void> {
+  for (let start: Key | null = null;;) {
+    const from: KeyRange = start === null ? range : { ...range, start };
+    const page: Entry[] = await store.list(from, { limit: store.limits.listBatch });
+    yield* page;
+    if (page.length < store.limits.listBatch) return;
+    start = keyAfter(page.at(-1)!.key);
+  }
+}
+
+/** The first key that can stand behind a key: bytes come before all other parts. */
+function keyAfter(key: Key): Key {
+  return [...key, new Uint8Array()];
+}
+
+/**
+ * The rows that belong to no Sluice, whatever its namespace: those that handlers and other programs have stored in the
+ * same database.
+ */
+export async function* rowsBeside(store: Store): AsyncGenerator<Entry, void> {
+  for (let start: Key | null = null;;) {
+    const page: Entry[] = await store.list({ prefix: [], ...(start && { start }) }, {
+      limit: store.limits.listBatch,
+    });
+    if (page.length === 0) return;
+    start = keyAfter(page.at(-1)!.key);
+    let last: unknown;
+    for (const entry of page) {
+      const [first] = entry.key;
+      if (typeof first === "string" && first !== last && await isNamespace(store, first)) {
+        start = [`${first}\0`];
+        break;
+      }
+      last = first;
+      yield entry;
+    }
+  }
+}
+
+/** Whether the rows under a first part are a Sluice's. */
+async function isNamespace(store: Store, first: string): Promise<boolean> {
+  return (await store.getMany([keysOf(first).meta()]))[0] !== null;
+}
+
+/** Bytes, and mutations, that are left to whoever commits. */
+const SPARE = { bytes: 4096, mutations: 1 } as const;
+
+/** Cuts what is to be written into commits that a store takes. */
+export async function* commitsOf(
+  mutations: AsyncIterable<Mutation>,
+  limits: StoreLimits,
+): AsyncGenerator<Mutation[], void> {
+  let commit: Mutation[] = [];
+  let [bytes, keyBytes] = [0, 0];
+  for await (const mutation of mutations) {
+    bytes += mutationSize(mutation);
+    keyBytes += mutationKeySize(mutation);
+    const fits = commit.length < limits.mutations - SPARE.mutations && bytes <= limits.bytes - SPARE.bytes &&
+      keyBytes <= limits.keyBytes - SPARE.bytes;
+    if (!fits) {
+      yield commit;
+      commit = [];
+      [bytes, keyBytes] = [mutationSize(mutation), mutationKeySize(mutation)];
+    }
+    commit.push(mutation);
+  }
+  if (commit.length > 0) yield commit;
+}

@@ -1,0 +1,199 @@
+/** A backup is restored whole or not at all, and nobody who worked with what was there before can spoil it. */
+import assert from "node:assert/strict";
+import { restore } from "../../../queue/backup/restore.ts";
+import { upgrade } from "../../../queue/membership/upgrades.ts";
+import { BackupError } from "../../../queue/errors.ts";
+import { keyId } from "../../../queue/store/key_id.ts";
+import { idOf, keysOf } from "../../../queue/store/keys.ts";
+import { memoryStore } from "../../../queue/store/memory_store.ts";
+import type { Key, Store } from "../../../queue/store/port.ts";
+import { del, put, putRaw } from "../../../queue/store/unit.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
+import { dyingStore } from "../../support/dying_store.ts";
+import { type CommitFault, faultyStore, sets } from "../../support/faulty_store.ts";
+import { definitions, fill } from "../../support/fill.ts";
+import { heldTask } from "../../support/held_task.ts";
+import { openQueue } from "../../support/open_queue.ts";
+import { Processes } from "../../support/processes.ts";
+import { type Row, rowsOf } from "../../support/rows.ts";
+
+const keys = keysOf("sluice");
+const USER: Key = ["charged", 7];
+
+/** Commits of a few rows, so that a restore takes many. */
+const small = () => memoryStore({ limits: { checks: 10, mutations: 12 } });
+
+/** What a store holds at work: tasks in every place, and what a handler has stored. */
+async function source(): Promise<Store> {
+  const store = memoryStore();
+  const q = await openQueue({ store, definitions: definitions(true), channels: { default: 20 } });
+  await fill(q);
+  await store.commit([], [
+    putRaw(USER, "once"),
+    putRaw(["other", "meta"], "not ours"),
+    putRaw(["beside"], 1),
+  ]);
+  return store;
+}
+
+/** Rows by key, without those of processes. */
+async function rowsIn(store: Store): Promise<Map<string, unknown>> {
+  const rows = (await rowsOf(store)).filter(({ family }) => !["lane", "worker"].includes(family));
+  const user = await store.getMany([USER, ["beside"]]);
+  return new Map([
+    ...rows.map(({ key, entry }): [string, unknown] => [keyId(key), entry.value]),
+    ...user.map((entry, i): [string, unknown] => [`user ${i}`, entry?.value]),
+  ]);
+}
+
+/** Moves the clock until the work is done. */
+async function done<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let open = true;
+  work.catch(() => {}).finally(() => open = false);
+  await clock.settle();
+  while (open) await clock.advance(50);
+  return await work;
+}
+
+const saved = await source();
+
+Deno.test("a restored store holds what the backup held, and all that was on its way in it ends", async () => {
+  const store = small();
+  const count = await restore(saved, store);
+  const [before, after] = [await rowsIn(saved), await rowsIn(store)];
+  assert.deepEqual(after, before);
+  assert.equal(count, after.size, "all but meta, and one worker");
+  const workers = await rowsOf(store, "worker");
+  assert.deepEqual(workers.map(({ value }) => value.lost), [true]);
+  assert.deepEqual(await rowsOf(store, "lane"), []);
+  assert.deepEqual(await store.getMany([["other", "meta"]]), [null], "another namespace is left out");
+
+  await using q = await openQueue({ store, definitions: definitions(false) });
+  await q.events.next("rescued", ({ tasks }) => tasks === 4);
+  for (const { key } of await rowsOf(store, "task")) await q.ended({ id: idOf(key) });
+});
+
+Deno.test("a restore refuses a database that holds anything", async () => {
+  const cases: [what: string, key: Key][] = [
+    ["an engine's row", keys.task("t")],
+    ["another restore", keys.meta()],
+    ["somebody else's row", ["their", "row"]],
+  ];
+  for (const [what, key] of cases) {
+    const store = small();
+    await store.commit([], [put(key, { version: 1 })]);
+    await assert.rejects(restore(saved, store), /not empty.*--force/, what);
+    assert.equal((await store.list({ prefix: [] }, { limit: 10 })).length, 1);
+  }
+});
+
+Deno.test("a restore refuses a process that registers at the last moment", async () => {
+  const store = faultyStore(small());
+  store.beforeCommit(sets("meta"), () => store.commit([], [put(keys.meta(), { version: 1 })]));
+  await assert.rejects(restore(saved, store), /not empty/);
+  assert.deepEqual((await rowsOf(store)).map(({ family }) => family), ["meta"]);
+});
+
+Deno.test("a restore refuses what is no whole backup, or is newer than the program", async () => {
+  const cases: [meta: unknown, RegExp][] = [
+    [null, /nothing of NAMESPACE 'sluice'/],
+    [{ version: 1000 }, /version 1000, this program knows 1: restore it with a newer Sluice/],
+    [{ version: 1, restoring: true }, /not fully restored/],
+  ];
+  for (const [meta, message] of cases) {
+    const from = memoryStore();
+    if (meta) await from.commit([], [put(keys.meta(), meta)]);
+    const store = small();
+    await assert.rejects(restore(from, store), (error) => {
+      assert(error instanceof BackupError);
+      assert.match(error.message, message);
+      return true;
+    });
+    assert.deepEqual(await rowsOf(store), []);
+  }
+});
+
+Deno.test("a forced restore replaces all that was there, newer data too", async () => {
+  const store = small();
+  const stale = Array.from({ length: 30 }, (_, n) => put(["sluice", "future", n], n));
+  await store.commit([], stale.slice(0, 12));
+  await store.commit([], [
+    put(keys.meta(), { version: 1000 }),
+    put(keys.task("stale"), {}),
+    put(USER, "stale"),
+  ]);
+  await restore(saved, store, { force: true });
+  assert.deepEqual(await rowsIn(store), await rowsIn(saved));
+});
+
+Deno.test("processes of the database before a forced restore commit nothing into it and do not come back meanwhile", async () => {
+  await using processes = new Processes({ limits: { checks: 10 } });
+  const held = heldTask("held");
+  let broken: Error | null = null;
+  const old = await processes.start({ definitions: [held.definition], onBroken: (error) => broken = error });
+  const { tasks: [task] } = await old.queue.submitAll([{ name: "held", args: [] }]);
+  await old.clock.settle();
+  const target = faultyStore(processes.store);
+  target.beforeCommit(sets("task"), async () => {
+    held.runs[0]!.finish("late");
+    await old.clock.settle();
+  });
+  await restore(saved, target, { force: true });
+  assert.match(String(broken), /is being restored/);
+  await assert.rejects(old.queue.get(task!.id), /No task has the id/);
+  assert.deepEqual(await rowsIn(processes.store), await rowsIn(saved));
+  for (const { key } of await rowsOf(processes.store)) await processes.store.commit([], [del(key)]);
+});
+
+Deno.test("a restore that is killed, at whichever commit, keeps processes out until one was finished", async () => {
+  const whole = faultyStore(small());
+  await restore(saved, whole);
+  assert(whole.commits.length >= 6, `${whole.commits.length} commits`);
+  const last = whole.commits.length - 1;
+  for (let commits = 0; commits <= last; commits++) {
+    for (const applied of [false, true]) {
+      const note = `killed ${applied ? "after" : "before"} commit ${commits}`;
+      const store = small();
+      const killed = dyingStore(store, commits, applied);
+      restore(saved, killed);
+      await killed.dead;
+      const starts = upgrade(store, keys, new FakeClock());
+      if (commits === 0 && !applied) assert.equal(await starts, null, note);
+      else if (commits === last && applied) assert.equal((await starts)!.key[1], "meta", note);
+      else await assert.rejects(starts, /is being restored, or that was not finished/, note);
+
+      await restore(saved, store, { force: true });
+      assert.equal(await killed.land(), null, "what it had sent lands no more");
+      assert.deepEqual(await rowsIn(store), await rowsIn(saved), note);
+      assert.deepEqual(await rowsOf(store, "lane"), [], note);
+    }
+  }
+});
+
+for (const fault of ["lost", "failed", "nothing", "repeated"] satisfies CommitFault[]) {
+  Deno.test(`a restore of which any commit is ${fault} is whole`, async () => {
+    const commits = faultyStore(small());
+    await restore(saved, commits);
+    for (let n = 0; n < commits.commits.length; n++) {
+      const store = faultyStore(small());
+      let seen = 0;
+      const injected = store.onCommit(fault, () => seen++ === n);
+      const clock = new FakeClock();
+      await done(clock, restore(saved, store, { clock }));
+      assert(injected.met);
+      assert.deepEqual(await rowsIn(store), await rowsIn(saved));
+      assert.deepEqual(await rowsOf(store, "lane"), []);
+    }
+  });
+}
+
+Deno.test("of two forced restores the later one counts, and the earlier one says so", async () => {
+  const store = faultyStore(small());
+  const other = memoryStore();
+  await other.commit([], [put(keys.meta(), { version: 1 }), put(keys.channel("a"), { slots: 1 })]);
+  let later: Promise<number> | null = null;
+  store.beforeCommit(sets("task"), () => later = restore(other, store, { force: true }));
+  await assert.rejects(restore(saved, store, { force: true }), /Another restore/);
+  assert.equal(await later, 1);
+  assert.deepEqual((await rowsOf(store)).map(({ family }: Row) => family), ["channel", "meta"]);
+});
