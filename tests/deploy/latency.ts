@@ -21,7 +21,8 @@ export interface Latency {
  * Tasks by when they can start:
  *
  * ```text
- * submitted         at once, from when the database has them
+ * asked             at once, from the client's first request: cold starts are in it
+ * submitted         the same, from when the database has them
  * in bursts         the same of those that came with dozens of others, and may have to wait for a slot
  * scheduled         at a full minute, from that minute
  * due in traffic    later, while requests come
@@ -30,7 +31,7 @@ export interface Latency {
  */
 type Group = typeof GROUPS[number];
 
-const GROUPS = ["submitted", "in bursts", "scheduled", "due in traffic", "due in silence"] as const;
+const GROUPS = ["asked", "submitted", "in bursts", "scheduled", "due in traffic", "due in silence"] as const;
 
 const SILENCE = 10_000;
 
@@ -44,10 +45,11 @@ const PROMISES: readonly (readonly [Group, "p99" | "max", number])[] = [
 export function latencies(tasks: Tasks, ledger: Ledger): Record<Group, Latency> {
   const waits = [...tasks].flatMap(([id, task]) => {
     const start = ledger.starts.get(id)?.[0];
-    const due = dueOf(id, task, ledger);
-    return start === undefined || due === null ? [] : [{ group: due.group, wait: start - due.at }];
+    return start === undefined
+      ? []
+      : duesOf(id, task, ledger).map(([group, due]) => [group, start - due] as const);
   });
-  const of = (group: Group) => figures(waits.filter((w) => w.group === group).map(({ wait }) => wait));
+  const of = (group: Group) => figures(waits.flatMap(([found, wait]) => found === group ? [wait] : []));
   return Object.fromEntries(GROUPS.map((group) => [group, of(group)])) as Record<Group, Latency>;
 }
 
@@ -60,22 +62,22 @@ export function brokenPromises(found: Record<Group, Latency>): string[] {
   );
 }
 
-/** When a task could start, and how it came to be so; `null` of a chord's body, which nobody waits for here. */
-function dueOf(id: string, task: Row["value"], ledger: Ledger): { group: Group; at: number } | null {
+/** When a task could start, by the groups it is in; a chord's body, which nobody waits for here, is in none. */
+function duesOf(id: string, task: Row["value"], ledger: Ledger): [Group, number][] {
   const stored = ledger.stored.get(id)!;
-  if (task.scheduleId !== undefined) {
-    return { group: "scheduled", at: ledger.planned.get(id) ?? stored };
-  }
-  if (task.name === "total") return null;
-  const wish = ledger.wishes.get(task.args[0]);
-  if (wish?.kind !== "delayed") return { group: wish?.burst ? "in bursts" : "submitted", at: stored };
-  const at = stored + wish.delay * 1000;
-  const near = ledger.requests.some((request) => Math.abs(request - at) < SILENCE);
-  return { group: near ? "due in traffic" : "due in silence", at };
+  if (task.scheduleId !== undefined) return [["scheduled", ledger.planned.get(id) ?? stored]];
+  if (task.name === "total") return [];
+  const wish = ledger.wishes.get(task.args[0])!;
+  if (wish.burst) return [["in bursts", stored]];
+  if (wish.kind !== "delayed") return [["asked", wish.at], ["submitted", stored]];
+  const due = stored + wish.delay * 1000;
+  const near = ledger.requests.some((request) => Math.abs(request - due) < SILENCE);
+  return [[near ? "due in traffic" : "due in silence", due]];
 }
 
 function figures(values: number[]): Latency {
   values.sort((a, b) => a - b);
-  const at = (share: number) => values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
-  return { tasks: values.length, p50: at(0.5), p99: at(0.99), max: values.at(-1) ?? 0 };
+  const last = values.length - 1;
+  const at = (share: number) => Math.round(values[Math.min(last, Math.floor(values.length * share))] ?? 0);
+  return { tasks: values.length, p50: at(0.5), p99: at(0.99), max: at(1) };
 }

@@ -70,10 +70,11 @@ export async function judge(
 async function brokenEnds(store: Store, tasks: Tasks): Promise<string[]> {
   const broken: string[] = [];
   const settled = Map.groupBy(await rowsOf(store, undefined, SETTLED), ({ key }) => String(key[1]));
-  for (const [id, { name, state, error }] of tasks) {
+  for (const [id, { name, state, error, result }] of tasks) {
     const times = settled.get(id)?.length ?? 0;
     if (!isFinal(state)) broken.push(`Task ${id} (${name}) is ${state}`);
     else if (state !== "SUCCESS") broken.push(`Task ${id} (${name}) is ${state}: ${error?.type}`);
+    else if (name === "total" && result !== CHORD) broken.push(`Task ${id} (${name}) has counted ${result}`);
     if (times !== (state === "SUCCESS" ? 1 : 0)) {
       broken.push(`Task ${id} (${name}) is ${state} and has ended ${times} times`);
     }
