@@ -6,7 +6,7 @@
  * @module
  */
 import { type Clock, sleep, type Store } from "../../queue/mod.ts";
-import type { Chance } from "./chance.ts";
+import type { Dice } from "../support/dice.ts";
 import type { Rules } from "./rules.ts";
 
 /** Milliseconds until the client repeats a request that failed. */
@@ -31,7 +31,7 @@ export class Connection {
   constructor(
     readonly database: Store,
     readonly clock: Clock,
-    readonly chance: Chance,
+    readonly dice: Dice,
     readonly rules: Rules,
     readonly accidents: Accidents,
   ) {
@@ -56,7 +56,7 @@ export class Connection {
       await this.#travel(apply);
       return await never();
     }
-    if (this.#befalls("stray")) return await this.#travel(apply, this.chance.between(STRAY.from, STRAY.to));
+    if (this.#befalls("stray")) return await this.#travel(apply, this.dice.between(STRAY.from, STRAY.to));
     if (this.#befalls("repeated")) {
       await this.#travel(apply);
       await this.#pause(REPEAT);
@@ -76,7 +76,7 @@ export class Connection {
   /** There and back. */
   async #travel<T>(
     apply: () => Promise<T>,
-    there = this.chance.between(0.2, 0.8) * this.rules.latency,
+    there = this.dice.between(0.2 * this.rules.latency, 0.8 * this.rules.latency),
   ): Promise<T> {
     if (this.#cut) return await never();
     await sleep(this.clock, there);
@@ -92,7 +92,7 @@ export class Connection {
   }
 
   #befalls(accident: keyof Accidents): boolean {
-    if (!this.chance.happens(this.rules[accident])) return false;
+    if (!this.dice.chance(this.rules[accident])) return false;
     this.accidents[accident]++;
     return true;
   }

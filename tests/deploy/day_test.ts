@@ -21,12 +21,10 @@ Deno.test(`whatever the platform does, the laws hold (seed ${SEED})`, async () =
 Deno.test(`without accidents promises of time are kept, and every minute has its task (seed ${SEED})`, async () => {
   const { broken, late, occurrences, lives } = await simulate({ seed: SEED, ...HOURS, rules: FAIR });
   assert.deepEqual([...broken, ...late], []);
-  // The first minute's run declares the schedules.
+  // Those after the first instance's start, which declares the schedules.
   const minutes = HOURS.hours.length * HOURS.hour / 60_000 - 1;
-  assert.deepEqual(occurrences, {
-    "app.tasks.scheduled_task submitted": minutes,
-    "minutely submitted": minutes,
-  });
+  assert.deepEqual(Object.keys(occurrences), ["app.tasks.scheduled_task submitted", "minutely submitted"]);
+  for (const count of Object.values(occurrences)) assert(count >= minutes);
   assert.equal(lives.killed, 0, "An instance did not stop within 5 s");
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, sleep, type Store } from "../../queue/mod.ts";
-import type { Chance } from "./chance.ts";
+import type { Dice } from "../support/dice.ts";
 import { type Accidents, Connection } from "./connection.ts";
 import type { Deployment, Machine, Program } from "./program.ts";
 import type { Rules } from "./rules.ts";
@@ -45,18 +45,18 @@ export class Instance {
   #ending: Promise<void> | null = null;
 
   /** @param ended told how */
-  constructor(readonly world: World, chance: Chance, readonly ended: (end: End) => void) {
+  constructor(readonly world: World, dice: Dice, readonly ended: (end: End) => void) {
     const { clock, database, rules, accidents, deployment, machine } = world;
-    this.#clock = new InstanceClock(clock, chance.between(-1, 1) * rules.clockError);
-    this.#connection = new Connection(database, clock, chance.fork(), rules, accidents);
+    this.#clock = new InstanceClock(clock, dice.between(-rules.clockError, rules.clockError));
+    this.#connection = new Connection(database, clock, dice.fork(), rules, accidents);
     const { store } = this.#connection;
-    const { random } = chance.fork();
+    const { next: random } = dice.fork();
     this.#program = sleep(this.#clock, rules.coldStart).then(() =>
       deployment({ ...machine, store, clock: this.#clock, random })
     );
     this.#death.promise.catch(() => {});
     const comes = (mean: number, what: () => void) =>
-      mean < Infinity ? clock.after(chance.wait(mean), what) : () => {};
+      mean < Infinity ? clock.after(dice.wait(mean), what) : () => {};
     this.#fate = [
       comes(rules.eviction, () => void this.interrupt()),
       comes(rules.crash, () => this.#die("crashed")),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Chance } from "./chance.ts";
+import type { Dice } from "../support/dice.ts";
 import { type End, Instance, InstanceGone, type World } from "./instance.ts";
 
 const MINUTE = 60_000;
@@ -41,7 +41,7 @@ export class Platform {
   #cronRuns = false;
   #nextMinute: () => void = () => {};
 
-  constructor(readonly world: World, readonly chance: Chance) {
+  constructor(readonly world: World, readonly dice: Dice) {
     if (world.rules.cron) this.#awaitMinute();
   }
 
@@ -64,12 +64,12 @@ export class Platform {
     const { instances, crowd } = this.world.rules;
     const running = [...this.#instances].filter(({ state }) => state === "running");
     const free = running.filter(({ open }) => open < crowd);
-    if (free.length > 0) return this.chance.pick(free);
-    return running.length < instances ? this.#start() : this.chance.pick(running);
+    if (free.length > 0) return this.dice.pick(free);
+    return running.length < instances ? this.#start() : this.dice.pick(running);
   }
 
   #start(): Instance {
-    const instance = new Instance(this.world, this.chance.fork(), (end) => {
+    const instance = new Instance(this.world, this.dice.fork(), (end) => {
       this.lives[end]++;
       this.#instances.delete(instance);
     });
@@ -80,10 +80,10 @@ export class Platform {
 
   #awaitMinute(): void {
     const { clock, rules } = this.world;
-    const wait = MINUTE - clock.now() % MINUTE + this.chance.between(0, rules.cronLate);
+    const wait = MINUTE - clock.now() % MINUTE + this.dice.between(0, rules.cronLate);
     this.#nextMinute = clock.after(wait, () => {
       this.#awaitMinute();
-      if (this.chance.happens(rules.cronMissed)) this.lives.missed++;
+      if (this.dice.chance(rules.cronMissed)) this.lives.missed++;
       else void this.#runCron();
     });
   }

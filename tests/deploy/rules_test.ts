@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { memoryStore, sleep } from "../../queue/mod.ts";
 import { FakeClock, START } from "../../queue/testing/fake_clock.ts";
-import { Chance } from "./chance.ts";
+import { Dice } from "../support/dice.ts";
 import type { Accidents } from "./connection.ts";
 import { Platform } from "./platform.ts";
 import type { Machine, Program } from "./program.ts";
@@ -31,7 +31,7 @@ function open(program: (machine: Machine) => Partial<Program>, rules: Partial<Ru
       });
     },
     machine: { definitions: [], schedules: [], onEvent: () => {} },
-  }, new Chance(1));
+  }, new Dice(1));
   const fetch = () => platform.fetch(new Request("http://sluice/"));
   /** What the first instance was given. */
   const start = async () => {

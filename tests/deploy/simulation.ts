@@ -5,7 +5,7 @@
  */
 import { memoryStore, sleep } from "../../queue/mod.ts";
 import { FakeClock, START } from "../../queue/testing/fake_clock.ts";
-import { Chance } from "./chance.ts";
+import { Dice, seedIds } from "../support/dice.ts";
 import { submit } from "./client.ts";
 import type { Accidents } from "./connection.ts";
 import { waitForDigests } from "./digests.ts";
@@ -47,9 +47,10 @@ export interface Outcome extends Verdict {
 export async function simulate(plan: Plan): Promise<Outcome> {
   const { seed, hours, hour = 60 * MINUTE, rest = 15, deployment = sluice } = plan;
   const rules = { ...DEPLOY, ...plan.rules };
-  const chance = new Chance(seed);
+  const dice = new Dice(seed);
   const clock = new FakeClock(START);
   using _digests = waitForDigests(clock);
+  using _ids = seedIds(dice.fork());
   const ledger = new Ledger();
   const database = ledger.watch(
     memoryStore({ limits: { checks: rules.checks, lanes: 8 }, doorbell: true }),
@@ -57,8 +58,8 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   );
   const accidents: Accidents = { failed: 0, repeated: 0, lost: 0, stray: 0 };
   const machine = { ...work(ledger, clock), onEvent: ledger.hear };
-  const platform = new Platform({ clock, database, rules, accidents, deployment, machine }, chance.fork());
-  const wishes = [...traffic(hours, hour, START, chance.fork()), ...plan.wishes ?? []];
+  const platform = new Platform({ clock, database, rules, accidents, deployment, machine }, dice.fork());
+  const wishes = [...traffic(hours, hour, START, dice.fork()), ...plan.wishes ?? []];
   const clients = wishes.map(async (wish) => {
     await sleep(clock, wish.at - START);
     await submit(wish, platform, clock, ledger);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Chance } from "./chance.ts";
+import type { Dice } from "../support/dice.ts";
 import type { Kind, Wish } from "./ledger.ts";
 
 /** How an hour is. Nothing comes in a silent one; bursts are some dozens of requests within two seconds. */
@@ -45,34 +45,34 @@ const KINDS: readonly (readonly [Kind, number])[] = [
 ];
 
 /** The wishes of these hours in order of time, the first beginning at `start`. */
-export function traffic(hours: readonly Hour[], length: number, start: number, chance: Chance): Wish[] {
+export function traffic(hours: readonly Hour[], length: number, start: number, dice: Dice): Wish[] {
   const moments = hours.flatMap((hour, n) =>
-    momentsOf(hour, length, chance).map((at) => ({ at: start + n * length + at, burst: hour === "bursts" }))
+    momentsOf(hour, length, dice).map((at) => ({ at: start + n * length + at, burst: hour === "bursts" }))
   );
-  return moments.map(({ at, burst }, number) => ({ number, at, burst, ...wish(length, chance) }));
+  return moments.map(({ at, burst }, number) => ({ number, at, burst, ...wish(length, dice) }));
 }
 
 /** Moments of one hour, from its beginning. */
-function momentsOf(hour: Hour, length: number, chance: Chance): number[] {
+function momentsOf(hour: Hour, length: number, dice: Dice): number[] {
   const found: number[] = [];
   if (hour === "silent") return found;
   const mean = hour === "bursts" ? length / BURSTS.count : MEAN[hour];
-  for (let at = chance.wait(mean); at < length; at += chance.wait(mean)) {
-    const size = hour === "bursts" ? Math.floor(chance.between(BURSTS.from, BURSTS.to)) : 1;
-    for (let n = 0; n < size; n++) found.push(at + chance.between(0, size > 1 ? BURSTS.within : 0));
+  for (let at = dice.wait(mean); at < length; at += dice.wait(mean)) {
+    const size = hour === "bursts" ? dice.between(BURSTS.from, BURSTS.to) : 1;
+    for (let n = 0; n < size; n++) found.push(at + dice.between(0, size > 1 ? BURSTS.within : 0));
   }
   return found.sort((a, b) => a - b);
 }
 
 /** What is wished, and how it is asked for. */
-function wish(length: number, chance: Chance): Pick<Wish, "kind" | "delay" | "wait" | "keyed"> {
-  let left = chance.random();
+function wish(length: number, dice: Dice): Pick<Wish, "kind" | "delay" | "wait" | "keyed"> {
+  let left = dice.next();
   const kind = KINDS.find(([, share]) => (left -= share) < 0)?.[0] ?? "quick";
   return {
     kind,
     // Most are due in the same hour, some in a silent one.
-    delay: kind === "delayed" ? Math.ceil(chance.wait(length * (chance.happens(0.7) ? 0.03 : 2)) / 1000) : 0,
-    wait: kind !== "long" && chance.happens(0.3) ? 15 : 0,
-    keyed: chance.happens(0.7),
+    delay: kind === "delayed" ? Math.ceil(dice.wait(length * (dice.chance(0.7) ? 0.03 : 2)) / 1000) : 0,
+    wait: kind !== "long" && dice.chance(0.3) ? 15 : 0,
+    keyed: dice.chance(0.7),
   };
 }

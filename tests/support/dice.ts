@@ -33,6 +33,16 @@ export class Dice {
     return least + Math.floor(this.next() * (most - least + 1));
   }
 
+  /** How long until something happens that happens every `mean` on average. */
+  wait(mean: number): number {
+    return -Math.log(1 - this.next()) * mean;
+  }
+
+  /** Dice of its own, for a part that shall not disturb the others. */
+  fork(): Dice {
+    return new Dice(this.between(0, 2 ** 32 - 1));
+  }
+
   /** One of them. */
   pick<T>(list: readonly T[]): T {
     return list[this.between(0, list.length - 1)]!;
