@@ -47,8 +47,9 @@ class Watched {
       }
     } catch (error) {
       // Who was told once goes on when the store answers again.
-      if (this.latest && error instanceof StoreUnavailableError) return await this.look();
-      this.fail(error);
+      if (!(this.latest && error instanceof StoreUnavailableError)) return this.fail(error);
+      await this.bell.wait(LOOK.last);
+      await this.look();
     }
   }
 

@@ -5,7 +5,7 @@ import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
 import { putRaw, type Unit } from "../../../queue/store/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
-import { asks, type CommitCall, faultyStore } from "../../support/faulty_store.ts";
+import { asks, type CommitCall, deletes, faultyStore } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openCommitter } from "../../support/open_committer.ts";
 import { openQueue } from "../../support/open_queue.ts";
@@ -51,12 +51,12 @@ function unavailable(sent: boolean) {
 Deno.test("a commit that no store was asked for is given up after a moment, and never lands", async () => {
   const { clock, inner, store, committer } = await open();
   store.away = true;
-  const refused = Promise.all([a, b].map(async (key) => {
-    await assert.rejects(committer.commit(write(key)), unavailable(false));
-  }));
-  await clock.advance(2000);
-  await refused;
-  assert.equal(committer.waitingBytes > 0, true, "one is in a lane until the store answers");
+  const inLane = assert.rejects(committer.commit(write(a)), unavailable(false));
+  await clock.advance(10);
+  const behindIt = assert.rejects(committer.commit(write(b)), unavailable(false));
+  await clock.advance(3000);
+  await Promise.all([inLane, behindIt]);
+  assert(committer.waitingBytes > 0, "one stays in its lane until the store answers");
   store.away = false;
   await clock.advance(1000);
   assert.deepEqual([await isThere(inner, a), await isThere(inner, b)], [false, false]);
@@ -126,19 +126,23 @@ Deno.test("a process that cannot beat in an outage neither judges others lost no
   const stores = [leaving(inner), leaving(inner)];
   const clock = new FakeClock();
   const held = heldTask("held");
-  const [one, other] = [
-    await openQueue({ store: stores[0]!, clock, definitions: [held.definition], faults: true }),
-    await openQueue({ store: stores[1]!, clock, definitions: [held.definition], faults: true }),
-  ];
+  const options = { clock, definitions: [held.definition], faults: true };
+  const one = await openQueue({ ...options, store: stores[0]! });
+  // The other one beats last before the outage, and has seen all of this one then.
+  await clock.advance(1000);
+  const other = await openQueue({ ...options, store: stores[1]! });
   const { tasks: [task] } = await one.queue.submitAll([{ name: "held", args: [] }]);
-  await clock.advance(3000);
+  await clock.advance(7500);
   assert.equal(held.runs.length, 1);
   for (const store of stores) store.away = true;
   await clock.advance(30_000);
   held.runs[0]!.finish("kept");
   await clock.advance(5000);
-  for (const store of stores) store.away = false;
-  await clock.advance(1000);
+  // The one that has seen all finds the server back first.
+  for (const store of stores.toReversed()) {
+    store.away = false;
+    await clock.advance(2000);
+  }
   assert.equal((await one.queue.get(task!.id)).result, "kept");
   await clock.advance(30_000);
   for (const { events } of [one, other]) {
@@ -149,7 +153,8 @@ Deno.test("a process that cannot beat in an outage neither judges others lost no
 });
 
 Deno.test("a purge that an outage interrupts does not leave its channel paused", async () => {
-  const store = leaving(memoryStore());
+  const faulty = faultyStore(memoryStore());
+  const store = leaving(faulty);
   const held = heldTask("held");
   await using q = await openQueue({
     store,
@@ -159,13 +164,35 @@ Deno.test("a purge that an outage interrupts does not leave its channel paused",
   });
   await q.queue.submitAll(Array.from({ length: 3 }, () => ({ name: "held", args: [] })));
   await q.clock.advance(1000);
+  // Some have been purged by then.
+  faulty.beforeCommit(deletes("ready"), () => Promise.resolve(store.away = true));
   const purged = assert.rejects(q.queue.purge("default"), unavailable(true));
-  await Promise.resolve();
-  store.away = true;
   await q.clock.advance(5000);
+  assert.equal(store.away, true);
   await purged;
   store.away = false;
   await q.clock.advance(3000);
   assert.deepEqual((await q.queue.channels()).map(({ paused }) => paused), [false]);
   for (const run of held.runs) run.finish();
+});
+
+Deno.test("who watches a task is told of its end after an outage; who asks in it is told so", async () => {
+  const store = leaving(memoryStore());
+  const held = heldTask("held");
+  await using q = await openQueue({ store, definitions: [held.definition], faults: true });
+  const { tasks: [task] } = await q.queue.submitAll([{ name: "held", args: [] }]);
+  await q.clock.advance(100);
+  const states: string[] = [];
+  const watching = (async () => {
+    for await (const change of q.queue.watch(task!.id)) states.push(change.task.state);
+  })();
+  await q.clock.settle();
+  store.away = true;
+  await q.clock.advance(10_000);
+  held.runs[0]!.finish();
+  await assert.rejects(q.queue.get(task!.id), StoreUnavailableError);
+  store.away = false;
+  await q.clock.advance(3000);
+  await watching;
+  assert.deepEqual(states, ["STARTED", "SUCCESS"]);
 });
