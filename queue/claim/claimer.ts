@@ -20,7 +20,7 @@ import type { Pointer, RunRow, TaskRecord } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import { idOf, unknownName } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
-import type { Unit } from "../store/unit.ts";
+import { together, type Unit } from "../store/unit.ts";
 
 /** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
 const SUSPECT = 2;
@@ -65,8 +65,6 @@ export interface Taker {
 export function isSuspect(run: RunRow): boolean {
   return run.deliveries > SUSPECT;
 }
-
-const NO_LIMITS: Unit = { checks: [], mutations: [] };
 
 /** Claims for one channel. */
 export class Claimer {
@@ -119,6 +117,8 @@ export class Claimer {
    */
   async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
     const { window } = this;
+    // As the caller knows the channel: what this process learns of it while it reads lets no claim land.
+    const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
     const want = () => Math.min(taker.free, this.#most);
     if (window.empty) await window.fill(want(), this.#claiming);
     const chosen = this.#choose(taker, worker);
@@ -132,8 +132,8 @@ export class Claimer {
     const { candidates, limited, strangers } = chosen;
     window.expire();
     const claims: Promise<unknown>[] = [];
-    if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, NO_LIMITS));
-    if (limited.length > 0) claims.push(this.#admit(limited, taker, worker));
+    if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, known));
+    if (limited.length > 0) claims.push(this.#admit(limited, taker, worker, known));
     await this.#parking.parkAll(strangers);
     if (claims.length > 0) return { done: Promise.all(claims).then(() => {}) };
     if (this.#inFlight === 0) this.idle();
@@ -206,7 +206,12 @@ export class Claimer {
   }
 
   /** Claims of tasks that have limits those that may start now. */
-  async #admit(limited: readonly Candidate[], taker: Taker, worker: string): Promise<void> {
+  async #admit(
+    limited: readonly Candidate[],
+    taker: Taker,
+    worker: string,
+    known: Unit,
+  ): Promise<void> {
     const { engine, channel } = this;
     for (const { id } of limited) this.#claiming.add(id);
     this.#inFlight += limited.length;
@@ -223,7 +228,7 @@ export class Claimer {
         this.#return(limited.filter((candidate) => !admitted.has(candidate)), taker);
         this.#inFlight -= limited.length;
         const started = found.admitted.length === 0 ||
-          await this.#commit(found.admitted, taker, worker, found.rows);
+          await this.#commit(found.admitted, taker, worker, together(known, found.rows));
         // What did not start has taken nothing of the channel's rate: nothing has to wait for it.
         return started ? found : { ...found, left: [] };
       });
@@ -255,7 +260,7 @@ export class Claimer {
     candidates: readonly Candidate[],
     taker: Taker,
     worker: string,
-    limits: Unit,
+    under: Unit,
   ): Promise<boolean> {
     const { engine, channel } = this;
     for (const { id } of candidates) this.#claiming.add(id);
@@ -263,7 +268,6 @@ export class Claimer {
     let landed = false;
     try {
       const records = this.#records(candidates);
-      const under = { ...limits, checks: [...limits.checks, ...engine.overrides.checks(channel)] };
       landed = await engine.committer.commit(claimUnit(engine.keys, candidates, worker, under)) !== null;
       const read = landed ? await records : [];
       // Judged lost meanwhile: the rescue gives them back.

@@ -82,6 +82,31 @@ Deno.test("after one process was told to pause, no other one starts anything, in
   }
 });
 
+Deno.test("what a process was looking for when it learned of a pause does not start, whatever it finds", async () => {
+  await using processes = new Processes();
+  const held = heldTask("held");
+  const options = { definitions: [held.definition], channels: { default: 3 } };
+  const [worker, asks] = [
+    await processes.start(options),
+    await processes.start({ ...options, channels: {} }),
+  ];
+  const slow = worker.faulty.onRead("held", (keys) => keys.some((key) => key[1] === "ready"));
+  await worker.clock.advance(2000);
+  assert(slow.met);
+  await asks.queue.changeChannel("default", { paused: true });
+  await asks.queue.submitAll([{ name: "held", args: [] }]);
+  // Its heartbeat reads the channel's row.
+  await worker.clock.advance(4000);
+  await slow.land();
+  await worker.clock.advance(5000);
+  assert.equal(held.runs.length, 0);
+  await asks.queue.changeChannel("default", { paused: null });
+  await worker.clock.advance(5000);
+  for (const { finish } of held.runs) finish();
+  assert.equal(held.runs.length, 1);
+  await worker.clock.settle();
+});
+
 Deno.test("a pause on a store of one's own is answered when what was being read or handed off has started", async () => {
   const keyed = heldTask("keyed", { concurrencyKey: () => null, rateLimit: "1000/s" });
   const plain = heldTask("plain");
