@@ -136,6 +136,7 @@ const TESTS = [
   "tests/queue/limits",
   "tests/queue/schedules/race_test.ts",
   "tests/interleavings",
+  "tests/model",
 ];
 
 /** Milliseconds after which a run of the tests hangs: also a failure. */
@@ -157,7 +158,7 @@ async function failing(folder: string): Promise<string[]> {
   const tests = new Deno.Command("deno", {
     args: ["test", "-q", "-P=test", "--no-check", "--reporter=tap", ...TESTS],
     cwd: folder,
-    env: { NO_COLOR: "1", SLUICE_MIX: "30" },
+    env: { NO_COLOR: "1", SLUICE_MODEL: "20" },
     stdout: "piped",
     stderr: "null",
   }).spawn();

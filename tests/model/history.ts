@@ -48,6 +48,8 @@ export class History {
   #places = new Map<string, Places>();
   #runs = new Map<string, RunRow>();
   #claims = new Map<string, number>();
+  /** Pointers that the commit has removed and that were not there. */
+  #absent: [id: string, place: string][] = [];
 
   /** @param shared whether processes know of each other's death by their heartbeats only */
   constructor(inner: Store, readonly shared: boolean) {
@@ -105,6 +107,10 @@ export class History {
       }
       if (family === "task") this.#ofRecord(id, mutation);
       else this.#ofPlace(id, mutation);
+    }
+    for (const [id, place] of this.#absent.splice(0)) {
+      // What is forgotten with its record is removed wherever it may be.
+      if (this.#records.has(id)) this.#say(`Task ${id} was removed from ${place} twice (invariant 4)`);
     }
     for (const [id, { former, from, run }] of touched) this.#moved(id, former, from, run, worker);
   }

@@ -309,7 +309,7 @@ Deno.test("however processes race, are suspended and lose answers, no key has mo
     for (const { clock } of all) await clock.advance(25_000);
     assert.deepEqual(await rowsOf(processes.store, "slots"), []);
   });
-  await fc.assert(property, { numRuns: Number(Deno.env.get("SLUICE_MIX") ?? 60), seed: 1 });
+  await fc.assert(property, { numRuns: Number(Deno.env.get("SLUICE_MODEL") ?? 60), seed: 1 });
 });
 
 Deno.test("a key that is none is refused with the place of the arguments, and nothing is stored", async () => {
