@@ -18,15 +18,21 @@ import {
   backup,
   createQueue,
   diagnose,
+  openAssignedStore,
   openStore,
   type Queue,
   restore,
+  type Store,
   StoreBrokenError,
 } from "./queue/mod.ts";
 import {
   createApp,
   createLog,
   createMetrics,
+  createUnreadyApp,
+  isOnDeploy,
+  isOpenToAll,
+  type Log,
   parseSettings,
   type Settings,
   SettingsError,
@@ -36,8 +42,21 @@ import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 /** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
 const STOP_MARGIN = 10;
 
-const started = Promise.withResolvers<Queue>();
-registerCrons(async () => await (await started.promise).tick(), report);
+/** What has to be done on Deno Deploy before the program can serve. */
+const NO_DATABASE =
+  "No Deno KV database is assigned to this app: provision one in the organization's Databases, assign " +
+  "it to the app and deploy again.";
+const NO_TOKEN = "Nobody has said who may use this app: set API_TOKEN among its environment variables, or " +
+  "ALLOW_ANONYMOUS=true to serve everybody.";
+
+/** On Deno Deploy an instance comes and goes with its requests, and the minute's tick is one: it does the work. */
+const onDeploy = isOnDeploy(Deno.env.toObject());
+/** `null`: this program cannot serve before it is set up. */
+const started = Promise.withResolvers<Queue | null>();
+registerCrons(async (seconds) => {
+  const queue = await started.promise;
+  await queue?.tick(onDeploy ? { seconds } : {});
+}, report);
 
 try {
   await main(Deno.args, Deno.env.toObject());
@@ -63,23 +82,29 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     log.write("error", "unhandled rejection", { error: String(event.reason?.stack ?? event.reason) });
   });
 
+  if (onDeploy) {
+    log.write("info", "Sluice on Deno Deploy", { deno: Deno.version.deno, timeline: env.DENO_TIMELINE });
+  }
+  const listen = {
+    hostname: settings.HOST,
+    port: settings.PORT,
+    onListen: ({ hostname, port }: Deno.NetAddr) =>
+      log.write("info", `Sluice listens on http://${hostname}:${port}`),
+  };
+
+  const opened = await open(settings, log);
+  const missing = [...opened ? [] : [NO_DATABASE], ...onDeploy && isOpenToAll(settings) ? [NO_TOKEN] : []];
+  if (!opened || missing.length > 0) {
+    for (const problem of missing) log.write("error", problem);
+    started.resolve(null);
+    Deno.serve(listen, createUnreadyApp(missing, log).fetch);
+    return;
+  }
+
+  const store = opened;
   const metrics = createMetrics();
   /** When the program was told to stop. */
   let stopping: number | null = null;
-  const store = await openStore(settings.KV_PATH, {
-    namespace: settings.NAMESPACE,
-    onOutage: (ended) =>
-      ended
-        ? log.write("warn", "the KV server answers again", ended)
-        : log.write("warn", "the KV server does not answer: what runs goes on, and the rest waits for it"),
-  });
-  if (/^http:/i.test(settings.KV_PATH)) {
-    log.write(
-      "warn",
-      "KV_PATH is plain http, where most commits stall for some 40 ms: put TLS and HTTP/2 in front " +
-        "(docs/operations.md)",
-    );
-  }
   const queue = createQueue({
     store,
     definitions: await definitionsOf(settings),
@@ -87,6 +112,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     schedules: settings.DEMO ? demoSchedules() : [],
     channels: settings.CHANNELS,
     solo: settings.POOL === "solo",
+    onDemand: onDeploy,
     ...(settings.THREADS !== "auto" && { threads: settings.THREADS }),
     namespace: settings.NAMESPACE,
     resultTtl: settings.RESULT_TTL,
@@ -106,17 +132,14 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   });
 
   const server = command === "worker" ? null : Deno.serve(
-    {
-      hostname: settings.HOST,
-      port: settings.PORT,
-      onListen: ({ hostname, port }) => log.write("info", `Sluice listens on http://${hostname}:${port}`),
-    },
+    listen,
     createApp({
       queue,
       log,
       metrics,
       demo: settings.DEMO,
       ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
+      ...(settings.TICK_TOKEN && { tickToken: settings.TICK_TOKEN }),
     }).fetch,
   );
   const used = new Set(queue.definitions().map((definition) => definition.channel));
@@ -147,6 +170,24 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     Deno.exit(code);
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => stop(0));
+}
+
+/** Opens the store; `null`: Deno Deploy has assigned none. */
+async function open({ KV_PATH, NAMESPACE: namespace }: Settings, log: Log): Promise<Store | null> {
+  const onOutage = (ended: { readonly seconds: number } | null) =>
+    ended
+      ? log.write("warn", "the KV server answers again", ended)
+      : log.write("warn", "the KV server does not answer: what runs goes on, and the rest waits for it");
+  if (onDeploy) return await openAssignedStore({ namespace, onOutage });
+  const store = await openStore(KV_PATH, { namespace, onOutage });
+  if (/^http:/i.test(KV_PATH)) {
+    log.write(
+      "warn",
+      "KV_PATH is plain http, where most commits stall for some 40 ms: put TLS and HTTP/2 in front " +
+        "(docs/operations.md)",
+    );
+  }
+  return store;
 }
 
 function wait(seconds: number): Promise<void> {

@@ -48,6 +48,7 @@ export type {
 } from "./schedules/schedule.ts";
 export { kvStore } from "./store/kv_store.ts";
 export { memoryStore } from "./store/memory_store.ts";
+export { openAssignedStore } from "./store/assigned.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
 export { canonicalJson } from "./idempotency.ts";

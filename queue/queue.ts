@@ -209,10 +209,12 @@ class EngineQueue implements Queue {
     this.#promoter = new Promoter(this.#engine, this.#releaser);
     this.#sweeper = new Sweeper(this.#engine);
     this.#cascades = new Cascades(this.#engine, this.#runHere);
-    const wakeups = new Wakeups(store.doorbell, [...slots.keys()], (channel, priority) => {
+    const { onDemand = false } = options;
+    // A hint is no reason to work, and listening keeps a store busy.
+    const heard = onDemand ? [] : [...slots.keys()];
+    const wakeups = new Wakeups(store.doorbell, heard, (channel, priority) => {
       this.#consumers.get(channel)?.ring(priority);
     });
-    const { onDemand = false } = options;
     this.#activity = new Activity(clock, onDemand, {
       loops: [this.#scheduler, this.#promoter, this.#sweeper, this.#cascades, ...this.#consumers.values()],
       prepare: () => this.#prepare(),

@@ -86,7 +86,7 @@ function describe(app: OpenAPIHono<Env>, secured: boolean): unknown {
 function section(path: string): string {
   const [, first, resource] = path.split("/");
   if (first === "v1") return resource!;
-  return first === "health" || first === "metrics" ? "operation" : "demonstration";
+  return ["health", "metrics", "internal"].includes(first!) ? "operation" : "demonstration";
 }
 
 /** Answers with a tag of the content, or 304. */

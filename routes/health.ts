@@ -28,7 +28,7 @@ const ready = createRoute({
 const health = createRoute({ ...ready, path: "/health" });
 
 /** The routes of health checks. */
-export function healthRoutes(queue: Queue): OpenAPIHono<Env> {
+export function healthRoutes(queue: Pick<Queue, "health">): OpenAPIHono<Env> {
   async function answer(c: Context) {
     c.header("cache-control", "no-store");
     const { ready, problems } = await queue.health();

@@ -22,12 +22,21 @@ import { addWordRoute, s2Routes } from "./s2.ts";
 import { s3Routes } from "./s3.ts";
 import { scheduleRoutes } from "./schedules.ts";
 import { taskRoutes } from "./tasks.ts";
+import { tickRoutes } from "./tick.ts";
 import { workerRoutes } from "./workers.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { createLog, type Log, type LogOptions } from "./log.ts";
-export { parseSettings, SETTINGS, type Settings, SettingsError } from "./settings.ts";
+export {
+  isOnDeploy,
+  isOpenToAll,
+  parseSettings,
+  SETTINGS,
+  type Settings,
+  SettingsError,
+} from "./settings.ts";
+export { createUnreadyApp } from "./unready.ts";
 export type { AccessRecord };
 
 /** Where the app writes what it has to say; {@link createLog} makes one. */
@@ -45,8 +54,10 @@ export interface AppOptions {
   readonly log?: AppLog;
   /** What `/metrics` tells; {@link createMetrics} makes it. @default {none, and no such route} */
   readonly metrics?: Metrics;
-  /** Bearer token for everything but `/health*`. @default {none, everyone may} */
+  /** Bearer token for everything but `/health*` and `/internal/tick`. @default {none, everyone may} */
   readonly apiToken?: string;
+  /** Bearer token of `POST /internal/tick`, which asks for no other. @default {none, and no such route} */
+  readonly tickToken?: string;
   /** Whether the demonstration routes are there: `/`, `/add/{x}/{y}` and the like. @default {true} */
   readonly demo?: boolean;
 }
@@ -78,12 +89,15 @@ export interface AppOptions {
  * assert(response.status === 202);
  * ```
  */
-export function createApp({ queue, log, metrics, apiToken, demo = true }: AppOptions): OpenAPIHono<Env> {
+export function createApp(options: AppOptions): OpenAPIHono<Env> {
+  const { queue, log, metrics, apiToken, tickToken, demo = true } = options;
+  const failed = log && ((error: unknown, id: string) => log.failure(error, id));
   const app = new OpenAPIHono<Env>();
-  app.onError(answerError(log && ((error, id) => log.failure(error, id))));
+  app.onError(answerError(failed));
   app.notFound(refuseUnknownRoute);
   app.use(identify(log && ((record) => log.access(record))));
   app.route("/", healthRoutes(queue));
+  if (tickToken !== undefined) app.route("/", tickRoutes(queue, tickToken, failed));
   if (apiToken !== undefined) app.use(requireToken(apiToken));
   app.route("/", taskRoutes(queue));
   app.route("/", redriveRoutes(queue));

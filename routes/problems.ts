@@ -55,6 +55,7 @@ const PROBLEMS = {
   "over-capacity": { status: 429, title: "Channel is full" },
   "internal-error": { status: 500, title: "Internal error" },
   "not-ready": { status: 503, title: "Not ready" },
+  "not-set-up": { status: 503, title: "Not set up" },
   "overloaded": { status: 503, title: "Overloaded" },
   "stopped": { status: 503, title: "Stopping" },
   "store-unavailable": { status: 503, title: "Store unavailable" },

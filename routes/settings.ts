@@ -9,6 +9,8 @@ import { z } from "@hono/zod-openapi";
 interface Setting<Value> {
   readonly meaning: string;
   readonly default: string | null;
+  /** The default on Deno Deploy, where it is another. */
+  readonly onDeploy?: string | undefined;
   /** What a value must be, for the error message. */
   readonly must: string;
   readonly form: z.ZodType<Value, string>;
@@ -19,8 +21,9 @@ function setting<Value>(
   standard: string | null,
   must: string,
   form: z.ZodType<Value, string>,
+  onDeploy?: string,
 ): Setting<Value> {
-  return { meaning, default: standard, must, form };
+  return { meaning, default: standard, onDeploy, must, form };
 }
 
 const CHANNEL = /^([\w.-]{1,100})=(\d{1,4})$/;
@@ -61,7 +64,13 @@ const threads = z.string().transform((given, context) => {
 
 /** Every setting, in the order of `.env.example`. */
 export const SETTINGS = {
-  HOST: setting("Address to listen on.", "127.0.0.1", "a host name or address", text.regex(/^[^\s/]+$/)),
+  HOST: setting(
+    "Address to listen on.",
+    "127.0.0.1",
+    "a host name or address",
+    text.regex(/^[^\s/]+$/),
+    "0.0.0.0",
+  ),
   PORT: setting(
     "Port to listen on; 0 takes a free one.",
     "8000",
@@ -97,6 +106,7 @@ export const SETTINGS = {
     "auto",
     "'auto' or an integer from 0 to 999",
     threads,
+    "1",
   ),
   RESULT_TTL: setting(
     "Seconds that an ended task is kept.",
@@ -115,6 +125,7 @@ export const SETTINGS = {
     "30",
     "seconds from 0 to 86400",
     number(0, 86400),
+    "3.5",
   ),
   WORKER_LOST_AFTER: setting(
     "Seconds without a heartbeat after which a worker's tasks are given to others.",
@@ -140,8 +151,14 @@ export const SETTINGS = {
     "16 to 500 visible ASCII characters",
     text.regex(/^[\x21-\x7e]{16,500}$/),
   ),
+  TICK_TOKEN: setting(
+    "Bearer token of POST /internal/tick, for a clock from outside; without it there is no such route.",
+    null,
+    "16 to 500 visible ASCII characters",
+    text.regex(/^[\x21-\x7e]{16,500}$/),
+  ),
   ALLOW_ANONYMOUS: setting(
-    "Listen on an address that others can reach although no API_TOKEN is set.",
+    "Serve everybody who can reach it although no API_TOKEN is set.",
     "false",
     "true or false",
     words({ true: true, false: false }),
@@ -217,10 +234,11 @@ export class SettingsError extends Error {
 }
 
 /** Settings whose values no message repeats. */
-const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN", "SMTP_PASSWORD"]);
+const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN", "TICK_TOKEN", "SMTP_PASSWORD"]);
 
 /**
- * Reads the settings. An empty text counts as not set.
+ * Reads the settings. An empty text counts as not set. Where `DENO_DEPLOY` is set, some have other defaults, and who may
+ * reach the program is not asked: see {@link isOpenToAll}.
  *
  * @param env for example `Deno.env.toObject()`
  * @throws {SettingsError} listing every fault
@@ -237,8 +255,9 @@ const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN", "SMTP_PASSWORD"]
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
+  const onDeploy = isOnDeploy(env);
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const given = env[name] || setting.default;
+    const given = env[name] || onDeploy && setting.onDeploy || setting.default;
     if (given === null) {
       values[name] = null;
       continue;
@@ -248,13 +267,23 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     else faults.push(`${name} must be ${setting.must}: got ${SECRET.has(name) ? "another" : `'${given}'`}`);
   }
   const host = env.HOST || SETTINGS.HOST.default!;
-  if (!env.API_TOKEN && env.ALLOW_ANONYMOUS !== "true" && !isLoopback(host)) {
+  if (!onDeploy && !env.API_TOKEN && env.ALLOW_ANONYMOUS !== "true" && !isLoopback(host)) {
     faults.push(
       `HOST must be a loopback address unless API_TOKEN is set or ALLOW_ANONYMOUS=true: got '${host}'`,
     );
   }
   if (faults.length > 0) throw new SettingsError(faults);
   return values as Settings;
+}
+
+/** Whether the program runs on Deno Deploy. */
+export function isOnDeploy(env: Readonly<Record<string, string | undefined>>): boolean {
+  return env.DENO_DEPLOY !== undefined;
+}
+
+/** Whether everybody may use the program although nobody has said so: on Deno Deploy it must not serve then. */
+export function isOpenToAll({ API_TOKEN, ALLOW_ANONYMOUS }: Settings): boolean {
+  return API_TOKEN === null && !ALLOW_ANONYMOUS;
 }
 
 function isLoopback(host: string): boolean {
@@ -264,7 +293,12 @@ function isLoopback(host: string): boolean {
 /** The text of `.env.example`: every setting with its meaning, what it must be and its default. */
 export function envExample(): string {
   const entries = Object.entries<Setting<unknown>>(SETTINGS).map((
-    [name, { meaning, must, default: value }],
-  ) => `# ${meaning}\n# Must be ${must}.\n${value === null ? `# ${name}=` : `${name}=${value}`}\n`);
+    [name, { meaning, must, default: value, onDeploy }],
+  ) => {
+    const there = onDeploy === undefined ? "" : `# Default on Deno Deploy: ${onDeploy}.\n`;
+    return `# ${meaning}\n# Must be ${must}.\n${there}${
+      value === null ? `# ${name}=` : `${name}=${value}`
+    }\n`;
+  });
   return `# Sluice's settings with their defaults; copy this file to .env.\n\n${entries.join("\n")}`;
 }

@@ -33,13 +33,22 @@ export interface ServerOptions extends Omit<OutageOptions, "connect"> {
  * @throws {StoreBrokenError} when it does not serve this process; the hint says what to do
  */
 export async function openServer(url: string, options: ServerOptions): Promise<Store> {
-  const { namespace, random } = options;
   let kv: Deno.Kv;
   try {
     kv = await Deno.openKv(url);
   } catch (error) {
     throw unusable(url, error);
   }
+  return storeOnServer(kv, url, options);
+}
+
+/**
+ * Makes the store of a connection.
+ *
+ * @param url where to connect anew after an outage; `undefined`: the database that Deno Deploy has assigned
+ */
+export function storeOnServer(kv: Deno.Kv, url: string | undefined, options: ServerOptions): Store {
+  const { namespace, random } = options;
   const doorbell = watchedDoorbell(kv, namespace, random);
   const connection = (kv: Deno.Kv) => ({
     store: kvStore(kv, { limits: SERVER_LIMITS, doorbell, random }),
@@ -59,9 +68,10 @@ export async function openServer(url: string, options: ServerOptions): Promise<S
   return withOutages(connection(kv), { ...options, connect });
 }
 
-function unusable(url: string, error: unknown): StoreBrokenError {
+function unusable(url: string | undefined, error: unknown): StoreBrokenError {
   const { message, hint } = openingHint(error);
-  return new StoreBrokenError(`KV server '${shown(url)}' cannot be used: ${message}`, hint, { cause: error });
+  const which = url === undefined ? "The assigned database" : `KV server '${shown(url)}'`;
+  return new StoreBrokenError(`${which} cannot be used: ${message}`, hint, { cause: error });
 }
 
 /** The address without what may be secret in it. */

@@ -64,8 +64,8 @@ export class Child implements AsyncDisposable {
   }
 
   /** Asks it to stop. */
-  terminate(): void {
-    this.#process.kill("SIGTERM");
+  terminate(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): void {
+    this.#process.kill(signal);
   }
 
   /** Ends its input, and tells how it ended. */

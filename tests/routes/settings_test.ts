@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { envExample, parseSettings, SETTINGS, SettingsError } from "../../routes/settings.ts";
+import { envExample, isOpenToAll, parseSettings, SETTINGS, SettingsError } from "../../routes/settings.ts";
 
 const TOKEN = "a-token-of-16-char";
 
@@ -40,6 +40,7 @@ Deno.test("parseSettings() gives every default for an empty environment", () => 
     DEMO_TIME_SCALE: 1,
     SPAM_MODEL: null,
     API_TOKEN: null,
+    TICK_TOKEN: null,
     ALLOW_ANONYMOUS: false,
     DEMO: true,
     SMTP_HOST: null,
@@ -100,6 +101,7 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   DEMO_TIME_SCALE: ["-1", "x", "1001"],
   SPAM_MODEL: ["/srv/", "model.csv"],
   API_TOKEN: ["short", "sixteen letters and a blank"],
+  TICK_TOKEN: ["short"],
   ALLOW_ANONYMOUS: ["yes", "TRUE", "1", "constructor"],
   DEMO: ["true", "no"],
   SMTP_HOST: ["mail server", "smtp://mail", "mail:25"],
@@ -120,7 +122,7 @@ for (const [name, values] of Object.entries(WRONG)) {
       const [fault, ...more] = faults({ API_TOKEN: TOKEN, [name]: value });
       assert.deepEqual(more, [], value);
       assert.ok(fault?.startsWith(`${name} must be `), `${name}=${value}: ${fault}`);
-      if (name === "API_TOKEN" || name === "SMTP_PASSWORD") {
+      if (["API_TOKEN", "TICK_TOKEN", "SMTP_PASSWORD"].includes(name)) {
         assert.ok(!fault!.includes(value), "a secret leaked");
       } else assert.ok(fault!.endsWith(`: got '${value}'`), fault!);
     }
@@ -139,6 +141,19 @@ Deno.test("parseSettings() refuses to be reachable by everyone without saying so
     assert.deepEqual(faults({ HOST, ALLOW_ANONYMOUS: "true" }), []);
   }
   for (const HOST of ["127.0.0.1", "127.8.9.10", "::1", "localhost"]) assert.deepEqual(faults({ HOST }), []);
+});
+
+Deno.test("parseSettings() has other defaults on Deno Deploy, and leaves to the program who may use it", () => {
+  for (const DENO_DEPLOY of ["1", "true", ""]) {
+    const { HOST, THREADS, SHUTDOWN_GRACE, ...rest } = parseSettings({ DENO_DEPLOY });
+    assert.deepEqual([HOST, THREADS, SHUTDOWN_GRACE], ["0.0.0.0", 1, 3.5]);
+    const { HOST: _, THREADS: __, SHUTDOWN_GRACE: ___, ...usual } = parseSettings({});
+    assert.deepEqual(rest, usual);
+  }
+  assert.equal(parseSettings({ DENO_DEPLOY: "1", THREADS: "2" }).THREADS, 2);
+  assert.equal(isOpenToAll(parseSettings({ DENO_DEPLOY: "1" })), true);
+  assert.equal(isOpenToAll(parseSettings({ DENO_DEPLOY: "1", API_TOKEN: TOKEN })), false);
+  assert.equal(isOpenToAll(parseSettings({ DENO_DEPLOY: "1", ALLOW_ANONYMOUS: "true" })), false);
 });
 
 Deno.test(".env.example is what the settings say; `deno eval` of envExample() makes it", async () => {
