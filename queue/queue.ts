@@ -62,6 +62,7 @@ import type {
 import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
 import { type Counts, countsSince, Tally } from "./inspect/tally.ts";
+import { POLL } from "./wake/bell.ts";
 import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
 import { Watches } from "./wake/watches.ts";
@@ -409,12 +410,19 @@ class EngineQueue implements Queue {
     });
   }
 
-  /** What comes before the loops. */
+  /** What comes before the loops; an outage of the store is waited for. */
   async #prepare(): Promise<void> {
-    await this.#ready();
-    await this.#membership.rescue();
-    await this.#scheduler.declare();
-    await this.#engine.overrides.refresh();
+    for (;;) {
+      try {
+        await this.#ready();
+        await this.#membership.rescue();
+        await this.#scheduler.declare();
+        return await this.#engine.overrides.refresh();
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error;
+      }
+      await sleep(this.#engine.clock, POLL.first);
+    }
   }
 
   /** A promise while there is something to wait for before a commit. */

@@ -5,7 +5,7 @@ import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
 import { putRaw, type Unit } from "../../../queue/store/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
-import { asks, type CommitCall, deletes, faultyStore } from "../../support/faulty_store.ts";
+import { asks, type CommitCall, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openCommitter } from "../../support/open_committer.ts";
 import { openQueue } from "../../support/open_queue.ts";
@@ -195,4 +195,17 @@ Deno.test("who watches a task is told of its end after an outage; who asks in it
   await q.clock.advance(3000);
   await watching;
   assert.deepEqual(states, ["STARTED", "SUCCESS"]);
+});
+
+Deno.test("a queue whose store leaves while it starts goes on when it is back", async () => {
+  const faulty = faultyStore(memoryStore());
+  const store = leaving(faulty);
+  await using q = await openQueue({ store, start: false });
+  faulty.beforeCommit(sets("worker"), () => Promise.resolve(store.away = true));
+  const started = q.queue.start();
+  await q.clock.advance(20_000);
+  store.away = false;
+  await q.clock.advance(1000);
+  await started;
+  assert.equal(q.events.of("registered").length, 1);
 });
