@@ -55,9 +55,9 @@ export function withOutages({ store: first }: Connection, options: OutageOptions
    * time, because its lane has moved on (invariant 3).
    */
   async function ask<T>(operation: (store: Store) => Promise<T>): Promise<T> {
-    const store = current;
     const end = performance.now() + deadline;
     for (let sent = false;;) {
+      const store = current;
       try {
         return await within(deadline, operation(store), () => began(store));
       } catch (error) {

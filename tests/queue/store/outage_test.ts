@@ -104,3 +104,29 @@ Deno.test("withOutages() takes operations that miss their deadline together for 
   assert.deepEqual(await t.store.getMany([["a"]]), [null]);
   t.store.close();
 });
+
+Deno.test("withOutages() asks again over the new connection what the former refused", async () => {
+  const inner = memoryStore();
+  let closed = false;
+  const first: Store = {
+    ...inner,
+    getMany: () => never,
+    commit: () =>
+      closed ? Promise.reject(new StoreBrokenError("closed", "closed")) : Promise.reject(
+        new Error("KV Connect failed to call 'http://x' (status=429 Too Many Requests): no"),
+      ),
+    close: () => closed = true,
+  };
+  const pauses = [3];
+  const store = withOutages({ store: first, takeOver: () => {} }, {
+    connect: () => Promise.resolve({ store: inner, takeOver: () => {} }),
+    random: () => pauses.shift() ?? 0,
+    deadline: 50,
+  });
+  // It is asked again after a pause that is longer than the outage.
+  const landed = store.commit([], write);
+  await assert.rejects(store.getMany([["a"]]), StoreUnavailableError);
+  assert.equal(typeof await landed, "string");
+  assert.equal(closed, true);
+  store.close();
+});
