@@ -41,6 +41,7 @@ import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 
 /** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
 const STOP_MARGIN = 10;
+const COMMANDS = ["start", "worker", "doctor", "backup", "restore"];
 
 /** What has to be done on Deno Deploy before the program can serve. */
 const NO_DATABASE =
@@ -193,8 +194,6 @@ async function open({ KV_PATH, NAMESPACE: namespace }: Settings, log: Log): Prom
 function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
-
-const COMMANDS = ["start", "worker", "doctor", "backup", "restore"];
 
 interface Flags {
   readonly repair: boolean;
