@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { StoreBrokenError } from "../../queue/errors.ts";
 import { openStore } from "../../queue/store/open.ts";
 import { SERVER_LIMITS } from "../../queue/store/limits.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { KvServer, kvServerTest } from "../support/kv_server.ts";
 
 kvServerTest("openStore() opens a KV server, which others may share", async () => {
@@ -41,6 +42,24 @@ kvServerTest("openStore() says what to do about a server that does not take the 
 kvServerTest("openStore() says what to do about a certificate that this machine does not know", async () => {
   await using server = await KvServer.start({ tls: true });
   await assertUnusable(server.url, /not of an authority/, /DENO_CERT/);
+});
+
+Deno.test("openStore() says that a proxy does not offer HTTP/2", async () => {
+  Deno.env.set("DENO_KV_ACCESS_TOKEN", "any-token-at-all");
+  const proxy = Deno.listenTls({
+    hostname: "127.0.0.1",
+    port: 0,
+    alpnProtocols: ["http/1.1"],
+    ...selfSigned(),
+  });
+  const refusing = proxy.accept().then((connection) => connection.handshake()).catch((error) => error);
+  await assertUnusable(
+    `https://localhost:${proxy.addr.port}`,
+    /does not offer HTTP\/2/,
+    /deploy\/nginx.conf/,
+  );
+  assert(await refusing instanceof Error);
+  proxy.close();
 });
 
 Deno.test("openStore() says that something else answers there", async () => {
