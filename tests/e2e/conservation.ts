@@ -36,13 +36,19 @@ export interface Plan {
   readonly kvServer?: string;
   /** Processes at once; more than one needs a KV server. @default {1} */
   readonly workers?: number;
+  /** Seconds after which nobody is killed any more. @default {no limit} */
+  readonly seconds?: number;
+  /** Seconds after the last kill within which all must have ended. @default {60} */
+  readonly patience?: number;
+  /** One commit in so many is forgotten; see `forgetful_store.ts`. @default {none} */
+  readonly forgets?: number;
 }
 
 /** What is stored in the end. */
 export interface Verdict {
   readonly acknowledged: number;
-  /** Tasks stored, those included whose acknowledgement was lost with the process. */
-  readonly stored: number;
+  /** Those included that are stored and whose acknowledgement was lost with the process. */
+  readonly accepted: number;
   /** Of those: ended, and how. */
   readonly final: number;
   readonly succeeded: number;
@@ -64,11 +70,12 @@ export interface Report extends Verdict {
 
 /** Kills, and counts what is left. */
 export async function conserve(plan: Plan): Promise<Report> {
-  const { kills, seed, kvServer, workers = 1 } = plan;
+  const { seed, kvServer, workers = 1, seconds = Infinity, patience = 60, forgets } = plan;
   using files = folder();
   const path = kvServer ?? `${files.path}/sluice.kv`;
   const namespace = kvServer ? `conservation-${crypto.randomUUID().slice(0, 8)}` : "sluice";
-  const args = [path, namespace, ...kvServer ? [`${LOST_AFTER}`] : []];
+  const lostAfter = kvServer ? LOST_AFTER : 3600;
+  const args = [path, namespace, `${lostAfter}`, ...forgets === undefined ? [] : [`${forgets}`]];
   const acknowledged = new Set<string>();
   let rescuedRuns = 0;
   const hear = ({ said }: Child) => {
@@ -78,21 +85,27 @@ export async function conserve(plan: Plan): Promise<Report> {
     }
   };
 
-  let left = kills;
+  const until = performance.now() + seconds * 1000;
+  let kills = 0;
   await Promise.all(Array.from({ length: workers }, async (_, stream) => {
     const dice = new Dice(seed, stream);
-    while (left-- > 0) hear(await liveAndDie(args, plan, dice));
+    while (kills < plan.kills && performance.now() < until) {
+      kills++;
+      hear(await liveAndDie(args, plan, dice));
+    }
   }));
 
   await using last = new Child("engine_child.ts", args);
   await last.tell({ drain: true });
+  const impatient = setTimeout(() => last.kill(), patience * 1000);
   await last.until((lines) => lines.includes('{"drained":true}'));
+  clearTimeout(impatient);
   const { success } = await last.ended();
   hear(last);
   const store = await openStore(path, { namespace });
   try {
     const verdict = await judge(store, acknowledged, namespace);
-    const broken = success ? verdict.broken : [...verdict.broken, "The last process did not stop"];
+    const broken = success ? verdict.broken : [...verdict.broken, `After ${patience} s not all has ended`];
     // What is broken is left there, to be looked at.
     if (kvServer && broken.length === 0) await clear(store, namespace);
     return { kills, rescuedRuns, ...verdict, broken };
@@ -156,7 +169,7 @@ export async function judge(
   for (const [family, count] of Object.entries({ ready, delayed, blocked, run, revoke, worker, lane })) {
     if (count) broken.push(`${count} rows of '${family}' are left`);
   }
-  return { acknowledged: acknowledged.size, stored: tasks.length, ...counts, broken };
+  return { acknowledged: acknowledged.size, accepted: acknowledged.union(ids).size, ...counts, broken };
 }
 
 async function clear(store: Store, namespace: string): Promise<void> {
@@ -176,6 +189,7 @@ if (import.meta.main) {
       "seed": { type: "string", default: `${Math.floor(Math.random() * 2 ** 31)}` },
       "workers": { type: "string", default: "1" },
       "kv-server": { type: "string" },
+      "forgets": { type: "string" },
     },
   });
   await using server = values["kv-server"] === "own" ? await KvServer.start() : null;
@@ -186,6 +200,7 @@ if (import.meta.main) {
     seed: Number(values.seed),
     workers: Number(values.workers),
     ...(kvServer !== undefined && { kvServer }),
+    ...(values.forgets !== undefined && { forgets: Number(values.forgets) }),
   };
   const report = await conserve(plan);
   // deno-lint-ignore no-console -- a program's answer

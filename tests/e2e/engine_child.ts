@@ -3,7 +3,7 @@
  * is one JSON value a line on its standard output; it is told what to submit by lines on its standard input.
  *
  * ```text
- * engine_child.ts <store> [<namespace> <workerLostAfter>]
+ * engine_child.ts <store> [<namespace> <workerLostAfter> [<one commit in so many is forgotten>]]
  *   stdin    {"submit": [{name, args}, …]}   {"workflow": node}   {"drain": true}   and its end: stop
  *   stdout   {"ready": worker}  {"ids": […]}  {"workflow": id}  {"started": id, "retries": n}  {"finished": id}
  *            {"refused": why}  {"rescued": n}  {"drained": true}
@@ -22,10 +22,11 @@ import {
   type TaskContext,
   TaskNotFoundError,
 } from "../../queue/mod.ts";
+import { forgetfulStore } from "./forgetful_store.ts";
 import { settledIn } from "./settled.ts";
 
 // Nobody is judged lost by time unless told so: what comes back at once comes back by the restart alone.
-const [path, namespace = "sluice", workerLostAfter = "3600"] = Deno.args;
+const [path, namespace = "sluice", workerLostAfter = "3600", forgets] = Deno.args;
 const encoder = new TextEncoder();
 function say(line: unknown): void {
   Deno.stdout.writeSync(encoder.encode(`${JSON.stringify(line)}\n`));
@@ -68,7 +69,8 @@ const definitions = [
   defineTask({ name: "poison", args: work }, () => process.kill(process.pid, "SIGKILL")),
 ];
 
-const store = await openStore(path!, { namespace });
+const opened = await openStore(path!, { namespace });
+const store = forgets === undefined ? opened : forgetfulStore(opened, Number(forgets));
 const queue = createQueue({
   store,
   definitions,

@@ -1,0 +1,97 @@
+/**
+ * The proof: tries one thing after the other, and tells of each what was tried, how often, and what held.
+ *
+ * @module
+ */
+import { type Attempt, attempts, type Outcome } from "./attempts.ts";
+
+/** How to try, and who is told. */
+export interface ProofPlan {
+  /** Decides everything but the machine's own timing. */
+  readonly seed: number;
+  /** Seconds of all attempts together. */
+  readonly seconds: number;
+  /** Address of a KV server. */
+  readonly kvServer: string | null;
+  /** Lets the store of real processes forget commits, to see the proof fail. */
+  readonly sabotage: boolean;
+  readonly tell: (line: string) => void;
+}
+
+/** Broken promises that are told of one attempt. */
+const TOLD = 10;
+
+/** Tries everything. @returns whether everything held */
+export async function prove(plan: ProofPlan): Promise<boolean> {
+  const { tell } = plan;
+  const begun = performance.now();
+  tell(
+    `Sluice: proof, seed ${plan.seed} (Deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} cores, ${today()})`,
+  );
+  if (plan.sabotage) {
+    tell("Sabotage: the store forgets one commit in 5 of real processes. This proof must fail.");
+  }
+  const outcomes: Outcome[] = [];
+  for (const attempt of attempts(plan)) {
+    const outcome = await attemptOne(attempt, tell);
+    if (outcome) outcomes.push(outcome);
+  }
+  const sum = (count: (outcome: Outcome) => number) =>
+    outcomes.reduce((all, outcome) => all + count(outcome), 0);
+  const broken = sum((outcome) => outcome.broken.length);
+  tell("");
+  tell(broken === 0 ? "Everything held." : `${broken} promises were broken.`);
+  tell(
+    `${sum(({ accepted }) => accepted)} tasks were accepted, ${sum(({ ended }) => ended)} ended, ` +
+      `${sum(({ settledTwice }) => settledTwice)} were settled twice, ${
+        sum(({ stuck }) => stuck)
+      } are stuck. ` +
+      `${secondsSince(begun)} s.`,
+  );
+  return broken === 0;
+}
+
+async function attemptOne(
+  { title, method, run, needs }: Attempt,
+  tell: (line: string) => void,
+): Promise<Outcome | null> {
+  tell("");
+  tell(`${title}: ${method}.`);
+  if (!run) {
+    tell(`    ${needs}`);
+    return null;
+  }
+  const begun = performance.now();
+  const outcome = await run().catch(failed);
+  const { tried, accepted, ended, settledTwice, stuck, broken, again } = outcome;
+  tell(`    ${tried}`);
+  tell(
+    `    accepted ${accepted}, ended ${ended}, settled twice ${settledTwice}, stuck ${stuck}, broken laws ${broken.length}`,
+  );
+  for (const sentence of broken.slice(0, TOLD)) tell(`    BROKEN: ${sentence}`);
+  if (broken.length > TOLD) tell(`    … and ${broken.length - TOLD} more`);
+  tell(`    ${broken.length === 0 ? "held" : "did not hold"}, ${secondsSince(begun)} s; again: ${again}`);
+  return outcome;
+}
+
+/** An attempt that could not be made proves nothing. */
+function failed(error: unknown): Outcome {
+  const broken = [`It could not be tried: ${error}`];
+  return {
+    tried: "nothing",
+    accepted: 0,
+    ended: 0,
+    settledTwice: 0,
+    stuck: 0,
+    broken,
+    again: "the same command",
+  };
+}
+
+function secondsSince(begun: number): number {
+  return Math.round((performance.now() - begun) / 1000);
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
