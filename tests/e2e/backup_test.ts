@@ -75,10 +75,10 @@ async function assertAllEnds(path: string, before: ReturnType<typeof told>): Pro
   const restarted = new Set(child.said.map(({ started }) => started));
   assert.deepEqual(before.ended.filter((id) => restarted.has(id)), []);
   const after = await openStore(path);
-  const { broken, stored } = await judge(after, new Set(before.accepted));
+  const { broken, accepted } = await judge(after, new Set(before.accepted));
   after.close();
   assert.deepEqual(broken, []);
-  assert(stored >= before.accepted.length);
+  assert(accepted >= before.accepted.length);
 }
 
 Deno.test("a backup of a file at work: what had ended is ended in it, all else ends once it is restored, once", async () => {
