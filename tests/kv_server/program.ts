@@ -6,15 +6,15 @@
 import { Child } from "../e2e/child.ts";
 
 /** What `deno task start` sets, so that the client of the KV server keeps quiet in an outage. */
-const [, DENO_LOG] = /DENO_LOG=(\S+)/.exec(
+export const DENO_LOG = /DENO_LOG=(\S+)/.exec(
   JSON.parse(Deno.readTextFileSync(new URL("../../deno.json", import.meta.url))).tasks.start.command,
-)!;
+)![1]!;
 
 /** One process of the program. */
 export class Program extends Child {
   /** @param command `start` serves HTTP on a free port too */
   constructor(command: "start" | "worker", env: Record<string, string>) {
-    const quiet = { LOG_FORMAT: "json", API_TOKEN: "", PORT: "0", DENO_LOG: DENO_LOG! };
+    const quiet = { LOG_FORMAT: "json", API_TOKEN: "", PORT: "0", DENO_LOG };
     super("../../main.ts", command === "start" ? [] : [command], { ...quiet, ...env });
   }
 
