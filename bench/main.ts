@@ -21,6 +21,7 @@ import { endServers } from "./server.ts";
 import { schedules } from "./schedules.ts";
 import { start } from "./start.ts";
 import { store } from "./store.ts";
+import { waiting } from "./waiting.ts";
 import { workflows } from "./workflows.ts";
 import { Workplace } from "./workplace.ts";
 
@@ -38,6 +39,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   crash,
   workflows,
   kvserver,
+  waiting,
 };
 
 Deno.exitCode = await main(Deno.args);

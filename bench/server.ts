@@ -102,12 +102,13 @@ export class Server {
   }
 
   /** Resident memory in MB (10^6 bytes). */
-  async memory(): Promise<number> {
-    const args = ["-o", "rss=", "-p", String(this.#process.pid)];
-    const { stdout } = await new Deno.Command("ps", { args }).output();
-    const kib = Number(new TextDecoder().decode(stdout));
-    if (!(kib > 0)) throw new Error("Cannot read the server's memory with ps");
-    return kib * 1024 / 1e6;
+  memory(): Promise<number> {
+    return memoryOf(this.#process.pid!);
+  }
+
+  /** Processor seconds that it has used. */
+  async processorSeconds(): Promise<number> {
+    return Number(await toldOf(this.#process.pid!, "cputimes"));
   }
 
   kill(signal: "SIGTERM" | "SIGKILL"): void {
@@ -122,6 +123,19 @@ export class Server {
     const last = this.log().trimEnd().split("\n").at(-1)!;
     if (!last.includes('"message":"stopped"')) throw new Error(`The server did not stop well: ${last}`);
   }
+}
+
+/** Resident memory of a process in MB (10^6 bytes). */
+export async function memoryOf(pid: number): Promise<number> {
+  return Number(await toldOf(pid, "rss")) * 1024 / 1e6;
+}
+
+/** What `ps` tells of a process. */
+async function toldOf(pid: number, column: string): Promise<string> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", `${column}=`, "-p", String(pid)] }).output();
+  const text = new TextDecoder().decode(stdout).trim();
+  if (!(Number(text) >= 0) || text === "") throw new Error(`Cannot read a process's ${column} with ps`);
+  return text;
 }
 
 /** What Deno itself needs; a setting of this environment must not change what is measured. */

@@ -34,7 +34,7 @@ import { Membership } from "./membership/membership.ts";
 import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
 import { listTasks, type TaskFilter, type TaskList } from "./list.ts";
-import { getTask } from "./read.ts";
+import { getTask, lookAtTask } from "./read.ts";
 import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./redrive.ts";
 import { RecordCache } from "./claim/record_cache.ts";
 import type { TaskRecord } from "./record.ts";
@@ -63,6 +63,7 @@ import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
 import { type Counts, countsSince, Tally } from "./inspect/tally.ts";
 import { POLL } from "./wake/bell.ts";
+import { Lookout } from "./wake/lookout.ts";
 import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
 import { Watches } from "./wake/watches.ts";
@@ -70,7 +71,7 @@ import { Cascades } from "./workflow/cascades.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
 import { revokeWorkflow } from "./workflow/revoke.ts";
-import { endOf, findWorkflow, getWorkflow, type Workflow } from "./workflow/view.ts";
+import { findWorkflow, getWorkflow, lookAtEnd, type Workflow } from "./workflow/view.ts";
 
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
@@ -105,7 +106,7 @@ class EngineQueue implements Queue {
   readonly #releaser: Releaser;
   readonly #sweeper: Sweeper;
   readonly #tally: Tally;
-  readonly #watches = new Watches();
+  readonly #watches: Watches;
   readonly #scheduler: Scheduler;
   readonly schedules: EngineSchedules;
   readonly #cascades: Cascades;
@@ -180,7 +181,9 @@ class EngineQueue implements Queue {
       freed: (record) => this.#releaser.freed(record),
       parked: (by, dueAt) => this.#releaser.parked(by, dueAt),
     };
-    this.#waits = new Waits(clock);
+    const lookout = new Lookout(store, clock);
+    this.#waits = new Waits(clock, lookout);
+    this.#watches = new Watches(lookout);
     const startedAt = clock.now();
     this.#membership = new Membership(
       this.#engine,
@@ -265,7 +268,7 @@ class EngineQueue implements Queue {
   }
 
   wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
-    return this.#during(() => this.#waits.wait(id, () => getTask(this.#engine, id), options));
+    return this.#during(() => this.#waits.wait(id, () => lookAtTask(this.#engine, id), options));
   }
 
   async *watch(
@@ -308,7 +311,7 @@ class EngineQueue implements Queue {
   ): Promise<Workflow> {
     return this.#during(async () => {
       const { end } = await findWorkflow(this.#engine, id);
-      await this.#waits.wait(end.id, () => endOf(this.#engine, end), options);
+      await this.#waits.wait(end.id, () => lookAtEnd(this.#engine, end), options);
       return await getWorkflow(this.#engine, id);
     });
   }

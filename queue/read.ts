@@ -13,6 +13,8 @@ import { decode, decodeEntry } from "./store/codec.ts";
 import { idOf } from "./store/keys.ts";
 import type { Entry } from "./store/port.ts";
 import type { Task } from "./task.ts";
+import type { Sight } from "./wake/lookout.ts";
+import type { Found } from "./wake/waits.ts";
 
 /** The record of a task entry. */
 export function recordOf(entry: Entry): TaskRecord {
@@ -39,13 +41,21 @@ export async function getTask(engine: Engine, id: string): Promise<Task> {
   return viewOf(await unpack(engine.store, engine.keys, record), run);
 }
 
+/** One task, and when it ended, for those who wait for that. @throws {TaskNotFoundError} */
+export async function lookAtTask(engine: Engine, id: string): Promise<Found<Task>> {
+  const { record, run, rows: [row] } = await findTask(engine, id);
+  const seen = viewOf(await unpack(engine.store, engine.keys, record), run);
+  return { seen, doneAt: seen.doneAt, row };
+}
+
 /** A task's record, its run, and the version that they make together, in one snapshot. @throws {TaskNotFoundError} */
 export async function findTask(
   engine: Engine,
   id: string,
-): Promise<{ record: TaskRecord; run: RunRow | null; version: string }> {
+): Promise<{ record: TaskRecord; run: RunRow | null; version: string; rows: readonly [Sight, Sight] }> {
   if (!isTaskId(id)) throw new TaskNotFoundError(id, "malformed");
-  const [task, run] = await engine.store.getMany([engine.keys.task(id), engine.keys.run(id)]);
+  const runKey = engine.keys.run(id);
+  const [task, run] = await engine.store.getMany([engine.keys.task(id), runKey]);
   if (!task) {
     const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
     throw new TaskNotFoundError(id, old ? "expired" : "unknown");
@@ -53,7 +63,11 @@ export async function findTask(
   const record = recordOf(task);
   if (isExpired(engine, record)) throw new TaskNotFoundError(id, "expired");
   const version = run && run.versionstamp > task.versionstamp ? run.versionstamp : task.versionstamp;
-  return { record, run: decodeEntry<RunRow>(run), version };
+  const rows = [
+    { key: task.key, versionstamp: task.versionstamp },
+    { key: runKey, versionstamp: run?.versionstamp ?? null },
+  ] as const;
+  return { record, run: decodeEntry<RunRow>(run), version, rows };
 }
 
 /** Reads records by id, in the order of the ids; `null` for those that are not there. */

@@ -5,16 +5,23 @@
  */
 import { Bell } from "./bell.ts";
 import type { Clock } from "../clock.ts";
+import type { Lookout, Sight } from "./lookout.ts";
 
-/** Milliseconds between two looks at a task that runs elsewhere: doubled each time, from the first to the last. */
-const LOOK = { first: 100, last: 1000 } as const;
+/** What a look at something has found. */
+export interface Found<Seen> {
+  readonly seen: Seen;
+  /** When it ended, or `null`. */
+  readonly doneAt: number | null;
+  /** The row that its end writes. */
+  readonly row: Sight;
+}
 
 /** Those who wait, by the id of the task, or of a workflow's group. */
 export class Waits {
   #waiting = new Map<string, Set<Bell>>();
   #over: Error | null = null;
 
-  constructor(readonly clock: Clock) {}
+  constructor(readonly clock: Clock, readonly lookout: Lookout) {}
 
   /** The task or group has ended. */
   ended(id: string): void {
@@ -29,13 +36,13 @@ export class Waits {
   }
 
   /**
-   * Looks again and again until what is waited for has ended, or `timeout` seconds are over.
+   * Looks whenever something may have changed until what is waited for has ended, or `timeout` seconds are over.
    *
-   * @param id whose end is told
+   * @param id of the task or group whose end is told
    */
-  async wait<Seen extends { readonly doneAt: number | null }>(
+  async wait<Seen>(
     id: string,
-    look: () => Promise<Seen>,
+    look: () => Promise<Found<Seen>>,
     { timeout = Infinity, signal }: { timeout?: number; signal?: AbortSignal },
   ): Promise<Seen> {
     const bell = new Bell(this.clock);
@@ -44,16 +51,19 @@ export class Waits {
     const abort = () => bell.ring();
     signal?.addEventListener("abort", abort);
     const end = this.clock.monotonic() + timeout * 1000;
+    let unwatch: (() => void) | null = null;
     try {
-      for (let pause: number = LOOK.first;; pause = Math.min(pause * 2, LOOK.last)) {
+      for (;;) {
         signal?.throwIfAborted();
-        const seen = await look();
+        const { seen, doneAt, row } = await look();
         const left = end - this.clock.monotonic();
-        if (seen.doneAt !== null || left <= 0) return seen;
+        if (doneAt !== null || left <= 0) return seen;
         if (this.#over) throw this.#over;
-        await bell.wait(Math.min(pause, left));
+        unwatch ??= this.lookout.watch([row], bell);
+        await bell.wait(left);
       }
     } finally {
+      unwatch?.();
       signal?.removeEventListener("abort", abort);
       bells.delete(bell);
       if (bells.size === 0) this.#waiting.delete(id);

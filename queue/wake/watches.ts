@@ -7,14 +7,15 @@
 import { Bell } from "./bell.ts";
 import type { Engine } from "../engine.ts";
 import { StoreUnavailableError } from "../errors.ts";
+import type { Lookout } from "./lookout.ts";
 import type { QueueEvent } from "../events.ts";
 import { unpack } from "../payload.ts";
 import { findTask } from "../read.ts";
 import { viewOf } from "../state.ts";
 import { isFinal, type TaskChange } from "../task.ts";
 
-/** Milliseconds between two looks at a task that runs elsewhere: doubled each time, from the first to the last. */
-const LOOK = { first: 100, last: 1000 } as const;
+/** Milliseconds until a store is asked again that did not answer. */
+const AGAIN = 1000;
 
 /** A task that somebody watches. */
 class Watched {
@@ -25,31 +26,33 @@ class Watched {
   latest: TaskChange | null = null;
   failed: { readonly error: unknown } | null = null;
 
-  constructor(readonly engine: Engine, readonly id: string) {
+  constructor(readonly engine: Engine, readonly lookout: Lookout, readonly id: string) {
     this.bell = new Bell(engine.clock);
   }
 
-  /** Looks until the task has ended or nobody watches any more. */
+  /** Looks whenever something may have changed until the task has ended or nobody watches any more. */
   async look(): Promise<void> {
-    let wait: number = LOOK.first;
+    const { engine, id } = this;
+    let unwatch: (() => void) | null = null;
     try {
       while (this.watchers.size > 0) {
-        const { record, run, version } = await findTask(this.engine, this.id);
+        const { record, run, version, rows } = await findTask(engine, id);
+        unwatch ??= this.lookout.watch(rows, this.bell);
         if (version !== this.latest?.version) {
-          const task = viewOf(await unpack(this.engine.store, this.engine.keys, record), run);
+          const task = viewOf(await unpack(engine.store, engine.keys, record), run);
           this.latest = { version, task };
           this.#tell();
           if (isFinal(task.state)) return;
-          wait = LOOK.first;
         }
-        if (await this.bell.wait(wait)) wait = LOOK.first;
-        else wait = Math.min(wait * 2, LOOK.last);
+        await this.bell.wait(Infinity);
       }
     } catch (error) {
       // Who was told once goes on when the store answers again.
       if (!(this.latest && error instanceof StoreUnavailableError)) return this.fail(error);
-      await this.bell.wait(LOOK.last);
+      await this.bell.wait(AGAIN);
       await this.look();
+    } finally {
+      unwatch?.();
     }
   }
 
@@ -68,6 +71,8 @@ class Watched {
 export class Watches {
   #watched = new Map<string, Watched>();
   #over: Error | null = null;
+
+  constructor(readonly lookout: Lookout) {}
 
   /** Something has happened in this process. */
   heard(event: QueueEvent): void {
@@ -122,7 +127,7 @@ export class Watches {
       present.watchers.add(watcher);
       return present;
     }
-    const watched = new Watched(engine, id);
+    const watched = new Watched(engine, this.lookout, id);
     watched.watchers.add(watcher);
     this.#watched.set(id, watched);
     watched.look().finally(() => {

@@ -12,6 +12,7 @@ import { readRecords } from "../read.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../record.ts";
 import { decode, decodeEntry } from "../store/codec.ts";
 import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../task.ts";
+import type { Found } from "../wake/waits.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
 import { groupResult } from "./value.ts";
 
@@ -210,13 +211,12 @@ export async function findWorkflow(engine: Engine, id: string): Promise<Workflow
 }
 
 /** When what a workflow ends with has ended; a look that costs one read, whatever the size of the workflow. */
-export async function endOf(
-  { store, keys }: Engine,
-  { kind, id }: WorkflowEnd,
-): Promise<{ readonly doneAt: number | null }> {
-  const [entry] = await store.getMany([kind === "task" ? keys.task(id) : keys.group(id)]);
+export async function lookAtEnd({ store, keys }: Engine, { kind, id }: WorkflowEnd): Promise<Found<void>> {
+  const key = kind === "task" ? keys.task(id) : keys.group(id);
+  const [entry] = await store.getMany([key]);
   // What is not there is not waited for.
-  return { doneAt: entry ? decode<TaskRecord | GroupRow>(entry.value).doneAt ?? null : 0 };
+  const doneAt = entry ? decode<TaskRecord | GroupRow>(entry.value).doneAt ?? null : 0;
+  return { seen: undefined, doneAt, row: { key, versionstamp: entry?.versionstamp ?? null } };
 }
 
 async function resultOf(engine: Engine, { end }: WorkflowRow): Promise<Json> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { StoppedError } from "../../queue/mod.ts";
+import { memoryStore, StoppedError } from "../../queue/mod.ts";
+import type { Key } from "../../queue/store/port.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { onBothStores, openQueue } from "../support/open_queue.ts";
 
@@ -104,4 +105,22 @@ Deno.test("who waits for a task that has not ended is told when the queue has st
   const result = assert.rejects(q.queue.result(submitted), StoppedError);
   await q.close();
   await result;
+});
+
+Deno.test("a hundred who wait cost ten reads a second where others may end their tasks, and none where nobody can", async () => {
+  for (const [incarnation, most] of [[null, 10 * 10 + 60], ["only", 0]] as const) {
+    const store = memoryStore({ incarnation });
+    let reads = 0;
+    const counted = { ...store, getMany: (keys: readonly Key[]) => (reads++, store.getMany(keys)) };
+    await using q = await openQueue({ store: counted, definitions: [task("quick", () => 1)], start: false });
+    const { tasks } = await q.queue.submitAll(Array(100).fill({ name: "quick", args: [] }));
+    const waits = tasks.map(({ id }) => q.queue.wait(id, { timeout: 10 }));
+    await q.clock.settle();
+    reads = 0;
+    await q.clock.advance(9_999);
+    assert(reads <= most, `${reads} reads`);
+    await q.clock.advance(1);
+    for (const { state } of await Promise.all(waits)) assert.equal(state, "PENDING");
+    store.close();
+  }
 });

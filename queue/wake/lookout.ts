@@ -1,0 +1,121 @@
+/**
+ * Looks for changes of rows that somebody waits for. What happens in this process is told at once by who does it; what
+ * happens elsewhere is found here. One loop looks at all that is waited for, ten rows in a read: 10,000 waits cost what
+ * 1,000 would that each look for themselves (docs/performance.md).
+ *
+ * @module
+ */
+import type { Bell } from "./bell.ts";
+import type { Clock } from "../clock.ts";
+import { keyId } from "../store/key_id.ts";
+import type { Key, Store } from "../store/port.ts";
+
+/** Milliseconds between two looks at a row that others may write: doubled each time, from the first to the last. */
+const LOOK = { first: 100, last: 1000 } as const;
+/** The same where no other process can write: a look finds only what a ring was lost for (invariant 8). */
+const ALONE = { first: 10_000, last: 10_000 } as const;
+
+/** A row as somebody has seen it who waits for its change. */
+export interface Sight {
+  readonly key: Key;
+  /** `null`: it was absent. */
+  readonly versionstamp: string | null;
+}
+
+/** A row that is waited for. */
+interface Watched {
+  readonly key: Key;
+  readonly bells: Set<Bell>;
+  /** What all know who wait for it; `undefined`: not all know the same. */
+  seen: string | null | undefined;
+  pause: number;
+  /** Monotonic time of the next look. */
+  at: number;
+}
+
+/** See the module's text. */
+export class Lookout {
+  readonly #rows = new Map<string, Watched>();
+  readonly #pauses: { readonly first: number; readonly last: number };
+  #cancel: (() => void) | null = null;
+  #looking = false;
+
+  constructor(readonly store: Store, readonly clock: Clock) {
+    this.#pauses = store.incarnation === null ? LOOK : ALONE;
+  }
+
+  /**
+   * Rings the bell whenever one of the rows has changed.
+   *
+   * @returns ends that
+   */
+  watch(rows: readonly Sight[], bell: Bell): () => void {
+    const ids = rows.map((row) => this.#add(row, bell));
+    this.#schedule();
+    return () => {
+      for (const id of ids) this.#remove(id, bell);
+    };
+  }
+
+  #add({ key, versionstamp }: Sight, bell: Bell): string {
+    const id = keyId(key);
+    const { first } = this.#pauses;
+    const at = this.clock.monotonic() + first;
+    const present = this.#rows.get(id);
+    if (!present) {
+      this.#rows.set(id, { key, bells: new Set([bell]), seen: versionstamp, pause: first, at });
+      return id;
+    }
+    present.bells.add(bell);
+    if (present.seen !== versionstamp) present.seen = undefined;
+    present.pause = first;
+    present.at = Math.min(present.at, at);
+    return id;
+  }
+
+  #remove(id: string, bell: Bell): void {
+    const row = this.#rows.get(id);
+    row?.bells.delete(bell);
+    if (row?.bells.size === 0) this.#rows.delete(id);
+    if (this.#rows.size === 0) this.#cancel?.();
+  }
+
+  #schedule(): void {
+    if (this.#cancel || this.#looking || this.#rows.size === 0) return;
+    const cancel = this.clock.after(this.#pauses.first, () => {
+      this.#cancel = null;
+      this.#looking = true;
+      this.#look().finally(() => {
+        this.#looking = false;
+        this.#schedule();
+      });
+    });
+    this.#cancel = () => {
+      this.#cancel = null;
+      cancel();
+    };
+  }
+
+  /** Looks at all rows that are due. Never rejects: what could not be read is looked at again. */
+  async #look(): Promise<void> {
+    const now = this.clock.monotonic();
+    const due = [...this.#rows.values()].filter(({ at }) => at <= now);
+    for (let n = 0; n < due.length; n += 10) {
+      const some = due.slice(n, n + 10);
+      try {
+        const entries = await this.store.getMany(some.map(({ key }) => key));
+        some.forEach((row, i) => this.#note(row, entries[i]?.versionstamp ?? null));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  #note(row: Watched, versionstamp: string | null): void {
+    const changed = row.seen !== versionstamp;
+    row.seen = versionstamp;
+    row.pause = changed ? this.#pauses.first : Math.min(row.pause * 2, this.#pauses.last);
+    row.at = this.clock.monotonic() + row.pause;
+    if (changed) { for (const bell of row.bells) bell.ring(); }
+  }
+}
