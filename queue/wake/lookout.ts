@@ -11,9 +11,9 @@ import { keyId } from "../store/key_id.ts";
 import type { Key, Store } from "../store/port.ts";
 
 /** Milliseconds between two looks at a row that others may write: doubled each time, from the first to the last. */
-const LOOK = { first: 100, last: 1000 } as const;
+const SHARED = { first: 100, last: 1000, tick: 100 } as const;
 /** The same where no other process can write: a look finds only what a ring was lost for (invariant 8). */
-const ALONE = { first: 10_000, last: 10_000 } as const;
+const ALONE = { first: 10_000, last: 10_000, tick: 1000 } as const;
 
 /** A row as somebody has seen it who waits for its change. */
 export interface Sight {
@@ -36,12 +36,12 @@ interface Watched {
 /** See the module's text. */
 export class Lookout {
   readonly #rows = new Map<string, Watched>();
-  readonly #pauses: { readonly first: number; readonly last: number };
+  readonly #pauses: { readonly first: number; readonly last: number; readonly tick: number };
   #cancel: (() => void) | null = null;
   #looking = false;
 
   constructor(readonly store: Store, readonly clock: Clock) {
-    this.#pauses = store.incarnation === null ? LOOK : ALONE;
+    this.#pauses = store.incarnation === null ? SHARED : ALONE;
   }
 
   /**
@@ -82,7 +82,7 @@ export class Lookout {
 
   #schedule(): void {
     if (this.#cancel || this.#looking || this.#rows.size === 0) return;
-    const cancel = this.clock.after(this.#pauses.first, () => {
+    const cancel = this.clock.after(this.#pauses.tick, () => {
       this.#cancel = null;
       this.#looking = true;
       this.#look().finally(() => {

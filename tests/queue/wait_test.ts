@@ -121,6 +121,5 @@ Deno.test("a hundred who wait cost ten reads a second where others may end their
     assert(reads <= most, `${reads} reads`);
     await q.clock.advance(1);
     for (const { state } of await Promise.all(waits)) assert.equal(state, "PENDING");
-    store.close();
   }
 });
