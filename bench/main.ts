@@ -16,6 +16,7 @@ import { kvserver } from "./kvserver.ts";
 import { load, machine } from "./machine.ts";
 import { parked } from "./parked.ts";
 import { pickup } from "./pickup.ts";
+import { retention } from "./retention.ts";
 import { runScenario, type ScenarioMaker } from "./scenario.ts";
 import { endServers } from "./server.ts";
 import { schedules } from "./schedules.ts";
@@ -40,6 +41,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   workflows,
   kvserver,
   waiting,
+  retention,
 };
 
 Deno.exitCode = await main(Deno.args);

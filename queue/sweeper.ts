@@ -1,8 +1,8 @@
 /**
  * The sweeper: removes final tasks whose retention is over, behind a stored cursor in id order, so that the store does
  * its deleting in small commits all the time. (A million rows left to `expireIn` stall every commit for 2.7 s when
- * they are collected.) Tasks that ended long after they were made are met again by the next day's round. When nothing
- * is left to remove, it looks at the rows of limits.
+ * they are collected.) Tasks that ended long after they were made are met again by the next round. Now and then it looks
+ * at the rows of limits.
  *
  * @module
  */
@@ -15,16 +15,17 @@ import { RestingLimits } from "./limits/rest.ts";
 import { timeUntil } from "./limits/wall_clock.ts";
 import { forget } from "./places.ts";
 import { keptUntil, recordOf } from "./read.ts";
-import type { IdempotencyRow, SweepRow } from "./record.ts";
+import type { IdempotencyRow, SweepRow, TaskRecord } from "./record.ts";
 import { decode, decodeEntry } from "./store/codec.ts";
+import { keyId } from "./store/key_id.ts";
 import { idOf } from "./store/keys.ts";
-import type { Key, Mutation } from "./store/port.ts";
+import type { Mutation } from "./store/port.ts";
 import { del, put } from "./store/unit.ts";
 import { isKept } from "./workflow/retention.ts";
 
-/** Records looked at, and keys deleted, in one commit. */
-const BATCH = { records: 150, keys: 200 } as const;
-/** Milliseconds between two rounds over all tasks. */
+/** Keys of tasks deleted in one unit. Units of one look share commits where the store takes that many. */
+const KEYS = 200;
+/** Most milliseconds between two rounds over all tasks; else as long as tasks are kept. */
 const ROUND = 86_400_000;
 /** Milliseconds between two looks when nothing was due. */
 const PAUSE = 10_000;
@@ -61,12 +62,17 @@ export class Sweeper implements Loop {
   }
 
   async #run(): Promise<void> {
-    const pause = Math.min(PAUSE, this.engine.settings.resultTtl * 100);
+    const { clock, settings } = this.engine;
+    const pause = Math.min(PAUSE, settings.resultTtl * 100);
+    let limitsAt = -Infinity;
     while (!this.#stopping) {
       let passed = 0;
       try {
         passed = await this.runOnce();
-        if (passed === 0) await this.#limits.runOnce();
+        // Also while there are always tasks to remove.
+        if (clock.monotonic() >= limitsAt && !await this.#limits.runOnce()) {
+          limitsAt = clock.monotonic() + pause;
+        }
       } catch (error) {
         this.engine.emit({ type: "fault", message: "Retention could not go on", error });
       }
@@ -75,50 +81,66 @@ export class Sweeper implements Loop {
     }
   }
 
-  /** One batch. Returns how many tasks the cursor passed. */
+  /** One look. Returns how many tasks the cursor passed. */
   async runOnce(): Promise<number> {
     const { engine } = this;
-    const { keys, store } = engine;
+    const { keys, store, settings } = engine;
     const now = engine.clock.now();
+    const round = Math.min(ROUND, settings.resultTtl * 1000);
     const [entry] = await store.getMany([keys.sweep()]);
     const row = decodeEntry<SweepRow>(entry);
     // One that began in the future was begun by a clock that has been corrected since.
-    const goesOn = row !== null && timeUntil(row.startedAt + ROUND, ROUND, now) > 0;
+    const goesOn = row !== null && timeUntil(row.startedAt + round, round, now) > 0;
     const after = goesOn ? row.after : "";
     // A task that took a tenth of the retention time to end is met in this round, a slower one in the next.
-    const horizon = firstIdAt(now - engine.settings.resultTtl * 1100);
+    const horizon = firstIdAt(now - settings.resultTtl * 1100);
     const range = { ...keys.tasks(), start: keys.task(`${after}\0`), end: keys.task(horizon) };
-    const entries = after >= horizon ? [] : await store.list(range, { limit: BATCH.records });
+    const entries = after >= horizon ? [] : await store.list(range, { limit: store.limits.listBatch });
     if (entries.length === 0) return 0;
 
-    const mutations: Mutation[] = [];
-    let last = after;
-    let passed = 0;
+    const over: TaskRecord[] = [];
     for (const found of entries) {
-      if (mutations.length >= BATCH.keys) break;
       const record = recordOf(found);
-      const over = record.doneAt !== undefined && keptUntil(engine, record) <= now;
-      if (over && !await isKept(engine, record, now)) {
-        mutations.push(...forget(keys, record));
-        for (const key of keysHeldBy(keys, record)) await this.#forgetKey(key, record.id);
-      }
-      last = idOf(found.key);
-      passed++;
+      if (record.doneAt === undefined || keptUntil(engine, record) > now) continue;
+      if (!await isKept(engine, record, now)) over.push(record);
     }
-    const next: SweepRow = { after: last, startedAt: goesOn ? row.startedAt : now };
-    const landed = await engine.committer.commit({
+    // Before its record: a task is kept as long as its keys.
+    await this.#forgetKeys(over);
+    const { committer } = engine;
+    await Promise.all(this.#units(over).map((mutations) => committer.commit({ checks: [], mutations })));
+    const next: SweepRow = { after: idOf(entries.at(-1)!.key), startedAt: goesOn ? row.startedAt : now };
+    const landed = await committer.commit({
       checks: [{ key: keys.sweep(), versionstamp: entry?.versionstamp ?? null }],
-      mutations: [put(keys.sweep(), next), ...mutations],
+      mutations: [put(keys.sweep(), next)],
     });
     // Not landed: another process sweeps.
-    return landed === null ? 0 : passed;
+    return landed === null ? 0 : entries.length;
   }
 
-  /** Deletes an idempotency key of a task if it still names the task. */
-  async #forgetKey(key: Key, id: string): Promise<void> {
-    const { engine } = this;
-    const [entry] = await engine.store.getMany([key]);
-    if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(id)) return;
-    await engine.committer.commit({ checks: [entry], mutations: [del(key)] });
+  /** What is deleted of tasks, in pieces. */
+  #units(records: readonly TaskRecord[]): Mutation[][] {
+    const units: Mutation[][] = [];
+    for (const record of records) {
+      const last = units.at(-1);
+      const mutations = forget(this.engine.keys, record);
+      if (last && last.length < KEYS) last.push(...mutations);
+      else units.push(mutations);
+    }
+    return units;
+  }
+
+  /** Deletes the idempotency keys of tasks, those that still name them. */
+  async #forgetKeys(records: readonly TaskRecord[]): Promise<void> {
+    const { keys, store, committer } = this.engine;
+    // The tasks of a batch share one.
+    const held = new Map(
+      records.flatMap((record) => keysHeldBy(keys, record).map((key) => [keyId(key), { key, record }])),
+    );
+    const entries = await store.getMany([...held.values()].map(({ key }) => key));
+    await Promise.all([...held.values()].map(async ({ record }, n) => {
+      const entry = entries[n];
+      if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(record.id)) return;
+      await committer.commit({ checks: [entry], mutations: [del(entry.key)] });
+    }));
   }
 }

@@ -24,8 +24,8 @@ export class RestingLimits {
 
   constructor(readonly engine: Engine) {}
 
-  /** One step through each kind. */
-  async runOnce(): Promise<void> {
+  /** One step through each kind. Returns whether there are more to look at in this round. */
+  async runOnce(): Promise<boolean> {
     const { engine } = this;
     const { keys } = engine;
     const now = engine.clock.now();
@@ -38,6 +38,7 @@ export class RestingLimits {
       const { running, ready } = await standsOf(engine, decode<SlotsRow>(entry.value).tasks);
       return running.length === 0 && ready.length === 0;
     });
+    return this.#cursors.size > 0;
   }
 
   async #step(range: KeyRange, rests: (entry: Entry) => Promise<boolean>): Promise<void> {
@@ -48,9 +49,9 @@ export class RestingLimits {
     const entries = await store.list({ ...range, ...start }, { limit: STEP });
     if (entries.length < STEP) this.#cursors.delete(kind);
     else this.#cursors.set(kind, entries.at(-1)!.key);
-    for (const entry of entries) {
+    await Promise.all(entries.map(async (entry) => {
       // Not landed: it is in use again.
       if (await rests(entry)) await committer.commit({ checks: [entry], mutations: [del(entry.key)] });
-    }
+    }));
   }
 }
