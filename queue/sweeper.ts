@@ -33,8 +33,6 @@ const PAUSE = 10_000;
 /** Removes what is no longer kept. */
 export class Sweeper implements Loop {
   #bell: Bell;
-  /** Nothing was over at the last look. */
-  #isDone = false;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -46,7 +44,7 @@ export class Sweeper implements Loop {
   }
 
   get nextAt(): number {
-    return this.#bell.isWaiting && this.#isDone ? Infinity : 0;
+    return this.#bell.isWaiting ? Infinity : 0;
   }
 
   start(): void {
@@ -76,8 +74,7 @@ export class Sweeper implements Loop {
       } catch (error) {
         this.engine.emit({ type: "fault", message: "Retention could not go on", error });
       }
-      this.#isDone = passed === 0;
-      await this.#bell.wait(passed > 0 ? 0 : pause);
+      if (passed === 0) await this.#bell.wait(pause);
     }
   }
 

@@ -151,7 +151,6 @@ export class Membership {
     const now = this.engine.clock.monotonic();
     if (now - this.#lastBeat > 2 * this.interval) this.#steadySince = now;
     this.#lastBeat = now;
-    this.#rested = false;
     return true;
   }
 

@@ -86,8 +86,6 @@ export class Scheduler implements Loop {
       try {
         const look = await this.#look(engine.clock.now());
         due = look.due;
-        // Those that were due may be due again.
-        if (due > 0) this.#next = 0;
         this.#tell(look.failed);
         if (engine.clock.monotonic() - this.#tidied >= TIDY) {
           this.#tidied = engine.clock.monotonic();

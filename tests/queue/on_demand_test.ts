@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { memoryStore, type Store } from "../../queue/mod.ts";
 import type { FakeClock } from "../../queue/testing/fake_clock.ts";
-import { asks, deletes } from "../support/faulty_store.ts";
+import { asks, deletes, sets } from "../support/faulty_store.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { type OpenOptions, openQueue } from "../support/open_queue.ts";
 import { LOST_AFTER, type Process, Processes } from "../support/processes.ts";
@@ -154,6 +154,83 @@ Deno.test("a task for later begins nothing", async () => {
   assert.equal(q.store.asked - before, 1);
 });
 
+Deno.test("what a claim is about to begin is no reason to rest", async () => {
+  await using processes = new Processes();
+  const held = heldTask("held");
+  const a = await processes.start({ definitions: [held.definition], onDemand: true });
+  const [id] = await submitted(a, ["held"], { delay: 5 });
+  await a.clock.advance(MINUTE);
+  const claim = a.faulty.onCommit("held", sets("run"));
+  let over = false;
+  const ticked = a.queue.tick({ seconds: 50 }).then(() => over = true);
+  await a.clock.advance(2000);
+  assert.deepEqual([claim.met, over], [true, false]);
+  await claim.land();
+  await a.clock.settle();
+  held.runs[0]!.finish();
+  await a.clock.advance(500);
+  assert.equal((await a.queue.get(id!)).state, "SUCCESS");
+  await ticked;
+});
+
+Deno.test("a channel whose rate lets nothing through for long is no reason to stay", async () => {
+  await using q = await onDemand();
+  await q.queue.changeChannel("default", { rateLimit: "1/m" });
+  await q.queue.submitAll([1, 2].map(() => ({ name: "quick", args: [] })));
+  await q.clock.advance(500);
+  await q.rests();
+});
+
+Deno.test("a drain waits for a schedule that makes up for what it has missed, step by step", async () => {
+  await using q = await onDemand();
+  await q.queue.schedules.create({
+    trigger: { interval: 60 },
+    task: { name: "quick", args: [] },
+    catchUp: "all",
+    catchUpLimit: 60,
+  });
+  await q.clock.advance(60 * MINUTE + 1000);
+  await q.queue.submit(quick, []);
+  await q.clock.advance(3000);
+  assert.equal((await q.queue.list({ limit: 100 })).tasks.length, 61);
+  await q.rests();
+});
+
+Deno.test("it shows that it lives while it prepares for work", async () => {
+  await using processes = new Processes();
+  const a = await processes.start({ definitions: [quick], onDemand: true });
+  const b = await processes.start({ definitions: [], channels: {} });
+  await a.queue.tick();
+  await a.clock.advance(MINUTE);
+  const look = a.faulty.onRead("held", asks("worker"));
+  const ticked = a.queue.tick({ seconds: 50 });
+  for (let n = 0; n < 15; n++) {
+    await a.clock.advance(2000);
+    await b.clock.advance(2000);
+  }
+  assert.equal(look.met, true);
+  assert.deepEqual(b.events.of("lost-worker"), []);
+  await look.land();
+  await a.clock.advance(MINUTE);
+  await ticked;
+});
+
+Deno.test("it rings for those who are always there, and listens to nobody", async () => {
+  const rung: string[] = [];
+  const doorbell = {
+    ring: (channel: string) => Promise.resolve(void rung.push(channel)),
+    listen: () => assert.fail("it listens"),
+  };
+  await using q = await openQueue({
+    definitions: [quick],
+    store: { ...memoryStore(), doorbell },
+    onDemand: true,
+  });
+  await q.queue.submit(quick, []);
+  await q.clock.advance(3000);
+  assert.deepEqual(rung, ["default"]);
+});
+
 Deno.test("a wait whose time is over is no reason any more", async () => {
   await using q = await onDemand();
   const { id } = await q.queue.submit(quick, [], { delay: 600 });
@@ -217,7 +294,7 @@ Deno.test("a tick stays until it knows of every other worker whether it lives", 
   await dead.clock.settle();
   const a = await processes.start({ definitions: [task("held", () => "again")], onDemand: true });
   const rescue = a.queue.tick({ seconds: 50 });
-  await a.clock.advance(LOST_AFTER + 3500);
+  await a.clock.advance(LOST_AFTER + 1000);
   assert.equal((await rescue).succeeded, 1);
   assert.equal((await a.queue.get(id!)).result, "again");
 
@@ -300,9 +377,9 @@ Deno.test("after a rest it judges nobody by what it saw before", async () => {
   const a = await processes.start({ definitions: [quick], onDemand: true });
   const b = await processes.start({ definitions: [], channels: {} });
   await b.clock.settle();
-  for (const rest of [5000, 8000, LOST_AFTER, MINUTE]) {
-    const ticked = a.queue.tick({ seconds: 4 });
-    await a.clock.advance(4000);
+  for (const rest of [6000, 8000, LOST_AFTER, MINUTE]) {
+    const ticked = a.queue.tick({ seconds: 10 });
+    await a.clock.advance(10_000);
     await ticked;
     await a.clock.advance(rest);
     assert.deepEqual(a.events.of("lost-worker"), []);
