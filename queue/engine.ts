@@ -93,6 +93,8 @@ export interface Engine {
   readonly submitting: Set<string>;
   /** The worker id of the current registration. */
   worker(): string;
+  /** Whether this process works on demand, and there is no reason to. */
+  isResting(): boolean;
   /** A run has left its concurrency key, or a task that was released under one has ended. */
   freed(record: TaskRecord): void;
   /** Tasks were parked; at this time, at once without one, some of them may go. */

@@ -178,6 +178,7 @@ class EngineQueue implements Queue {
       owe: (kind, id) => this.#cascades.owe(kind, id),
       submitting: new Set(),
       worker: () => this.#membership.worker,
+      isResting: () => this.#activity.resting,
       freed: (record) => this.#releaser.freed(record),
       parked: (by, dueAt) => this.#releaser.parked(by, dueAt),
     };
@@ -199,7 +200,7 @@ class EngineQueue implements Queue {
       (worker) => this.#consumers.forEach((consumer) => consumer.drop(worker)),
       () => this.#lookAround(),
       onBroken,
-      () => !this.#activity.resting || this.#running().length > 0,
+      () => !this.#engine.isResting() || this.#running().length > 0,
     );
     this.#consumers = new Map(
       [...slots].map(([channel, n]) => [

@@ -174,6 +174,14 @@ async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Pro
   const rows = await store.list(keys.workers(), { limit: store.limits.listBatch });
   const able = rows.map(({ value }) => decode<WorkerRow>(value)).filter(({ channels }) => channels[channel]);
   const alive = able.filter(({ lost }) => !lost);
+  if (engine.slots.has(channel) && engine.isResting()) {
+    const when = "after a submission, while somebody waits for a task, and at each minute's tick";
+    reasons.push({
+      code: "at-rest",
+      message: `This process executes channel '${channel}' on demand: ${when}`,
+    });
+    return reasons;
+  }
   if (alive.length === 0) {
     const lost = able.length > 0 ? "; the last one was lost" : "";
     reasons.push({

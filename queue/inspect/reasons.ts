@@ -16,6 +16,7 @@ export type ReasonCode =
   | "next"
   | "behind-others"
   | "no-worker"
+  | "at-rest"
   | "slots-busy"
   | "lost-workers"
   | "paused"

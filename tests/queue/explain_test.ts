@@ -66,6 +66,17 @@ Deno.test("explain() says that no process executes the channel, and that its las
   assert.match(after.text, /A worker was lost while running it; it runs again$/);
 });
 
+Deno.test("explain() says that a process which works on demand is at rest", async () => {
+  const quick = task("quick", () => 1);
+  await using processes = new Processes();
+  const here = await processes.start({ definitions: [quick], onDemand: true });
+  const other = await processes.start({ definitions: [quick], channels: {} });
+  const waiting = await other.queue.submit(quick, []);
+  const { codes, text } = await why(here.queue, waiting);
+  assert.deepEqual(codes, ["next", "at-rest"]);
+  assert.match(text, /This process executes channel 'default' on demand: after a submission, while /);
+});
+
 onBothStores("explain() tells a delay, a retry and an expiry", async (open) => {
   const fails = task("fails", () => {
     throw new Error("no luck");
