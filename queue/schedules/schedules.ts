@@ -82,7 +82,7 @@ export class EngineSchedules implements Schedules {
       };
       const moved = !sameGrid(row, next);
       if (moved) return { ...next, nextRunAt: firstAfter(next, now) };
-      if (row.paused && !next.paused) return { ...next, nextRunAt: gridOf(next).after(now) };
+      if (row.paused && !next.paused) return { ...next, nextRunAt: resumedAt(next, now) };
       return { ...next, ...(backfillTo !== undefined && { backfillTo }) };
     }, revision);
   }
@@ -119,7 +119,7 @@ export class EngineSchedules implements Schedules {
       refuseOrphan(id, row);
       if (!row.paused) return row;
       const { backfillTo: _backfillTo, ...rest } = row;
-      return this.#edited(rest, { paused: false, nextRunAt: gridOf(row).after(this.engine.clock.now()) });
+      return this.#edited(rest, { paused: false, nextRunAt: resumedAt(row, this.engine.clock.now()) });
     });
   }
 
@@ -182,6 +182,11 @@ export class EngineSchedules implements Schedules {
     const faults = faultsOfSchedule(this.engine, request);
     if (faults.length > 0) throw new InvalidScheduleError(faults);
   }
+}
+
+/** The first occurrence from now on; none that was handled before the pause, by a clock that is ahead of this one. */
+function resumedAt(row: ScheduleRow, now: number): number | null {
+  return row.nextRunAt === null ? null : gridOf(row).after(Math.max(now, row.nextRunAt - 1));
 }
 
 /** What a row keeps of a request's key. */

@@ -176,6 +176,28 @@ onBothStores("a deleted schedule leaves nothing but its tasks", async (open) => 
   }
 });
 
+Deno.test("a process whose clock is behind resumes a schedule: no occurrence is handled again", async () => {
+  await using q = await openQueue({ definitions });
+  const { schedules } = q.queue;
+  await schedules.create({ ...ticking, id: "minutely", trigger: { interval: 60 } });
+  await schedules.create({ ...ticking, id: "once", trigger: { date: START + 60_000 } });
+  await q.clock.advance(60_000);
+  for (const resume of ["update", "resume"] as const) {
+    for (const id of ["minutely", "once"]) {
+      await schedules.pause(id);
+      q.clock.setWall(START + 30_000);
+      if (resume === "update") await schedules.update(id, { paused: false });
+      else await schedules.resume(id);
+    }
+    await q.clock.advance(40_000);
+    const { occurrences } = await schedules.occurrences("minutely");
+    assert.deepEqual(occurrences.map(({ plannedAt }) => plannedAt), [START + 60_000], resume);
+    assert.equal((await schedules.occurrences("once")).occurrences.length, 1, resume);
+  }
+  await q.clock.advance(60_000);
+  assert.equal((await schedules.occurrences("minutely")).occurrences.length, 2);
+});
+
 Deno.test("an id that cannot be is unknown, however long: a database's keys have an end", async () => {
   await using q = await openQueue({ definitions, store: "file" });
   for (const id of ["", "a/b", "x".repeat(5000)]) {
