@@ -9,6 +9,7 @@ import {
   type Idempotency,
   IdempotencyConflictError,
   type Queue,
+  StoreUnavailableError,
   type Task,
   type TaskRequest,
   type WorkflowNode,
@@ -58,7 +59,8 @@ export class Ledger {
       submission.answer = answer;
       for (const { id } of answer.tasks) this.acknowledged.add(id);
     } catch (error) {
-      submission.answer = "refused";
+      // Else nobody knows: it was sent, and there was no answer.
+      if (!(error instanceof StoreUnavailableError && error.sent)) submission.answer = "refused";
       // A definition's key, made of the arguments, may conflict as well.
       if (
         error instanceof IdempotencyConflictError && key && error.key === key.key && !this.#conflicts(key)
@@ -105,8 +107,9 @@ export class Ledger {
     for (const [key, submissions] of byKey) {
       const makers = submissions.filter(({ tag }) => made.has(tag));
       if (makers.length > 1) broken.push(`Key ${key} was taken ${makers.length} times (invariant 6)`);
-      const answers = submissions.flatMap(({ answer }) =>
-        answer && answer !== "refused" ? [answer.tasks.map(({ id }) => id).join(" ")] : []
+      // Who is answered by definitions' keys alone takes none for the request: the next one may be answered otherwise.
+      const answers = submissions.flatMap(({ answer, keyed }) =>
+        answer && answer !== "refused" && !keyed ? [answer.tasks.map(({ id }) => id).join(" ")] : []
       );
       if (new Set(answers).size > 1) broken.push(`Key ${key} stands for several answers (invariant 6)`);
     }
