@@ -24,8 +24,7 @@ export async function submit(wish: Wish, platform: Platform, clock: Clock, ledge
     if (answer && answer.status < 500 && answer.status !== 429) {
       throw new Error(`Wish ${wish.number} was refused: ${JSON.stringify(answer.body)}`);
     }
-    // Without a key nobody can know whether it was stored; an answer that says it was not is another matter.
-    if (!wish.keyed && !answer) return;
+    if (!wish.keyed && !isRefused(answer)) return;
     await sleep(clock, PAUSE);
   }
 }
@@ -38,6 +37,11 @@ async function sent(wish: Wish, platform: Platform): Promise<Answer | null> {
     if (error instanceof InstanceGone) return null;
     throw error;
   }
+}
+
+/** Whether it is certain that nothing was stored: only then may a client repeat a request that has no key. */
+function isRefused(answer: Answer | null): boolean {
+  return answer?.status === 429 || /nothing of this request was accepted/.test(answer?.body.detail);
 }
 
 function accept(told: Told, { body }: Answer): void {

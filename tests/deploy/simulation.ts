@@ -60,10 +60,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   const machine = { ...work(ledger, clock), onEvent: ledger.hear };
   const platform = new Platform({ clock, database, rules, accidents, deployment, machine }, dice.fork());
   const wishes = [...traffic(hours, hour, START, dice.fork()), ...plan.wishes ?? []];
-  const clients = wishes.map(async (wish) => {
-    await sleep(clock, wish.at - START);
-    await submit(wish, platform, clock, ledger);
-  });
+  const answered = arrive(wishes, clock, (wish) => submit(wish, platform, clock, ledger));
 
   const to = START + hours.length * hour;
   // Not at a full minute, where schedules fire.
@@ -78,9 +75,23 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   await pass(end - CALM_END);
   Object.assign(rules, CALM);
   await pass(end);
-  await until(clock, Promise.all([platform.close(), ...clients]));
+  await until(clock, Promise.all([platform.close(), answered]));
   const verdict = await judge(database, machine.definitions, ledger, { from: START, to });
   return { ...verdict, lives: platform.lives, accidents };
+}
+
+/** Calls `submit` for each wish at its time. Resolves when all have been answered. */
+async function arrive(
+  wishes: readonly Wish[],
+  clock: FakeClock,
+  submit: (wish: Wish) => Promise<void>,
+): Promise<void> {
+  const clients: Promise<void>[] = [];
+  for (const wish of wishes.toSorted((a, b) => a.at - b.at)) {
+    await sleep(clock, wish.at - clock.now());
+    clients.push(submit(wish));
+  }
+  await Promise.all(clients);
 }
 
 /** Moves the clock until something has happened. */
