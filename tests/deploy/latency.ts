@@ -68,8 +68,9 @@ function duesOf(id: string, task: Row["value"], ledger: Ledger): [Group, number]
   if (task.scheduleId !== undefined) return [["scheduled", ledger.planned.get(id) ?? stored]];
   if (task.name === "total") return [];
   const wish = ledger.wishes.get(task.args[0])!;
-  if (wish.burst) return [["in bursts", stored]];
-  if (wish.kind !== "delayed") return [["asked", wish.at], ["submitted", stored]];
+  if (wish.kind !== "delayed") {
+    return wish.burst ? [["in bursts", stored]] : [["asked", wish.at], ["submitted", stored]];
+  }
   const due = stored + wish.delay * 1000;
   const near = ledger.requests.some((request) => Math.abs(request - due) < SILENCE);
   return [[near ? "due in traffic" : "due in silence", due]];

@@ -51,12 +51,16 @@ const COMPOSITION: Composition = { channels: { default: 16, celery: 16 }, tick: 
 /** Sluice. */
 export async function sluice(machine: Machine, changes: Partial<Composition> = {}): Promise<Program> {
   const { channels, tick } = { ...COMPOSITION, ...changes };
+  const { onEvent } = machine;
   const queue = createQueue({ ...machine, channels, threads: 0, onDemand: true });
   const app = createApp({ queue, demo: false });
   await queue.start();
   return {
     fetch: async (request) => await app.fetch(request),
-    cron: async () => void await queue.tick({ seconds: tick }),
+    cron: async () => {
+      const failed = (error: unknown) => onEvent({ type: "fault", message: "The tick failed", error });
+      await queue.tick({ seconds: tick }).catch(failed);
+    },
     stop: () => queue.stop(3.5),
   };
 }

@@ -48,7 +48,8 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   const { seed, hours, hour = 60 * MINUTE, rest = 15, deployment = sluice } = plan;
   const rules = { ...DEPLOY, ...plan.rules };
   const dice = new Dice(seed);
-  const clock = new FakeClock(START);
+  // The first minute's tick declares the schedules.
+  const clock = new FakeClock(START - MINUTE);
   using _digests = waitForDigests(clock);
   using _ids = seedIds(dice.fork());
   const ledger = new Ledger();
