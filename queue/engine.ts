@@ -95,6 +95,8 @@ export interface Engine {
   worker(): string;
   /** Whether this process works on demand, and there is no reason to. */
   isResting(): boolean;
+  /** The workers that execute a channel and are known to live, this one among them, in an order that all agree on. */
+  peers(channel: string): readonly string[];
   /** A run has left its concurrency key, or a task that was released under one has ended. */
   freed(record: TaskRecord): void;
   /** Tasks were parked; at this time, at once without one, some of them may go. */

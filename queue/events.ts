@@ -22,6 +22,8 @@ export type QueueEvent =
     /** From the moment it could run to the handler's start. */
     readonly waited: number;
   }
+  /** An attempt to claim so many tasks of a channel; not landed when somebody else took one of them. */
+  | { readonly type: "claim"; readonly channel: string; readonly tasks: number; readonly landed: boolean }
   /** A progress report was stored. */
   | { readonly type: "progress"; readonly task: TaskRef }
   | {

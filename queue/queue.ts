@@ -179,6 +179,7 @@ class EngineQueue implements Queue {
       submitting: new Set(),
       worker: () => this.#membership.worker,
       isResting: () => this.#activity.resting,
+      peers: (channel) => this.#membership.peers(channel),
       freed: (record) => this.#releaser.freed(record),
       parked: (by, dueAt) => this.#releaser.parked(by, dueAt),
     };

@@ -70,10 +70,18 @@ export async function findTask(
   return { record, run: decodeEntry<RunRow>(run), version, rows };
 }
 
-/** Reads records by id, in the order of the ids; `null` for those that are not there. */
-export async function readRecords(engine: Engine, ids: readonly string[]): Promise<(TaskRecord | null)[]> {
+/**
+ * Reads records by id, in the order of the ids; `null` for those that are not there.
+ *
+ * @param among of how many neighbouring tasks one is meant, at most
+ */
+export async function readRecords(
+  engine: Engine,
+  ids: readonly string[],
+  among = 2,
+): Promise<(TaskRecord | null)[]> {
   if (ids.length > 10) {
-    const found = await readNeighbours(engine, ids);
+    const found = await readNeighbours(engine, ids, among);
     if (found) return found;
   }
   const entries = await engine.store.getMany(ids.map((id) => engine.keys.task(id)));
@@ -84,7 +92,11 @@ export async function readRecords(engine: Engine, ids: readonly string[]): Promi
  * Ids claimed together were mostly submitted together, so one list finds them all, at less than half the cost of reads by
  * ten (docs/performance.md). `null` when they are too far apart.
  */
-async function readNeighbours(engine: Engine, ids: readonly string[]): Promise<(TaskRecord | null)[] | null> {
+async function readNeighbours(
+  engine: Engine,
+  ids: readonly string[],
+  among: number,
+): Promise<(TaskRecord | null)[] | null> {
   const sorted = ids.toSorted();
   const [first, last] = [sorted[0]!, sorted.at(-1)!];
   const range = {
@@ -92,7 +104,7 @@ async function readNeighbours(engine: Engine, ids: readonly string[]): Promise<(
     start: engine.keys.task(first),
     end: engine.keys.task(`${last}\0`),
   };
-  const limit = Math.min(engine.store.limits.listBatch, ids.length * 2);
+  const limit = Math.min(engine.store.limits.listBatch, ids.length * among);
   const entries = await engine.store.list(range, { limit });
   const found = new Map(entries.map((entry) => [idOf(entry.key), entry]));
   const complete = ids.every((id) => found.has(id));

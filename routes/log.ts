@@ -111,6 +111,9 @@ export class Log {
         return this.write("warn", event.type, { worker: event.worker });
       case "exhausted":
         return this.write("error", event.type, { channel: event.channel });
+      case "claim":
+        if (!event.landed) this.write("debug", "claim lost", { channel: event.channel, tasks: event.tasks });
+        return;
       case "stopping":
         return this.write("info", event.type, { running: event.running });
       case "stopped":

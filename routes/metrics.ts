@@ -75,6 +75,14 @@ export class Metrics {
     "Runs whose worker was lost, found by this process.",
   );
   readonly #finished = new Counter("sluice_tasks_finished_total", "Tasks that this process ended, by state.");
+  readonly #claims = new Counter(
+    "sluice_claims_total",
+    "Commits by which this process tried to claim tasks.",
+  );
+  readonly #claimsLost = new Counter(
+    "sluice_claims_lost_total",
+    "Claims that failed, mostly because another process had taken one of the tasks.",
+  );
   readonly #waited = new Histogram(
     "sluice_task_wait_seconds",
     "From the moment a task could run to its start.",
@@ -103,12 +111,24 @@ export class Metrics {
       case "finished":
         this.#finished.add({ ...labelsOf(event.task), state: event.state });
         if (event.duration !== null) this.#duration.observe(labelsOf(event.task), event.duration);
+        return;
+      case "claim":
+        this.#claims.add({ channel: event.channel });
+        if (!event.landed) this.#claimsLost.add({ channel: event.channel });
     }
   };
 
   /** The text, with the channels and workers of now. */
   text(channels: readonly Channel[], workers: readonly Worker[]): string {
-    const counted = [this.#submitted, this.#started, this.#retried, this.#lost, this.#finished];
+    const counted = [
+      this.#submitted,
+      this.#started,
+      this.#retried,
+      this.#lost,
+      this.#finished,
+      this.#claims,
+      this.#claimsLost,
+    ];
     const lines = [...counted, this.#waited, this.#duration].flatMap((metric) => [...metric.lines()]);
     const gauge = (name: string, help: string, values: readonly (readonly [Labels, number])[]) => {
       lines.push(...head(name, "gauge", help));

@@ -72,6 +72,7 @@ export class Claimer {
   /** Ids that a claim, or a parking, in flight is about to remove. */
   #claiming = new Set<string>();
   #inFlight = 0;
+  #rereading: Promise<void> | null = null;
   #parking: Parking;
   #progressAt: number;
   /** Monotonic time until which the channel's rate lets nothing through. */
@@ -91,6 +92,11 @@ export class Claimer {
   /** Monotonic time of the last sign of progress: a claim that landed, or a look that found nothing to claim. */
   get progressAt(): number {
     return this.#progressAt;
+  }
+
+  /** Milliseconds until a task that is left to other processes may be taken. */
+  get turn(): number {
+    return this.window.due - this.engine.clock.monotonic();
   }
 
   /** Milliseconds until the channel's rate lets something through. */
@@ -116,14 +122,16 @@ export class Claimer {
    * @returns `null` when there was nothing to claim; else the claim, which never rejects
    */
   async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
-    const { window } = this;
+    const { window, engine: { clock } } = this;
+    const begin = clock.monotonic();
     // As the caller knows the channel: what this process learns of it while it reads lets no claim land.
     const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
-    const want = () => Math.min(taker.free, this.#most);
+    const want = () => Math.min(taker.free, this.#reach);
+    window.expire();
     if (window.empty) await window.fill(want(), this.#claiming);
     const chosen = this.#choose(taker, worker);
     // Suspects that have to wait do not hide what stands behind them.
-    while (chosen.skipped && taker.free > 0 && this.#weight(chosen) < this.#most && window.more) {
+    while (chosen.skipped && taker.free > 0 && this.#weight(chosen) < this.#reach && window.more) {
       // What was chosen is claimed even when no more can be read.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
@@ -132,10 +140,12 @@ export class Claimer {
     const { candidates, limited, strangers } = chosen;
     window.expire();
     const claims: Promise<unknown>[] = [];
-    if (candidates.length > 0) claims.push(this.#commit(candidates, taker, worker, known));
+    if (candidates.length > 0) claims.push(this.#commitAll(candidates, taker, worker, known));
     if (limited.length > 0) claims.push(this.#admit(limited, taker, worker, known));
     await this.#parking.parkAll(strangers);
-    if (claims.length > 0) return { done: Promise.all(claims).then(() => {}) };
+    if (claims.length > 0) {
+      return { done: Promise.all(claims).then(() => window.took(clock.monotonic() - begin)) };
+    }
     if (this.#inFlight === 0) this.idle();
     return strangers.size > 0 ? { done: Promise.resolve() } : null;
   }
@@ -143,6 +153,12 @@ export class Claimer {
   /** Pointers that one commit can check beside its lane and the channel. */
   get #most(): number {
     return this.engine.store.limits.checks - 1 - this.engine.overrides.checks(this.channel).length;
+  }
+
+  /** Pointers that one look claims: where others claim as well, in as many commits as the process has lanes. */
+  get #reach(): number {
+    const { overrides, store } = this.engine;
+    return overrides.shared ? this.#most * store.limits.lanes : this.#most;
   }
 
   #weight({ candidates, limited, limits }: Chosen): number {
@@ -169,7 +185,7 @@ export class Claimer {
     const startedAt = engine.clock.now();
     const rate = engine.overrides.rateOf(channel);
     const most = this.#most;
-    while (taker.free > 0 && this.#weight(chosen) < most) {
+    while (taker.free > 0 && this.#weight(chosen) < this.#reach) {
       const entry = window.take();
       if (!entry) break;
       const pointer = decode<Pointer>(entry.value);
@@ -255,26 +271,47 @@ export class Claimer {
     if (2 * count > met.length) await this.#parking.sweep([...parked.keys()], met.at(-1)!.entry);
   }
 
+  /** Claims tasks that have no limits, as many in a commit as it can check. */
+  async #commitAll(
+    candidates: readonly Candidate[],
+    taker: Taker,
+    worker: string,
+    under: Unit,
+  ): Promise<void> {
+    const most = this.#most;
+    const records = this.#records(candidates);
+    await Promise.all(
+      Array.from({ length: Math.ceil(candidates.length / most) }, (_, n) => {
+        const [from, to] = [n * most, (n + 1) * most];
+        const ours = records.then((all) => all.slice(from, to));
+        return this.#commit(candidates.slice(from, to), taker, worker, under, ours);
+      }),
+    );
+  }
+
   /** @returns whether they have been claimed */
   async #commit(
     candidates: readonly Candidate[],
     taker: Taker,
     worker: string,
     under: Unit,
+    records = this.#records(candidates),
   ): Promise<boolean> {
     const { engine, channel } = this;
+    const contested = engine.overrides.shared;
     for (const { id } of candidates) this.#claiming.add(id);
     this.#inFlight += candidates.length;
     let landed = false;
     try {
-      const records = this.#records(candidates);
-      landed = await engine.committer.commit(claimUnit(engine.keys, candidates, worker, under)) !== null;
+      const unit = claimUnit(engine.keys, candidates, worker, under);
+      landed = await engine.committer.commit({ ...unit, contested }) !== null;
+      engine.emit({ type: "claim", channel, tasks: candidates.length, landed });
       const read = landed ? await records : [];
       // Judged lost meanwhile: the rescue gives them back.
       if (taker.worker() !== worker) landed = false;
       else read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
       if (landed) this.idle();
-      else if (engine.overrides.shared) await engine.overrides.reread(channel);
+      else if (contested) await (this.#rereading ??= this.#reread());
     } catch (error) {
       this.#fault(error);
     }
@@ -285,6 +322,15 @@ export class Claimer {
     this.window.clear();
     this.#return(candidates, taker);
     return false;
+  }
+
+  /** A claim was lost: if that was for the channel's own row, the next one must know it. */
+  async #reread(): Promise<void> {
+    try {
+      await this.engine.overrides.reread(this.channel);
+    } finally {
+      this.#rereading = null;
+    }
   }
 
   /** They are not claimed: their slots are free. */
@@ -314,16 +360,16 @@ export class Claimer {
     const records = candidates.map(({ id, entry }) => engine.records.take(id, entry.versionstamp));
     const missing = candidates.filter((_, i) => records[i] === null).map(({ id }) => id);
     if (missing.length === 0) return records;
-    const read = await this.#read(missing);
+    const read = await this.#read(missing, 2 * engine.peers(this.channel).length);
     let next = 0;
     return records.map((record) => record ?? read[next++] ?? null);
   }
 
   /** Reads until the store answers: the tasks may be ours already. */
-  async #read(ids: readonly string[]): Promise<(TaskRecord | null)[]> {
+  async #read(ids: readonly string[], among: number): Promise<(TaskRecord | null)[]> {
     for (;;) {
       try {
-        return await readRecords(this.engine, ids);
+        return await readRecords(this.engine, ids, among);
       } catch (error) {
         if (error instanceof StoreBrokenError) return [];
         await sleep(this.engine.clock, READ_PAUSE);

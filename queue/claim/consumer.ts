@@ -190,8 +190,8 @@ export class Consumer implements Taker, Loop {
         poll = POLL.first;
         continue;
       }
-      const { rest } = this.#claimer;
-      const rang = await this.#bell.wait(rest > 0 ? Math.min(poll, rest) : poll);
+      const pause = this.#nextAt > 0 ? Math.max(1, this.#nextAt - this.engine.clock.now()) : poll;
+      const rang = await this.#bell.wait(Math.min(poll, pause));
       poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
     }
   }
@@ -217,7 +217,7 @@ export class Consumer implements Taker, Loop {
         });
         return true;
       }
-      this.#nextAt = Infinity;
+      this.#nextAt = this.engine.clock.now() + this.#claimer.turn;
     } catch (error) {
       this.#unread(error);
     }

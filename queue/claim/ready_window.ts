@@ -1,17 +1,23 @@
 /**
  * The ready tasks at the head of a channel, as of the last look at the store. On a store that no other process can
- * change, one look of 500 tasks serves many claims; elsewhere each claim looks for itself.
+ * change, one look of 500 tasks serves many claims; elsewhere a look shows what is this process's share, and serves the
+ * claims of a moment.
  *
  * @module
  */
 import type { Engine } from "../engine.ts";
+import { Shares } from "./shares.ts";
 import { idOf } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
+
+/** Milliseconds for which a look at a store that others change serves claims. */
+const FRESH = 50;
 
 /** What is known of a channel's ready range. */
 export class ReadyWindow {
   readonly #unshared: boolean;
-  #entries: Entry[] = [];
+  readonly #shares: Shares;
+  #entries: readonly Entry[] = [];
   #next = 0;
   /** Nothing stood behind the window's last entry when it was read. */
   #complete = false;
@@ -19,11 +25,15 @@ export class ReadyWindow {
   #arrivals = 0;
   /** The foremost place, as in keys, that one of them may stand at. */
   #foremost = Infinity;
+  /** Monotonic time of the last look at a store that others change, and for how many tasks' worth. */
+  #lookedAt = -Infinity;
+  #looks = 1;
   /** The last entry that was read. */
   #last: Entry | undefined;
 
   constructor(readonly engine: Engine, readonly channel: string) {
     this.#unshared = engine.store.incarnation !== null;
+    this.#shares = new Shares(engine, channel);
   }
 
   /** Ready tasks that no claim has taken: at most so many. Known only where no other process can submit. */
@@ -54,6 +64,16 @@ export class ReadyWindow {
     return last !== undefined && this.#foremost < Number(last.key.at(-2));
   }
 
+  /** Monotonic time at which a task that is left to other processes may be taken. */
+  get due(): number {
+    return this.#shares.due;
+  }
+
+  /** A claim took so many milliseconds, from the look to its answer. */
+  took(milliseconds: number): void {
+    this.#shares.took(milliseconds);
+  }
+
   /** Whether something may stand behind what was read. */
   get more(): boolean {
     return !this.#complete;
@@ -74,9 +94,7 @@ export class ReadyWindow {
    */
   async fill(want: number, taken: ReadonlySet<string>, from: "head" | "behind" = "head"): Promise<void> {
     const { store, keys } = this.engine;
-    const limit = this.#unshared
-      ? store.limits.listBatch
-      : Math.min(store.limits.listBatch, want + taken.size);
+    const limit = this.#unshared ? store.limits.listBatch : this.#reach(want, taken.size);
     const last = from === "behind" ? this.#last : undefined;
     const start = last && { start: [...last.key.slice(0, -1), `${idOf(last.key)}\0`] };
     // They count as waiting until the answer tells; a hand-off in between would overtake them.
@@ -85,11 +103,23 @@ export class ReadyWindow {
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
     const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
-    this.#entries = entries.filter((entry) => !busy.has(idOf(entry.key)));
+    const free = entries.filter((entry) => !busy.has(idOf(entry.key)));
+    this.#entries = this.#unshared ? free : this.#shares.divide(free, want, busy);
     this.#next = 0;
     this.#arrivals -= known;
     this.#last = entries.at(-1);
     this.#complete = entries.length < limit;
+  }
+
+  /** Entries to read of a store that others change: more while looks are used up before they are old. */
+  #reach(want: number, taken: number): number {
+    const now = this.engine.clock.monotonic();
+    this.#looks = now - this.#lookedAt < FRESH ? this.#looks * 2 : Math.max(1, this.#looks / 2);
+    this.#lookedAt = now;
+    const reach = this.#shares.reach(want * this.#looks) + taken;
+    const most = this.engine.store.limits.listBatch;
+    if (reach > most) this.#looks = Math.max(1, this.#looks / 2);
+    return Math.min(most, reach);
   }
 
   /** Takes the first entry that is left. */
@@ -102,8 +132,9 @@ export class ReadyWindow {
     this.#next--;
   }
 
-  /** After a claim: forgets what is old by the next one, on a shared store or when it was old as it was read. */
+  /** Forgets what is old. */
   expire(): void {
-    if (!this.#unshared || this.#overtaken) this.clear();
+    const { clock } = this.engine;
+    if (this.#unshared ? this.#overtaken : clock.monotonic() - this.#lookedAt >= FRESH) this.clear();
   }
 }

@@ -57,10 +57,14 @@ interface Batch extends Commit {
 /** Merges units into commits and drives them through the lanes. */
 export class Committer {
   #queue: Pending[] = [];
+  /** Those that travel alone, in an order of their own: whatever they conflict with, their checks decide. */
+  #contested: Pending[] = [];
   #holds = new Holds();
   #standing: Standing | null = null;
   #free: Lane[] = [];
   #busy = 0;
+  /** Of those commits, the ones that carry contested units. */
+  #busyAlone = 0;
   #bytes = 0;
   #pumping = false;
   #ended: Error | null = null;
@@ -121,14 +125,15 @@ export class Committer {
     }
     return new Promise((resolve, reject) => {
       this.#bytes += load.bytes;
-      this.#queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
+      const queue = unit.contested ? this.#contested : this.#queue;
+      queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
       this.#schedule();
     });
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
   async drained(): Promise<void> {
-    while (!this.#ended && (this.#busy > 0 || this.#queue.length > 0)) {
+    while (!this.#ended && !this.#isIdle) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
   }
@@ -136,8 +141,13 @@ export class Committer {
   /** Takes no more units and refuses those that wait. */
   end(reason: Error = new StoppedError("The queue has stopped")): void {
     this.#ended ??= reason;
-    for (const pending of this.#queue.splice(0)) this.#reject(pending, this.#ended);
+    const waiting = [...this.#queue.splice(0), ...this.#contested.splice(0)];
+    for (const pending of waiting) this.#reject(pending, this.#ended);
     this.#wakeIdle();
+  }
+
+  get #isIdle(): boolean {
+    return this.#busy === 0 && this.#queue.length === 0 && this.#contested.length === 0;
   }
 
   /**
@@ -154,30 +164,55 @@ export class Committer {
   }
 
   #pump(): void {
-    while (this.#free.length > 0 && this.#standing && this.#worthACommit()) {
+    while (this.#free.length > 0 && this.#standing) {
       const standing = this.#standing;
-      const batch = this.#gather(standing);
+      let batch = this.#worthACommit() ? this.#gather(standing) : [];
+      const alone = batch.length === 0;
+      if (alone) batch = this.#nextContested(standing);
       if (batch.length === 0) return;
       this.#busy++;
+      if (alone) this.#busyAlone++;
       const lane = this.#free.pop()!;
       this.#drive(standing, lane, merge(batch)).finally(() => {
         this.#busy--;
+        if (alone) this.#busyAlone--;
         if (this.#standing === standing) this.#free.push(lane);
         this.#schedule();
-        if (this.#busy === 0 && this.#queue.length === 0) this.#wakeIdle();
+        if (this.#isIdle) this.#wakeIdle();
       });
     }
   }
 
   /**
-   * At rest anything is. Beside a commit in flight only what takes long to encode: the store commits one after the
-   * other, and what arrives meanwhile shares the next commit (docs/performance.md).
+   * At rest anything is. Beside a merged commit in flight only what takes long to encode: the store commits one after
+   * the other, and what arrives meanwhile shares the next commit (docs/performance.md).
    */
   #worthACommit(): boolean {
-    if (this.#busy === 0) return this.#queue.length > 0;
+    if (this.#busy === this.#busyAlone) return this.#queue.length > 0;
     let mutations = 0;
     for (const { unit } of this.#queue) if ((mutations += unit.mutations.length) >= WORTH_A_LANE) return true;
     return false;
+  }
+
+  /** The first contested unit that conflicts with nothing on its way. One lane is kept for merged commits. */
+  #nextContested(standing: Standing): Pending[] {
+    if (this.#busyAlone > 0 && this.#busyAlone >= standing.lanes.length - 1) return [];
+    for (const [at, pending] of this.#contested.entries()) {
+      if (!this.#holds.allow(pending.unit, pending.checkIds, pending.mutationIds)) continue;
+      this.#contested.splice(at, 1);
+      if (this.#isOutdated(pending, standing)) return this.#nextContested(standing);
+      this.#holds.add(pending.unit, pending.checkIds, pending.mutationIds);
+      return [pending];
+    }
+    return [];
+  }
+
+  /** Refuses a unit that acts in the name of a former registration. */
+  #isOutdated(pending: Pending, standing: Standing): boolean {
+    const { worker } = pending.unit;
+    if (worker === undefined || worker === standing.worker) return false;
+    this.#reject(pending, new FencedError("Another process took over: this worker was judged lost"));
+    return true;
   }
 
   /** Takes from the queue, in order, what fits into one commit and conflicts with nothing before it. */
@@ -193,10 +228,7 @@ export class Committer {
     for (; at < this.#queue.length; at++) {
       const pending = this.#queue[at]!;
       const { unit } = pending;
-      if (unit.worker !== undefined && unit.worker !== standing.worker) {
-        this.#reject(pending, new FencedError("Another process took over: this worker was judged lost"));
-        continue;
-      }
+      if (this.#isOutdated(pending, standing)) continue;
       const fits = unit.checks.length <= checks && unit.mutations.length <= mutations &&
         pending.bytes <= bytes && pending.keyBytes <= keyBytes && !(pending.alone && batch.length > 0);
       if (!fits || !this.#holds.allow(unit, pending.checkIds, pending.mutationIds)) {

@@ -50,6 +50,11 @@ export class Membership {
     return this.#registration?.worker ?? "";
   }
 
+  /** The workers that execute a channel and are known to live, this one among them, in an order that all agree on. */
+  peers(channel: string): readonly string[] {
+    return [this.worker, ...this.rescuer.executing(channel)].sort();
+  }
+
   /** Milliseconds between two heartbeats. */
   get interval(): number {
     return this.engine.settings.workerLostAfter * 1000 / 5;

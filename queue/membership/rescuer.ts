@@ -32,6 +32,7 @@ interface Sighting {
   readonly at: number;
   /** The entry was seen to change: its process lives, or lived after the observer had begun to look. */
   readonly changed: boolean;
+  readonly row: WorkerRow;
 }
 
 /** Watches the other workers of the store. */
@@ -53,6 +54,14 @@ export class Rescuer {
     return seen ? (this.engine.clock.monotonic() - seen.at) / 1000 : 0;
   }
 
+  /** The other workers that execute a channel and were seen to live lately. */
+  executing(channel: string): string[] {
+    const since = this.engine.clock.monotonic() - this.engine.settings.workerLostAfter * 500;
+    return [...this.#seen].flatMap(([worker, { row, at, changed }]) =>
+      changed && at > since && !row.lost && Object.hasOwn(row.channels, channel) ? [worker] : []
+    );
+  }
+
   /**
    * Looks at every other worker once, and rescues the lost ones.
    *
@@ -72,9 +81,10 @@ export class Rescuer {
       if (worker === own) continue;
       const before = this.#seen.get(worker);
       const same = before?.versionstamp === entry.versionstamp && before.at >= steadySince;
-      const sighting = same ? before : { versionstamp: entry.versionstamp, at: now, changed: goesOn };
+      const row = decode<WorkerRow>(entry.value);
+      const sighting = same ? before : { versionstamp: entry.versionstamp, at: now, changed: goesOn, row };
       seen.set(worker, sighting);
-      if (this.#isLost(decode<WorkerRow>(entry.value), now - sighting.at)) lost.push(entry);
+      if (this.#isLost(row, now - sighting.at)) lost.push(entry);
     }
     this.#seen = seen;
     this.#lookedAt = now;

@@ -20,6 +20,11 @@ export interface Unit {
    * keys has seen them landed.
    */
   readonly fresh?: boolean;
+  /**
+   * Other processes are after what it checks, so it fails often: it shares no commit, because all that shares one with
+   * it would have to go again.
+   */
+  readonly contested?: boolean;
   /** The worker in whose name it acts (claim, settle, …): of no use under a later registration. */
   readonly worker?: string;
   /**

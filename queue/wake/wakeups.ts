@@ -17,7 +17,8 @@ export class Wakeups {
     channels: readonly string[],
     readonly ring: (channel: string, priority?: number) => void,
   ) {
-    if (channels.length > 0) doorbell?.listen(channels, (channel) => ring(channel));
+    // At the end of the channel, for all that is known: where others submit, no look at the store is kept for long.
+    if (channels.length > 0) doorbell?.listen(channels, (channel) => ring(channel, 0));
   }
 
   /** A channel has work. */

@@ -84,6 +84,7 @@ Deno.test("/metrics tells what happened by task name and channel, and what waits
     [`sluice_task_wait_seconds_bucket{${slow},le="0.005"}`]: 1,
     [`sluice_task_wait_seconds_bucket{${slow},le="2.5"}`]: 2,
     [`sluice_task_wait_seconds_count{${slow}}`]: 2,
+    'sluice_claims_total{channel="slow"}': 2,
     'sluice_channel_tasks{channel="slow",place="ready"}': 0,
     'sluice_channel_tasks{channel="slow",place="delayed"}': 1,
     'sluice_channel_tasks{channel="slow",place="blocked"}': 0,
@@ -119,6 +120,16 @@ Deno.test("a histogram's buckets hold all that are not longer, and the sum is ex
   ]);
   assert.equal(samples.get(`sluice_run_duration_seconds_sum{${labels}}`), 103601.011);
   assert.equal(samples.get(`sluice_tasks_finished_total{${labels},state="REVOKED"}`), 1);
+});
+
+Deno.test("claims are counted, and those that were lost", () => {
+  const metrics = new Metrics(0);
+  for (const landed of [true, false, true]) {
+    metrics.event({ type: "claim", channel: "celery", tasks: 8, landed });
+  }
+  const samples = parse(metrics.text([], []));
+  assert.equal(samples.get('sluice_claims_total{channel="celery"}'), 3);
+  assert.equal(samples.get('sluice_claims_lost_total{channel="celery"}'), 1);
 });
 
 Deno.test("events that are not counted change nothing", () => {

@@ -257,10 +257,11 @@ Deno.test("a suspect is still run after a task beside it could not be parked", a
   await processes.store.commit([], [put(pointer!.key, { name: "held", deliveries: 2 })]);
   const suspended = await processes.start({ definitions: [mine.definition], start: false });
   const parking = suspended.faulty.onCommit("held", sets("blocked"));
+  const claim = suspended.faulty.onCommit("held", sets("run"));
   await suspended.queue.start();
-  await parking.hit;
+  await Promise.all([parking.hit, claim.hit]);
   await submitter.clock.advance(LOST_AFTER + 3000);
-  assert.equal(await parking.land(), null);
+  assert.deepEqual([await parking.land(), await claim.land()], [null, null]);
   await suspended.clock.advance(5000);
   assert.equal(mine.runs.length, 1);
   mine.runs[0]!.finish();

@@ -137,6 +137,55 @@ Deno.test("what waits behind a conflict is not overtaken by a third unit of the 
   assert.deepEqual(written(store), [["a", "c"], ["a", "b"], ["b"]]);
 });
 
+Deno.test("what others are after travels alone, beside what is in flight, and leaves a lane to the rest", async () => {
+  const { clock, store, committer } = await open({ lanes: 4 });
+  const contested = (name: string): Unit => ({ ...write(name), contested: true });
+  const names = ["merged", "c1", "c2", "c3", "c4"];
+  const held = names.map((name) => store.onCommit("held", ({ mutations }) => mutations[1]?.key[1] === name));
+  const first = commitAll(committer, clock, [
+    write("merged"),
+    ...names.slice(1).map(contested),
+    write("more"),
+  ]);
+  await clock.settle();
+  // Four lanes, one of them for merged commits: the last of the contested ones waits.
+  assert.deepEqual(held.map(({ met }) => met), [true, true, true, true, false]);
+  await held[0]!.land();
+  const second = commitAll(committer, clock, [write("late")]);
+  await clock.settle();
+  assert.deepEqual([await valueOf(store, "more"), await valueOf(store, "late")], ["more", "late"]);
+  for (const commit of held.slice(1)) {
+    await commit.land();
+    await clock.settle();
+  }
+  assert([...await first, ...await second].every(landed));
+  assert.deepEqual(written(store), [["merged", "more"], ["late"], ["c1"], ["c2"], ["c3"], ["c4"]]);
+});
+
+Deno.test("what others are after and is lost takes nothing along, and is refused when its worker is fenced", async () => {
+  const { clock, store, committer, again, registration } = await open();
+  await store.commit([], [putRaw(key("taken"), 1)]);
+  const lost: Unit = {
+    checks: [{ key: key("taken"), versionstamp: null }],
+    mutations: [putRaw(key("lost"), 1)],
+    contested: true,
+  };
+  const outcomes = await commitAll(committer, clock, [write("a"), lost, write("b")]);
+  assert.deepEqual(outcomes.map(failed), [false, true, false]);
+  assert.deepEqual(written(store).filter((names) => names.includes("a")), [["a", "b"]]);
+  committer.fenced(registration.worker);
+  const late = commitAll(committer, clock, [{
+    ...write("late"),
+    worker: registration.worker,
+    contested: true,
+  }]);
+  await again("w-2");
+  const [outcome] = await late;
+  await clock.settle();
+  assert(outcome!.status === "rejected" && outcome!.reason instanceof FencedError);
+  await committer.drained();
+});
+
 Deno.test("a unit behind one that fails does not fail with it", async () => {
   const { clock, store, committer } = await open();
   const first = committer.commit({

@@ -1,0 +1,100 @@
+/**
+ * Which of a channel's ready tasks a process claims, where other processes claim from it as well. Each task belongs to
+ * one of them, as its id says, so that they do not get in each other's way: a lost claim costs five requests, and where
+ * all began at the head two processes lost a third of their claims, four lost half (docs/operations.md). What its owner
+ * leaves goes to the next in turn. This only says where to look: whoever thinks what, a claim checks each task it takes.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { idOf } from "../store/keys.ts";
+import type { Entry } from "../store/port.ts";
+
+/**
+ * Milliseconds that a task is left to its owner, and to each process whose turn comes before this one's, while this one
+ * has slots to spare: twice the time that claims take, within these bounds.
+ */
+const TURN = { least: 25, most: 100 } as const;
+/** Turns that anybody waits for at most. */
+const MOST_TURNS = 4;
+/** Turns after which the tasks of an owner that takes none are everybody's, by priority and age. */
+const LATE = 10;
+
+/** The division of one channel's tasks, as this process sees it. */
+export class Shares {
+  /** The tasks of others that the last look has met: when they were met first, by the monotonic clock. */
+  #met: ReadonlyMap<string, number> = new Map();
+  /** When a task that had been met was gone, by its owner. */
+  #moved = new Map<string, number>();
+  /** Milliseconds that a claim takes here, from the look to its answer; others will need about as long. */
+  #pace = 0;
+  #due = Infinity;
+
+  constructor(readonly engine: Engine, readonly channel: string) {}
+
+  /** Monotonic time at which a task that was left to others may be taken. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Tasks to be read so that about so many of them are this process's, behind those that the others have left so far. */
+  reach(want: number): number {
+    return want * this.engine.peers(this.channel).length + this.#met.size;
+  }
+
+  /** A claim took so many milliseconds, from the look to its answer. */
+  took(milliseconds: number): void {
+    this.#pace += (milliseconds - this.#pace) / 8;
+  }
+
+  /**
+   * What of the tasks at the head of the channel this process claims now.
+   *
+   * @param want slots to fill: while its own tasks do not suffice, it takes what others have left for a turn
+   * @param busy ids that this process's own claims are about to remove
+   */
+  divide(entries: readonly Entry[], want: number, busy: ReadonlySet<string>): readonly Entry[] {
+    const { engine, channel } = this;
+    const peers = engine.peers(channel);
+    const worker = engine.worker();
+    const own = peers.indexOf(worker);
+    const now = engine.clock.monotonic();
+    const turn = Math.min(Math.max(TURN.least, 2 * this.#pace), TURN.most);
+    this.#note(entries, peers, busy, now);
+    this.#due = Infinity;
+    const met = new Map<string, number>();
+    const mine = new Set<Entry>();
+    const left: Entry[] = [];
+    for (const entry of entries) {
+      const id = idOf(entry.key);
+      const owner = ownerOf(id, peers);
+      if (owner === worker) {
+        mine.add(entry);
+        continue;
+      }
+      const since = this.#met.get(id) ?? now;
+      met.set(id, since);
+      const turns = Math.min((own - peers.indexOf(owner) + peers.length) % peers.length, MOST_TURNS);
+      if (now - Math.max(since, this.#moved.get(owner) ?? since) >= LATE * turn) mine.add(entry);
+      else if (now - since >= turns * turn) left.push(entry);
+      else this.#due = Math.min(this.#due, since + turns * turn);
+    }
+    this.#met = met;
+    for (const entry of left.slice(0, Math.max(0, want - mine.size))) mine.add(entry);
+    return entries.filter((entry) => mine.has(entry));
+  }
+
+  /** Whose tasks are gone since the last look takes tasks. */
+  #note(entries: readonly Entry[], peers: readonly string[], busy: ReadonlySet<string>, now: number): void {
+    const found = new Set(entries.map((entry) => idOf(entry.key)));
+    for (const id of this.#met.keys()) {
+      if (!found.has(id) && !busy.has(id)) this.#moved.set(ownerOf(id, peers), now);
+    }
+    for (const worker of this.#moved.keys()) if (!peers.includes(worker)) this.#moved.delete(worker);
+  }
+}
+
+/** The last digits of an id are random. */
+function ownerOf(id: string, peers: readonly string[]): string {
+  return peers[parseInt(id.slice(-8), 16) % peers.length]!;
+}

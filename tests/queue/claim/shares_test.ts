@@ -1,0 +1,181 @@
+/** Several processes that claim from one channel: how they divide it, and that nothing waits for one that does not. */
+import assert from "node:assert/strict";
+import type { AnyTaskDefinition } from "../../../queue/mod.ts";
+import type { Store } from "../../../queue/store/port.ts";
+import { SERVER_LIMITS } from "../../../queue/store/limits.ts";
+import { FakeClock } from "../../../queue/testing/fake_clock.ts";
+import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
+import { openQueue } from "../../support/open_queue.ts";
+import { type Process, Processes } from "../../support/processes.ts";
+
+/** Milliseconds between two heartbeats: who was seen to make one counts. */
+const BEAT = 3000;
+
+/** Processes that execute one held task each, with so many slots, and one that submits. */
+async function cluster(processes: Processes, slots: readonly number[]) {
+  const held = slots.map(() => heldTask("held"));
+  const workers: Process[] = [];
+  for (const [i, n] of slots.entries()) {
+    workers.push(await processes.start({ definitions: [held[i]!.definition], channels: { default: n } }));
+  }
+  const submitter = await processes.start({ definitions: [held[0]!.definition], channels: {} });
+  for (const { clock } of [...workers, ...workers]) await clock.advance(BEAT);
+  await submitter.clock.advance(BEAT);
+  const submit = async (count: number, priority = 5) => {
+    const requests = Array.from(
+      { length: count },
+      (_, n) => ({ name: "held", args: [n, priority], priority }),
+    );
+    await submitter.queue.submitAll(requests);
+  };
+  return { held, workers, submitter, submit };
+}
+
+const counts = (held: readonly HeldTask[]) => held.map(({ runs }) => runs.length);
+
+async function finishAll(held: readonly HeldTask[], workers: readonly Process[]): Promise<void> {
+  for (const { runs } of held) for (const run of runs) run.finish();
+  for (const { clock } of workers) await clock.settle();
+}
+
+Deno.test("processes that look at the same moment take no task from each other", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS });
+  const { held, workers, submit } = await cluster(processes, [100, 100, 100]);
+  await submit(120);
+  // Nobody has rung; each looks when its poll is due, at the same time by its own clock.
+  await Promise.all(workers.map(({ clock }) => clock.advance(10)));
+  await Promise.all(workers.map(({ clock }) => clock.advance(2000)));
+  assert.equal(counts(held).reduce((sum, n) => sum + n), 120);
+  for (const count of counts(held)) assert(count > 20 && count < 60, `${counts(held)}`);
+  const claims = workers.flatMap(({ events }) => events.of("claim"));
+  assert.deepEqual(claims.filter(({ landed }) => !landed), []);
+  assert(claims.length < 24, `${claims.length} claims for 120 tasks`);
+  await finishAll(held, workers);
+});
+
+Deno.test("what its owner has no slot for is taken by a process that has, a turn later", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS });
+  const { held, workers, submit } = await cluster(processes, [1, 30]);
+  await submit(20);
+  await workers[0]!.clock.advance(2000);
+  assert.equal(held[0]!.runs.length, 1);
+  await workers[1]!.clock.advance(2100);
+  assert.deepEqual(counts(held), [1, 19]);
+  await finishAll(held, workers);
+});
+
+Deno.test("a process that stands still keeps no task waiting", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS });
+  const { held, workers, submit } = await cluster(processes, [30, 30, 30]);
+  await submit(20);
+  await workers[1]!.clock.advance(2200);
+  assert.deepEqual(counts(held), [0, 20, 0]);
+  await finishAll(held, workers);
+});
+
+Deno.test("a process with enough of its own takes what another leaves, by priority", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS });
+  const { held, workers: [full, busy], submit } = await cluster(processes, [1, 1]);
+  await submit(1);
+  await full!.clock.advance(2000);
+  assert.equal(held[0]!.runs.length, 1);
+  const { runs } = held[1]!;
+  await submit(60);
+  await busy!.clock.advance(2000);
+  for (let n = 1; n <= 10; n++) {
+    await submit(1, 9);
+    const important = () => runs.filter(({ args }) => args[1] === 9).length;
+    for (let tries = 0; important() < n; tries++) {
+      assert(tries < 2, `Important task ${n} was overtaken by more than one`);
+      runs.at(-1)!.finish();
+      await busy!.clock.advance(2000);
+    }
+  }
+  await busy!.queue.changeChannel("default", { slots: 100 });
+  await busy!.clock.advance(5000);
+  await finishAll(held, [full!, busy!]);
+});
+
+Deno.test("one look serves as many claims as there are lanes for, each as large as the store takes", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS });
+  const { held, workers: [worker], submit } = await cluster(processes, [64]);
+  await submit(64);
+  let lists = 0;
+  const { list } = worker!.faulty;
+  worker!.faulty.list = (range, options) => {
+    if (range.prefix[1] === "ready") lists++;
+    return list(range, options);
+  };
+  await worker!.clock.advance(2000);
+  const sizes = worker!.events.of("claim").map(({ tasks }) => tasks);
+  assert.deepEqual(sizes, Array(8).fill(8));
+  // One that found them, one that found nothing more.
+  assert(lists <= 3, `${lists} looks`);
+  await finishAll(held, [worker!]);
+});
+
+Deno.test("a process far from the store gets its share beside a near one", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS, doorbell: true });
+  const ran = { near: 0, far: 0 };
+  const clock = new FakeClock();
+  const quick = (who: keyof typeof ran, clock: FakeClock) =>
+    task("quick", () => {
+      ran[who]++;
+      return new Promise<void>((resolve) => clock.after(20, resolve));
+    });
+  const far = await openQueue({
+    definitions: [quick("far", clock)],
+    channels: { default: 8 },
+    store: distant(processes.store, clock, 30),
+    clock,
+    start: false,
+  });
+  await whenMoved(clock, far.queue.start());
+  const nearClock = new FakeClock();
+  const near = await processes.start({
+    definitions: [quick("near", nearClock)],
+    channels: { default: 8 },
+    clock: nearClock,
+  });
+  await clock.advance(BEAT);
+  await near.clock.advance(BEAT);
+  for (let n = 0; n < 3; n++) {
+    await near.queue.submitAll(Array.from({ length: 200 }, () => ({ name: "quick", args: [] })));
+  }
+  while (ran.near + ran.far < 600) {
+    await near.clock.advance(10);
+    await clock.advance(10);
+  }
+  await near.clock.advance(100);
+  await whenMoved(clock, far.close());
+  const claims = far.events.of("claim");
+  const lost = claims.filter(({ landed }) => !landed).length;
+  // It cannot do many more: each of its claims takes it as long as the near one takes for 48 tasks.
+  const found = `near ${ran.near}, far ${ran.far}, lost ${lost} of ${claims.length}`;
+  assert(ran.far >= 24 && 2 * lost < claims.length, found);
+});
+
+/** Moves a clock until something has happened. */
+async function whenMoved(clock: FakeClock, happening: Promise<void>): Promise<void> {
+  let over = false;
+  happening.finally(() => over = true);
+  while (!over) await clock.advance(100);
+  await happening;
+}
+
+/** A store whose requests arrive, and are answered, so many milliseconds later. */
+function distant(store: Store, clock: FakeClock, milliseconds: number): Store {
+  const travel = () => new Promise<void>((resolve) => clock.after(milliseconds, resolve));
+  async function ask<T>(request: () => Promise<T>): Promise<T> {
+    await travel();
+    const answer = await request();
+    await travel();
+    return answer;
+  }
+  return {
+    ...store,
+    getMany: (keys) => ask(() => store.getMany(keys)),
+    list: (range, options) => ask(() => store.list(range, options)),
+    commit: (checks, mutations) => ask(() => store.commit(checks, mutations)),
+  };
+}
