@@ -63,6 +63,16 @@ export class Child implements AsyncDisposable {
     await this.ended();
   }
 
+  /** Stops it where it stands, with SIGSTOP. */
+  suspend(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  /** Lets it go on after `suspend`. */
+  resume(): void {
+    this.#process.kill("SIGCONT");
+  }
+
   /** Asks it to stop. */
   terminate(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): void {
     this.#process.kill(signal);

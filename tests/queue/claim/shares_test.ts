@@ -1,6 +1,5 @@
 /** Several processes that claim from one channel: how they divide it, and that nothing waits for one that does not. */
 import assert from "node:assert/strict";
-import type { AnyTaskDefinition } from "../../../queue/mod.ts";
 import type { Store } from "../../../queue/store/port.ts";
 import { SERVER_LIMITS } from "../../../queue/store/limits.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
