@@ -6,6 +6,7 @@
  */
 // deno-lint-ignore-file no-console -- the console is what this program is for
 import { parseArgs } from "node:util";
+import { cluster } from "./cluster.ts";
 import { cpu } from "./cpu.ts";
 import { crash } from "./crash.ts";
 import { drain } from "./drain.ts";
@@ -42,6 +43,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   kvserver,
   waiting,
   retention,
+  cluster,
 };
 
 Deno.exitCode = await main(Deno.args);

@@ -139,7 +139,7 @@ async function toldOf(pid: number, column: string): Promise<string> {
 }
 
 /** What Deno itself needs; a setting of this environment must not change what is measured. */
-function passedOn(): Record<string, string> {
+export function passedOn(): Record<string, string> {
   const needed = ["PATH", "HOME", "DENO_DIR", "XDG_CACHE_HOME"];
   return Object.fromEntries(
     needed.map((name) => [name, Deno.env.get(name) ?? ""]).filter(([, value]) => value),

@@ -206,6 +206,8 @@ export class Consumer implements Taker, Loop {
     }
     const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
     if (this.free < least) return false;
+    const { inFlight, window } = this.#claimer;
+    if (inFlight > 0 && this.engine.overrides.shared && window.exhausted) return false;
     // Counted while the channel is being read: a pause waits for what was begun before it.
     this.#committing++;
     try {

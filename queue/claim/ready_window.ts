@@ -41,6 +41,11 @@ export class ReadyWindow {
     return this.#unshared && this.#complete ? this.#entries.length - this.#next + this.#arrivals : Infinity;
   }
 
+  /** Whether the last look has shown all there was, all of it is taken, and no more has become ready that is known of. */
+  get exhausted(): boolean {
+    return this.empty && this.#complete && this.#arrivals === 0;
+  }
+
   /** Whether nothing is left to take. */
   get empty(): boolean {
     return this.#next === this.#entries.length;

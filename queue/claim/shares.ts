@@ -1,8 +1,8 @@
 /**
  * Which of a channel's ready tasks a process claims, where other processes claim from it as well. Each task belongs to
- * one of them, as its id says, so that they do not get in each other's way: a lost claim costs five requests, and where
- * all began at the head two processes lost a third of their claims, four lost half (docs/operations.md). What its owner
- * leaves goes to the next in turn. This only says where to look: whoever thinks what, a claim checks each task it takes.
+ * one of them, as its id says, so that they do not get in each other's way: all would begin at the head, and a lost claim
+ * costs five requests and is lost by whoever is farther from the store. What its owner leaves goes to the next in turn.
+ * This only says where to look: whoever thinks what, a claim checks each task it takes.
  *
  * @module
  */

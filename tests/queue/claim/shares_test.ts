@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Store } from "../../../queue/store/port.ts";
 import { SERVER_LIMITS } from "../../../queue/store/limits.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
+import { sets } from "../../support/faulty_store.ts";
 import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { type Process, Processes } from "../../support/processes.ts";
@@ -110,6 +111,29 @@ Deno.test("one look serves as many claims as there are lanes for, each as large 
   assert.deepEqual(sizes, Array(8).fill(8));
   // One that found them, one that found nothing more.
   assert(lists <= 3, `${lists} looks`);
+  await finishAll(held, [worker!]);
+});
+
+Deno.test("while the only task there is is being claimed, nobody looks for more, unless it is told of some", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS, doorbell: true });
+  const { held, workers: [worker], submit } = await cluster(processes, [8]);
+  const claim = worker!.faulty.onCommit("held", sets("run"));
+  let looks = 0;
+  const { list } = worker!.faulty;
+  worker!.faulty.list = (range, options) => {
+    if (range.prefix[1] === "ready") looks++;
+    return list(range, options);
+  };
+  await submit(1);
+  await worker!.clock.settle();
+  await claim.hit;
+  assert.equal(looks, 1);
+  await submit(1);
+  await worker!.clock.settle();
+  assert.deepEqual([looks, held[0]!.runs.length], [2, 1]);
+  await claim.land();
+  await worker!.clock.settle();
+  assert.equal(held[0]!.runs.length, 2);
   await finishAll(held, [worker!]);
 });
 
