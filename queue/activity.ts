@@ -4,7 +4,8 @@
  *
  * ```text
  * operation  somebody submits, changes or waits for something here
- * drain      something became ready, or is about to, through this process: 3 s, less when nothing is left to do
+ * drain      something became ready, or is about to, through this process, or somebody has asked here for a task that
+ *            has not started: 3 s, less when nothing is left to do
  * tick       a clock from outside has called `Queue.tick`
  * ```
  *
@@ -150,7 +151,7 @@ export class Activity {
         if (this.#working) await this.#end();
         else await this.#begin();
       } catch (error) {
-        this.workings.failed(error);
+        if (!this.#over) this.workings.failed(error);
         await this.#end();
         await this.#wait(PAUSE);
       }

@@ -45,7 +45,8 @@ export interface QueueOptions {
   /**
    * For processes that come and go with their requests, as on Deno Deploy: a started queue works only while there is a
    * reason, and neither reads nor writes otherwise. Reasons are what is called here, until it has answered (`wait` and
-   * `watch`: until they are over); 3 s from each task that became ready through this process; and `tick`.
+   * `watch`: until they are over); 3 s from each task that became ready through this process, or was asked for by `get`
+   * before it has started; and `tick`.
    *
    * @default {false}
    */

@@ -261,8 +261,11 @@ class EngineQueue implements Queue {
     return faultsOfRequest(this.#engine, request, before);
   }
 
-  get(id: string): Promise<Task> {
-    return getTask(this.#engine, id);
+  async get(id: string): Promise<Task> {
+    const task = await getTask(this.#engine, id);
+    // Who asks for a task that has not started would rather have it run.
+    if (task.state === "PENDING" || task.state === "RETRY") this.#activity.stir(task.runAt);
+    return task;
   }
 
   list(filter: TaskFilter = {}): Promise<TaskList> {

@@ -1,7 +1,13 @@
 /** Queues that work only while there is a reason: see queue/activity.ts. */
 import assert from "node:assert/strict";
-import { memoryStore, type Store } from "../../queue/mod.ts";
-import type { FakeClock } from "../../queue/testing/fake_clock.ts";
+import {
+  createQueue,
+  memoryStore,
+  type QueueEvent,
+  type Store,
+  StoreUnavailableError,
+} from "../../queue/mod.ts";
+import { FakeClock } from "../../queue/testing/fake_clock.ts";
 import { asks, deletes, sets } from "../support/faulty_store.ts";
 import { heldTask, task } from "../support/held_task.ts";
 import { type OpenOptions, openQueue } from "../support/open_queue.ts";
@@ -229,6 +235,47 @@ Deno.test("it rings for those who are always there, and listens to nobody", asyn
   await q.queue.submit(quick, []);
   await q.clock.advance(3000);
   assert.deepEqual(rung, ["default"]);
+});
+
+Deno.test("who asks for a task that has not started has it run, and what else is ready", async () => {
+  await using processes = new Processes();
+  const a = await processes.start({ definitions: [quick], channels: {}, onDemand: true });
+  const b = await processes.start({ definitions: [quick], onDemand: true });
+  const [first, second] = await submitted(a, ["quick", "quick"]);
+  const [later] = await submitted(a, ["quick"], { delay: 60 });
+  await b.clock.advance(1000);
+  assert.equal((await b.queue.get(later!)).state, "PENDING");
+  await b.clock.advance(1000);
+  assert.deepEqual(b.events.of("started"), []);
+  assert.equal((await b.queue.get(first!)).state, "PENDING");
+  await b.clock.settle();
+  assert.equal((await b.queue.get(first!)).state, "SUCCESS");
+  assert.equal((await b.queue.get(second!)).state, "SUCCESS");
+});
+
+Deno.test("stopped while the store does not answer, it ends without a fault", async () => {
+  const inner = memoryStore();
+  const list: Store["list"] = (range, options) =>
+    range.prefix[1] === "worker"
+      ? Promise.reject(new StoreUnavailableError("away"))
+      : inner.list(range, options);
+  const clock = new FakeClock();
+  const events: QueueEvent[] = [];
+  const queue = createQueue({
+    store: { ...inner, list },
+    definitions: [quick],
+    clock,
+    onDemand: true,
+    onEvent: (event) => events.push(event),
+  });
+  await queue.start();
+  await queue.submit(quick, []);
+  await clock.advance(1000);
+  const stopped = queue.stop(0);
+  await clock.advance(1000);
+  await stopped;
+  assert.deepEqual(events.filter(({ type }) => type === "fault"), []);
+  assert.equal(clock.pending, 0);
 });
 
 Deno.test("a wait whose time is over is no reason any more", async () => {
