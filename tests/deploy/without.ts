@@ -77,7 +77,7 @@ export const givingBack = changed(() => ({ stop: () => new Promise(() => {}) }))
 /** Nothing is drained after a submit: tasks wait for the cron. */
 export const drain: Deployment = async (machine) => (await apart(machine, sluice)).program;
 
-/** A client that waits is answered by looking, which has nothing run here. */
+/** A client that waits is answered by looking why the task does not run, which has nothing run here. */
 export const workingWaits = changed(({ fetch }, { clock }) => ({
   async fetch(request) {
     const wait = Number(/wait=(\d+)/.exec(request.headers.get("prefer") ?? "")?.[1] ?? 0);
@@ -86,8 +86,10 @@ export const workingWaits = changed(({ fetch }, { clock }) => ({
     const location = response.headers.get("location");
     for (let left = wait; left > 0 && location && response.ok; left--) {
       await sleep(clock, 1000);
+      const look = await fetch(new Request(new URL(`${location}/explain`, request.url)));
+      if (!["SUCCESS", "FAILURE", "REVOKED"].includes((await look.json()).state)) continue;
       response = await fetch(new Request(new URL(location, request.url)));
-      if (["SUCCESS", "FAILURE", "REVOKED"].includes((await response.clone().json()).state)) break;
+      break;
     }
     return response;
   },
