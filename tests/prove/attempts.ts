@@ -7,15 +7,19 @@ import { conserve, type Plan, type Report } from "../e2e/conservation.ts";
 import { type CrashRuns, simulateCrashes } from "../model/crash_runs.ts";
 import type { ProofPlan } from "./prove.ts";
 
-/** What was tried, and what came of it. */
-export interface Outcome {
-  /** How often what happened. */
-  readonly tried: string;
+/** What became of the tasks. */
+export interface Counts {
   readonly accepted: number;
   /** Of the accepted ones. */
   readonly ended: number;
   readonly settledTwice: number;
   readonly stuck: number;
+}
+
+/** What was tried, and what came of it. */
+export interface Outcome extends Counts {
+  /** How often what happened. */
+  readonly tried: string;
   readonly broken: readonly string[];
   /** The command that does it again. */
   readonly again: string;
@@ -34,9 +38,9 @@ export interface Attempt {
 /** Simulated runs after which the time is looked at. */
 const BLOCK = 20;
 
-/** All there is to try. A third of the time is each one's. */
+/** All there is to try; each has its share of the time. */
 export function attempts({ seed, seconds, kvServer, sabotage }: ProofPlan): Attempt[] {
-  const share = seconds / 3;
+  const share = seconds / (kvServer === null ? 2 : 3);
   const plan: Plan = {
     kills: 1000,
     batch: 10,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Attempt, attempts, type Outcome } from "./attempts.ts";
+import { type Attempt, attempts, type Counts, type Outcome } from "./attempts.ts";
 
 /** How to try, and who is told. */
 export interface ProofPlan {
@@ -21,13 +21,15 @@ export interface ProofPlan {
 /** Broken promises that are told of one attempt. */
 const TOLD = 10;
 
+/** Columns of a line. */
+const WIDTH = 100;
+
 /** Tries everything. @returns whether everything held */
 export async function prove(plan: ProofPlan): Promise<boolean> {
-  const { tell } = plan;
+  const tell = (text: string) => wrapped(text).forEach(plan.tell);
   const begun = performance.now();
-  tell(
-    `Sluice: proof, seed ${plan.seed} (Deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} cores, ${today()})`,
-  );
+  const machine = `Deno ${Deno.version.deno}, ${navigator.hardwareConcurrency} cores, ${today()}`;
+  tell(`Sluice: proof, seed ${plan.seed} (${machine})`);
   if (plan.sabotage) {
     tell("Sabotage: the store forgets one commit in 5 of real processes. This proof must fail.");
   }
@@ -36,24 +38,22 @@ export async function prove(plan: ProofPlan): Promise<boolean> {
     const outcome = await attemptOne(attempt, tell);
     if (outcome) outcomes.push(outcome);
   }
-  const sum = (count: (outcome: Outcome) => number) =>
-    outcomes.reduce((all, outcome) => all + count(outcome), 0);
-  const broken = sum((outcome) => outcome.broken.length);
+  const sum = (count: keyof Counts) => outcomes.reduce((all, outcome) => all + outcome[count], 0);
+  const broken = outcomes.flatMap((outcome) => outcome.broken).length;
   tell("");
   tell(broken === 0 ? "Everything held." : `${broken} promises were broken.`);
   tell(
-    `${sum(({ accepted }) => accepted)} tasks were accepted, ${sum(({ ended }) => ended)} ended, ` +
-      `${sum(({ settledTwice }) => settledTwice)} were settled twice, ${
-        sum(({ stuck }) => stuck)
-      } are stuck. ` +
-      `${secondsSince(begun)} s.`,
+    `${sum("accepted")} tasks were accepted, ${sum("ended")} ended, ${
+      sum("settledTwice")
+    } were settled twice, ` +
+      `${sum("stuck")} are stuck. ${secondsSince(begun)} s.`,
   );
   return broken === 0;
 }
 
 async function attemptOne(
   { title, method, run, needs }: Attempt,
-  tell: (line: string) => void,
+  tell: (text: string) => void,
 ): Promise<Outcome | null> {
   tell("");
   tell(`${title}: ${method}.`);
@@ -70,8 +70,22 @@ async function attemptOne(
   );
   for (const sentence of broken.slice(0, TOLD)) tell(`    BROKEN: ${sentence}`);
   if (broken.length > TOLD) tell(`    … and ${broken.length - TOLD} more`);
-  tell(`    ${broken.length === 0 ? "held" : "did not hold"}, ${secondsSince(begun)} s; again: ${again}`);
+  tell(`    ${broken.length === 0 ? "held" : "did not hold"}, ${secondsSince(begun)} s; again:`);
+  tell(`    ${again}`);
   return outcome;
+}
+
+/** A text in lines that keep its indentation. */
+function wrapped(text: string): string[] {
+  const indent = /^ */.exec(text)![0];
+  const lines = [indent];
+  for (const word of text.trim().split(" ")) {
+    const line = lines.at(-1)!;
+    if (line === indent) lines[lines.length - 1] += word;
+    else if (line.length + 1 + word.length <= WIDTH) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(indent + word);
+  }
+  return lines;
 }
 
 /** An attempt that could not be made proves nothing. */
