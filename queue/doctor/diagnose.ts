@@ -46,19 +46,16 @@ export async function diagnose(store: Store, options: DiagnoseOptions): Promise<
   const begun = clock.monotonic();
   await assertCurrent(store, keysOf(namespace));
   let [repaired, broken] = [0, 0];
-  const say = (finding: Finding, isRepaired: boolean) =>
+  const say = (finding: Finding, isRepaired: boolean) => {
+    if (isRepaired) repaired++;
+    else broken++;
     tell(json ? line(finding, isRepaired) : text(finding, isRepaired));
-  if (options.repair) {
-    for await (const finding of repair(store, options)) {
-      repaired++;
-      say(finding, true);
-    }
-  }
+  };
   const counts = new Map<string, number>();
-  for await (const finding of examine(store, { ...options, counts })) {
-    broken++;
-    say(finding, false);
-  }
+  const left = options.repair
+    ? await repair(store, { ...options, counts }, (finding) => say(finding, true))
+    : examine(store, { ...options, counts });
+  for await (const finding of left) say(finding, false);
   const diagnosis: Diagnosis = {
     rows: counts.values().reduce((sum, count) => sum + count, 0),
     tasks: counts.get("task") ?? 0,

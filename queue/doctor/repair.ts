@@ -12,21 +12,31 @@ import type { Finding } from "./law.ts";
 const ROUNDS = 5;
 
 /**
- * Repairs a store, at rest or at work, and tells each finding that it has put right. What is left then is `examine`'s
- * to tell.
+ * Repairs a store, at rest or at work, in rounds, until one finds nothing to repair.
  *
+ * @param repaired is told each finding that was put right
+ * @returns the findings that are left
  * @throws what `examine` throws, and a commit whose outcome is unknown: repair again
  */
-export async function* repair(store: Store, options: ExamineOptions = {}): AsyncGenerator<Finding, void> {
-  for (let round = 0, repaired = -1; round < ROUNDS && repaired !== 0; round++) {
-    repaired = 0;
+export async function repair(
+  store: Store,
+  options: ExamineOptions,
+  repaired: (finding: Finding) => void,
+): Promise<Finding[]> {
+  for (let round = 1;; round++) {
+    options.counts?.clear();
+    const left: Finding[] = [];
+    let again = false;
     for await (const finding of examine(store, options)) {
-      if (!finding.repair) continue;
+      if (!finding.repair || round > ROUNDS) {
+        left.push(finding);
+        continue;
+      }
       const { checks, mutations } = finding.repair.unit;
       // Not landed: it is not so any more, or the next round finds it as it is now.
-      if (await store.commit(checks, mutations) === null) continue;
-      repaired++;
-      yield finding;
+      if (await store.commit(checks, mutations) !== null) repaired(finding);
+      again = true;
     }
+    if (!again) return left;
   }
 }

@@ -154,7 +154,9 @@ export class Patient {
   }
 
   async repaired(): Promise<Finding[]> {
-    return await Array.fromAsync(repair(this.store, this.options));
+    const repaired: Finding[] = [];
+    await repair(this.store, this.options, (finding) => repaired.push(finding));
+    return repaired;
   }
 
   async #commit(mutations: readonly Mutation[]): Promise<void> {
