@@ -38,7 +38,7 @@ export interface Plan {
   readonly workers?: number;
   /** Seconds after which nobody is killed any more. @default {no limit} */
   readonly seconds?: number;
-  /** Seconds after the last kill within which all must have ended. @default {60} */
+  /** Seconds without a sign of work after which what has not ended is stuck. @default {60} */
   readonly patience?: number;
   /** One commit in so many is forgotten; see `forgetful_store.ts`. @default {none} */
   readonly forgets?: number;
@@ -97,15 +97,15 @@ export async function conserve(plan: Plan): Promise<Report> {
 
   await using last = new Child("engine_child.ts", args);
   await last.tell({ drain: true });
-  const impatient = setTimeout(() => last.kill(), patience * 1000);
-  await last.until((lines) => lines.includes('{"drained":true}'));
-  clearTimeout(impatient);
+  await untilDrained(last, patience);
   const { success } = await last.ended();
   hear(last);
   const store = await openStore(path, { namespace });
   try {
     const verdict = await judge(store, acknowledged, namespace);
-    const broken = success ? verdict.broken : [...verdict.broken, `After ${patience} s not all has ended`];
+    const broken = success
+      ? verdict.broken
+      : [...verdict.broken, `Not all has ended, and for ${patience} s nothing happened`];
     // What is broken is left there, to be looked at.
     if (kvServer && broken.length === 0) await clear(store, namespace);
     return { kills, rescuedRuns, ...verdict, broken };
@@ -124,18 +124,31 @@ async function liveAndDie(args: readonly string[], { batch }: Plan, dice: Dice):
   });
   await using child = new Child("engine_child.ts", args);
   await child.until((lines) => lines.length > 0);
-  // As many lines as the life of this process is long; each answer is followed by another submission.
+  // As many lines as the life of this process is long; what has ended is followed by as much anew.
   const life = dice.between(0, 20 * batch - 1);
-  for (let ahead = 0; ahead < 4; ahead++) await child.tell(submission());
-  for (let seen = 0; seen < life;) {
+  for (let ahead = 0; ahead < 8; ahead++) await child.tell(submission());
+  for (let seen = 0, ended = 0; seen < life;) {
     for (const end = child.lines.length; seen < end; seen++) {
-      if (/^{"(ids|refused)"/.test(child.lines[seen]!)) await child.tell(submission());
+      if (child.lines[seen]!.startsWith('{"finished"')) ended++;
+      if (child.lines[seen]!.startsWith('{"refused"')) ended += batch;
     }
+    for (; ended >= batch; ended -= batch) await child.tell(submission());
     await child.until((lines) => lines.length > seen);
     if (child.lines.length === seen) throw new Error("The child ended by itself");
   }
   await child.kill();
   return child;
+}
+
+/** Resolves when the process says that all has ended; kills it when it does nothing more. */
+async function untilDrained(child: Child, patience: number): Promise<void> {
+  for (let [seen, end] = [-1, 0]; seen < end && !child.lines.includes('{"drained":true}', seen);) {
+    seen = end;
+    const impatient = setTimeout(() => child.kill(), patience * 1000);
+    await child.until((lines) => lines.length > seen);
+    clearTimeout(impatient);
+    end = child.lines.length;
+  }
 }
 
 /** Counts what is stored, and what is not as it was promised. */
