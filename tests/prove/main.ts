@@ -24,7 +24,7 @@ const { values } = parseArgs({
   options: {
     "seed": { type: "string", default: `${Math.floor(Math.random() * 2 ** 31)}` },
     "kv-server": { type: "string" },
-    "seconds": { type: "string", default: "150" },
+    "seconds": { type: "string", default: "130" },
     "sabotage": { type: "boolean", default: false },
   },
 });
