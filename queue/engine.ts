@@ -7,6 +7,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { Committer } from "./commit/committer.ts";
 import type { Deadlines } from "./run/deadlines.ts";
 import type { AnyTaskDefinition } from "./define.ts";
+import type { Intake } from "./intake.ts";
 import type { Depths } from "./limits/depth.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { LockWaits } from "./limits/locks.ts";
@@ -57,6 +58,7 @@ export interface Engine {
   /** Slots per channel that this process executes. */
   readonly slots: ReadonlyMap<string, number>;
   readonly committer: Committer;
+  readonly intake: Intake;
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
   readonly limits: Limits;

@@ -25,7 +25,7 @@ export const PAYLOAD_BYTES = 512 * 1024;
 const DEEPEST = 1000;
 
 /** Size of a `blob` row, below the store's 64 KiB. */
-const CHUNK_BYTES = 60 * 1024;
+export const CHUNK_BYTES = 60 * 1024;
 
 /** Bytes of a value as JSON. */
 export function jsonSize(value: unknown): number {

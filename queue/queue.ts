@@ -31,6 +31,7 @@ import { LockWaits } from "./limits/locks.ts";
 import { Overrides } from "./limits/overrides.ts";
 import { Releaser } from "./limits/releaser.ts";
 import { Membership } from "./membership/membership.ts";
+import { Intake } from "./intake.ts";
 import { checkDefinition } from "./options.ts";
 import { Promoter } from "./promoter.ts";
 import { listTasks, type TaskFilter, type TaskList } from "./list.ts";
@@ -145,6 +146,7 @@ class EngineQueue implements Queue {
       channels,
       slots,
       committer,
+      intake: new Intake(committer),
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
       limits: new Limits(definitions, channels),

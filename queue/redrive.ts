@@ -28,6 +28,9 @@ import { store, toKeyedRecord } from "./submit.ts";
 import type { Idempotency, Json, Task, TaskRequest } from "./task.ts";
 import { resolveArgs } from "./workflow/value.ts";
 
+/** Tasks whose arguments are in memory at a time. */
+const AT_ONCE = 50;
+
 /** Tasks that `redriveAll` takes; newest first. */
 export interface RedriveFilter extends Omit<TaskFilter, "state" | "redriven"> {
   /** @default {"FAILURE"} */
@@ -73,8 +76,14 @@ export async function redrive(
       mutations: [put(entry.key, { redrivenAs: record.id } satisfies EndedRow)],
     };
     const also = together(mark, ...[claim?.unit, unit].filter((one) => one !== undefined));
-    if (await store(engine, [record], also, now) !== null) {
-      return { task: viewOf(record, null), replayed: false };
+    const leave = engine.intake.enter([record]);
+    try {
+      await engine.depths.refuseFull(engine, [record]);
+      if (await store(engine, [record], also, now) !== null) {
+        return { task: viewOf(record, null), replayed: false };
+      }
+    } finally {
+      leave();
     }
     // Redriven or removed at this moment, or somebody took a key: look again.
   }
@@ -139,7 +148,7 @@ export async function redriveAll(
   { dryRun = false, state = "FAILURE", limit = 100, ...filter }: RedriveFilter,
 ): Promise<{ tasks: Redriven[]; cursor: string | null }> {
   const page = await listTasks(engine, { ...filter, state, limit, redriven: false });
-  const tasks = await Promise.all(page.tasks.map(async ({ id, name }): Promise<Redriven> => {
+  const one = async ({ id, name }: Task): Promise<Redriven> => {
     if (dryRun) return { id, name, taskId: null, skipped: null };
     try {
       return { id, name, taskId: (await redrive(engine, id)).task.id, skipped: null };
@@ -147,7 +156,11 @@ export async function redriveAll(
       if (!isItsOwn(error)) throw error;
       return { id, name, taskId: null, skipped: error.message };
     }
-  }));
+  };
+  const tasks: Redriven[] = [];
+  for (let at = 0; at < page.tasks.length; at += AT_ONCE) {
+    tasks.push(...await Promise.all(page.tasks.slice(at, at + AT_ONCE).map(one)));
+  }
   return { tasks, cursor: page.cursor };
 }
 

@@ -10,7 +10,6 @@ import {
   type Fault,
   FencedError,
   InvalidTaskError,
-  OverloadedError,
   RefusedCommitError,
   StoreUnavailableError,
   TooLargeError,
@@ -25,9 +24,6 @@ import { channelFaults, optionFaults } from "./options.ts";
 import { nearest } from "./suggest.ts";
 import type { Idempotency, Task, TaskRequest } from "./task.ts";
 
-/** Bytes of commits in memory above which submissions are refused until some have landed. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-
 /** Tasks of one `submitAll`. */
 export const MAX_BATCH = 250;
 
@@ -40,16 +36,20 @@ export async function submitAll(
   if (requests.length > MAX_BATCH) {
     throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
   }
-  refuseOverload(engine);
   const now = engine.clock.now();
   const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
   const records = requests.length === 1
     ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
-  for (;;) {
-    const { tasks, fresh, also, replayed } = await plan(engine, records, keyed);
-    if (fresh.length === 0 || await store(engine, fresh, also, now) !== null) return { tasks, replayed };
-    // Somebody was faster with the same key: look again at what they wrote.
+  const leave = engine.intake.enter(records);
+  try {
+    for (;;) {
+      const { tasks, fresh, also, replayed } = await plan(engine, records, keyed);
+      if (fresh.length === 0 || await store(engine, fresh, also, now) !== null) return { tasks, replayed };
+      // Somebody was faster with the same key: look again at what they wrote.
+    }
+  } finally {
+    leave();
   }
 }
 
@@ -74,12 +74,6 @@ async function plan(
     // Nothing was stored yet.
     throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
   }
-}
-
-/** @throws {OverloadedError} before memory grows */
-export function refuseOverload(engine: Engine): void {
-  if (engine.committer.waitingBytes <= MAX_WAITING_BYTES) return;
-  throw new OverloadedError("Too many submissions are waiting for the store; try again in a moment");
 }
 
 /** Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold. */

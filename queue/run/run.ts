@@ -52,6 +52,9 @@ export class Run implements Limited {
   #progress: Json | undefined;
   #reportedAt = -Infinity;
   #reportTimer: (() => void) | null = null;
+  /** The latest report is not on its way yet. */
+  #isNews = false;
+  #isReporting = false;
   #locks: RunLocks | null = null;
   /** What a thread does, or will do, for this run. */
   #job: ThreadJob | null = null;
@@ -162,7 +165,13 @@ export class Run implements Limited {
     const bytes = toReport(report);
     // A copy: the handler goes on with its object.
     this.#progress = decode<Json>(bytes);
-    if (this.#reportTimer) return;
+    this.#isNews = true;
+    this.#reportSoon();
+  }
+
+  /** One report at a time is on its way, so that a store which does not answer collects none. */
+  #reportSoon(): void {
+    if (!this.#isNews || this.#isReporting || this.#reportTimer || this.#closed) return;
     const wait = this.#reportedAt + PROGRESS_INTERVAL - this.engine.clock.monotonic();
     if (wait <= 0) this.#storeProgress();
     else this.#reportTimer = this.engine.clock.after(wait, () => this.#storeProgress());
@@ -170,10 +179,16 @@ export class Run implements Limited {
 
   #storeProgress(): void {
     this.#reportTimer = null;
+    this.#isNews = false;
+    this.#isReporting = true;
     this.#reportedAt = this.engine.clock.monotonic();
     const row: RunRow = { ...this.row, progress: this.#progress! };
     this.#commit({ checks: [], mutations: [put(this.engine.keys.run(this.record.id), row)] })
-      .then(() => this.engine.emit({ type: "progress", task: this.record }), () => {});
+      .then(() => this.engine.emit({ type: "progress", task: this.record }), () => {})
+      .finally(() => {
+        this.#isReporting = false;
+        this.#reportSoon();
+      });
   }
 
   /** A time limit is over: the soft one aborts the signal, the hard one ends the run. */

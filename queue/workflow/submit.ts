@@ -12,7 +12,7 @@ import { holdUnit } from "../places.ts";
 import type { GroupRow, TaskRecord, UndoRow, WorkflowRow } from "../record.ts";
 import { del, put, together, type Unit } from "../store/unit.ts";
 import type { Keys } from "../store/keys.ts";
-import { announce, refuseOverload, store } from "../submit.ts";
+import { announce, store } from "../submit.ts";
 import type { Idempotency } from "../task.ts";
 import { compile, type Plan } from "./compile.ts";
 import type { WorkflowNode } from "./node.ts";
@@ -30,20 +30,24 @@ export async function submitWorkflow(
   node: WorkflowNode,
   idempotency?: Idempotency,
 ): Promise<{ workflow: Workflow; replayed: boolean }> {
-  refuseOverload(engine);
   for (;;) {
     const now = engine.clock.now();
     const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
     const plan = compile(engine, node, now, keyed);
-    const claim = keyed && await idempotencyUnit(engine, keyed, [{ id: plan.root }]);
-    if (claim?.first) {
-      return { workflow: await getWorkflow(engine, claim.first.ids[0]!), replayed: true };
+    const leave = engine.intake.enter(plan.records);
+    try {
+      const claim = keyed && await idempotencyUnit(engine, keyed, [{ id: plan.root }]);
+      if (claim?.first) {
+        return { workflow: await getWorkflow(engine, claim.first.ids[0]!), replayed: true };
+      }
+      await engine.depths.refuseFull(engine, plan.records.filter((record) => !waits(record)));
+      const stored = await storeSmall(engine, plan, claim?.unit, now) ??
+        await storeLarge(engine, plan, claim?.unit);
+      if (stored) return { workflow: await drawn(engine, plan), replayed: false };
+      // Somebody was faster with the same key: look again at what they wrote.
+    } finally {
+      leave();
     }
-    await engine.depths.refuseFull(engine, plan.records.filter((record) => !waits(record)));
-    const stored = await storeSmall(engine, plan, claim?.unit, now) ??
-      await storeLarge(engine, plan, claim?.unit);
-    if (stored) return { workflow: await drawn(engine, plan), replayed: false };
-    // Somebody was faster with the same key: look again at what they wrote.
   }
 }
 
