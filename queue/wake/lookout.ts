@@ -1,7 +1,6 @@
 /**
  * Looks for changes of rows that somebody waits for. What happens in this process is told at once by who does it; what
- * happens elsewhere is found here. One loop looks at all that is waited for, ten rows in a read: 10,000 waits cost what
- * 1,000 would that each look for themselves (docs/performance.md).
+ * happens elsewhere is found here. One loop looks at all that is waited for, ten rows in a read.
  *
  * @module
  */
