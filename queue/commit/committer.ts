@@ -20,6 +20,9 @@ import type { Unit } from "../store/unit.ts";
 /** Mutations that are worth a further lane while another commit is in flight. */
 const WORTH_A_LANE = 100;
 
+/** Milliseconds after which a commit without an answer holds up no others: the answer may be lost. */
+const SLOW = 1000;
+
 /** Units that one look at the queue leaves behind before it stops: what fits is near the head. */
 const MAX_PASSED = 32;
 
@@ -65,6 +68,8 @@ export class Committer {
   #busy = 0;
   /** Of those commits, the ones that carry contested units. */
   #busyAlone = 0;
+  /** Of the merged ones, those that have had no answer for so long. */
+  #slow = 0;
   #bytes = 0;
   #pumping = false;
   #ended: Error | null = null;
@@ -173,7 +178,16 @@ export class Committer {
       this.#busy++;
       if (alone) this.#busyAlone++;
       const lane = this.#free.pop()!;
+      let isSlow = false;
+      const cancel = this.clock.after(SLOW, () => {
+        if (alone) return;
+        isSlow = true;
+        this.#slow++;
+        this.#schedule();
+      });
       this.#drive(standing, lane, merge(batch)).finally(() => {
+        cancel();
+        if (isSlow) this.#slow--;
         this.#busy--;
         if (alone) this.#busyAlone--;
         if (this.#standing === standing) this.#free.push(lane);
@@ -184,11 +198,12 @@ export class Committer {
   }
 
   /**
-   * At rest anything is. Beside a merged commit in flight only what takes long to encode: the store commits one after
-   * the other, and what arrives meanwhile shares the next commit (docs/performance.md).
+   * At rest anything is, and when nothing but slow merged commits is in flight. Beside another one only what takes long
+   * to encode: the store commits one after the other, and what arrives meanwhile shares the next commit
+   * (docs/performance.md).
    */
   #worthACommit(): boolean {
-    if (this.#busy === this.#busyAlone) return this.#queue.length > 0;
+    if (this.#busy === this.#busyAlone + this.#slow) return this.#queue.length > 0;
     let mutations = 0;
     for (const { unit } of this.#queue) if ((mutations += unit.mutations.length) >= WORTH_A_LANE) return true;
     return false;

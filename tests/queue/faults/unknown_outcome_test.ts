@@ -299,3 +299,19 @@ Deno.test("a store that does not answer while large arguments are read fails no 
   held.runs[0]!.finish("done");
   assert.equal((await q.ended(task!)).result, "done");
 });
+
+Deno.test("a commit whose answer is lost holds up those that have nothing to do with it for a second at most", async () => {
+  const { clock, store, committer } = await open();
+  const trap = store.onCommit("held", user(a));
+  const first = committer.commit({ checks: [], mutations: [putRaw(a, 1)] });
+  await clock.settle();
+  const others = [b, ["user", "c"]].map((key) =>
+    committer.commit({ checks: [], mutations: [putRaw(key, 2)] })
+  );
+  await clock.advance(1000);
+  assert.equal(await valueOf(store, b), 2);
+  await Promise.all(others);
+  await trap.land();
+  await first;
+  assert.equal(await valueOf(store, a), 1);
+});
