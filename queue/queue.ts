@@ -479,13 +479,17 @@ class EngineQueue implements Queue {
     const { committer, emit, clock, deadlines, threads } = this.#engine;
     const open = () => this.#running();
     emit({ type: "stopping", running: open().length });
-    await this.#activity.stop();
+    const end = clock.monotonic() + grace * 1000;
+    const quiet = this.#activity.stop();
+    // A claim whose answer was lost takes seconds: the other runs do not wait for it.
+    await withDeadline(clock, grace * 1000, quiet).catch(() => {});
     // What waits for a thread has not begun.
     await Promise.all(open().filter((run) => run.reserved).map((run) => run.giveBack()));
-    const end = clock.monotonic() + grace * 1000;
     while (open().length > 0 && clock.monotonic() < end && !this.#broken) {
       await sleep(clock, Math.min(20, end - clock.monotonic()));
     }
+    await Promise.all(open().map((run) => run.giveBack()));
+    await quiet;
     await Promise.all(open().map((run) => run.giveBack()));
     await this.#cascades.end();
     await Promise.all([committer.drained(), threads?.stop()]);

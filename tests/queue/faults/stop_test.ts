@@ -168,3 +168,26 @@ Deno.test("a task that was given back has started: it expires no more", async ()
   await last.clock.settle();
   assert.equal((await last.queue.get(id)).state, "SUCCESS");
 });
+
+Deno.test("a claim whose answer is lost does not keep stop() from giving the other runs back in time", async () => {
+  const processes = new Processes();
+  await using _ = processes;
+  const held = heldTask("held");
+  const q = await processes.start({ definitions: [held.definition], channels: { default: 3 } });
+  await q.queue.submitAll([{ name: "held", args: [1] }, { name: "held", args: [2] }]);
+  await q.clock.settle();
+  const claim = q.faulty.onCommit("held", deletes("ready"));
+  await q.queue.submit(held.definition, [3]);
+  await q.clock.advance(50);
+  assert(claim.met);
+
+  const stopped = q.queue.stop(3.5);
+  await q.clock.advance(3500);
+  assert.equal(q.events.of("returned").length, 2);
+  assert.deepEqual((await rowsOf(processes.store, "ready")).map(({ value }) => value.deliveries), [0, 0, 0]);
+  await claim.land();
+  await q.clock.settle();
+  await stopped;
+  assert.deepEqual((await rowsOf(processes.store, "ready")).map(({ value }) => value.deliveries), [0, 0, 0]);
+  assert.deepEqual(await countRows(processes.store), { meta: 1, ready: 3, task: 3 });
+});
