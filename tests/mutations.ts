@@ -34,9 +34,9 @@ const MUTATIONS: readonly Mutation[] = [
     name: "closing of a lane",
     why: "invariant 10: what was told not to have landed cannot land any more",
     file: "queue/commit/lane.ts",
-    find: "commit = await next(commit);",
+    find: "commit = await next(commit, answer.lost);",
     replace: `{
-        commit = await next(commit);
+        commit = await next(commit, answer.lost);
         if (commit.mutations.length === 0) return { commit, versionstamp: this.#versionstamp };
       }`,
   },
@@ -44,8 +44,8 @@ const MUTATIONS: readonly Mutation[] = [
     name: "evidence after a fence",
     why: "invariant 10: what landed before its process was judged lost is not sent again",
     file: "queue/commit/committer.ts",
-    find: "if (entry) pending.resolve(entry.versionstamp);",
-    replace: "if (entry && false) pending.resolve(entry.versionstamp);",
+    find: "if (entry || pending.givenUp) pending.resolve(entry ? entry.versionstamp : null);",
+    replace: "if (pending.givenUp) pending.resolve(null);",
   },
   {
     name: "units of a former registration are dropped",
