@@ -272,8 +272,8 @@ async function examine(settings: Settings, flags: Flags): Promise<number> {
   }
 }
 
-async function backUp({ KV_PATH }: Settings, file: string): Promise<never> {
-  await backup(KV_PATH, file);
+async function backUp({ KV_PATH, NAMESPACE }: Settings, file: string): Promise<never> {
+  await backup(KV_PATH, file, { namespace: NAMESPACE });
   tell(`Copied '${KV_PATH}' into '${file}': ${(Deno.statSync(file).size / 1e6).toFixed(1)} MB`);
   Deno.exit(0);
 }

@@ -3,19 +3,14 @@
  *
  * @module
  */
+import { pagesOf } from "../doctor/rows.ts";
 import { keysOf } from "../store/keys.ts";
 import type { Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
 
 /** The rows of a range in key order, each page of them in a snapshot of its own. */
 export async function* rowsOf(store: Store, range: KeyRange): AsyncGenerator<Entry, void> {
-  for (let start: Key | null = null;;) {
-    const from: KeyRange = start === null ? range : { ...range, start };
-    const page: Entry[] = await store.list(from, { limit: store.limits.listBatch });
-    yield* page;
-    if (page.length < store.limits.listBatch) return;
-    start = keyAfter(page.at(-1)!.key);
-  }
+  for await (const page of pagesOf(store, range)) yield* page;
 }
 
 /** The first key that can stand behind a key: bytes come before all other parts. */

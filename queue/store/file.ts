@@ -74,6 +74,11 @@ export function shrink(path: string): void {
   }
 }
 
+/** Removes a database file and what belongs to it. Nobody may have it open. */
+export function removeDatabase(path: string): void {
+  for (const part of ["", "-wal", "-shm", ".lock"]) remove(`${path}${part}`);
+}
+
 /** Whether something has this path. */
 export function exists(path: string): boolean {
   try {

@@ -55,8 +55,12 @@ async function whileItWorks<T>(path: string, what: (child: Child) => Promise<T>)
   }
 }
 
-/** Has a new process end what a restored database holds, and holds it against what was told before the backup. */
-async function assertAllEnds(path: string, before: ReturnType<typeof told>): Promise<void> {
+/**
+ * Has a new process end what a restored database holds, and holds it against what was told before the backup.
+ *
+ * @param torn what may not agree: what handlers store is read after the tasks from a server, where nothing stands still
+ */
+async function assertAllEnds(path: string, before: ReturnType<typeof told>, torn?: RegExp): Promise<void> {
   assert(before.ended.length > 50, `Only ${before.ended.length} tasks had ended before`);
   const store = await openStore(path);
   const records = before.ended.map((id) => keysOf("sluice").task(id));
@@ -77,7 +81,7 @@ async function assertAllEnds(path: string, before: ReturnType<typeof told>): Pro
   const after = await openStore(path);
   const { broken, accepted } = await judge(after, new Set(before.accepted));
   after.close();
-  assert.deepEqual(broken, []);
+  assert.deepEqual(broken.filter((message) => !torn?.test(message)), []);
   assert(accepted >= before.accepted.length);
 }
 
@@ -99,19 +103,31 @@ Deno.test("a backup of a file at work: what had ended is ended in it, all else e
   await assertAllEnds(restored, before);
 });
 
-kvServerTest("a backup of a KV server's file, at work, is restored into another server", async () => {
-  using files = folder();
-  const saved = `${files.path}/saved.kv`;
-  let before: ReturnType<typeof told>;
-  {
+kvServerTest(
+  "backups of a KV server at work, of its file and over the network, are restored elsewhere",
+  async () => {
+    using files = folder();
+    const [copied, asked, restored] = ["copied", "asked", "b"].map((name) => `${files.path}/${name}.kv`) as [
+      string,
+      string,
+      string,
+    ];
+    let before: ReturnType<typeof told>;
+    {
+      await using server = await KvServer.start();
+      before = await whileItWorks(server.url, async (child) => {
+        const before = told(child);
+        await Promise.all([
+          run("backup", [copied], { KV_PATH: `${server.folder}/server.sqlite3` }),
+          run("backup", [asked], server.env),
+        ]);
+        return before;
+      });
+    }
+    await run("restore", [copied], { KV_PATH: restored });
+    await assertAllEnds(restored, before);
     await using server = await KvServer.start();
-    before = await whileItWorks(server.url, async (child) => {
-      const before = told(child);
-      await run("backup", [saved], { KV_PATH: `${server.folder}/server.sqlite3` });
-      return before;
-    });
-  }
-  await using server = await KvServer.start();
-  await run("restore", [saved], server.env);
-  await assertAllEnds(server.url, before);
-});
+    await run("restore", [asked], server.env);
+    await assertAllEnds(server.url, before, /^Task .* was settled 2 times$/);
+  },
+);

@@ -10,7 +10,7 @@ import type { Key, Store } from "../../../queue/store/port.ts";
 import { del, put, putRaw } from "../../../queue/store/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { dyingStore } from "../../support/dying_store.ts";
-import { type CommitFault, faultyStore, sets } from "../../support/faulty_store.ts";
+import { type CommitFault, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { definitions, fill } from "../../support/fill.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
@@ -134,6 +134,9 @@ Deno.test("processes of the database before a forced restore commit nothing into
   const { tasks: [task] } = await old.queue.submitAll([{ name: "held", args: [] }]);
   await old.clock.settle();
   const target = faultyStore(processes.store);
+  target.beforeCommit(deletes("lane"), async () => {
+    await old.queue.submitAll([{ name: "held", args: [], delay: 60 }]);
+  });
   target.beforeCommit(sets("task"), async () => {
     held.runs[0]!.finish("late");
     await old.clock.settle();
@@ -196,4 +199,14 @@ Deno.test("of two forced restores the later one counts, and the earlier one says
   await assert.rejects(restore(saved, store, { force: true }), /Another restore/);
   assert.equal(await later, 1);
   assert.deepEqual((await rowsOf(store)).map(({ family }: Row) => family), ["channel", "meta"]);
+});
+
+Deno.test("a restore whose last commit does not land, because another has begun, does not say that it is done", async () => {
+  const store = faultyStore(small());
+  store.beforeCommit((commit) => sets("meta")(commit) && deletes("lane")(commit), async () => {
+    const later = dyingStore(store, 4, false);
+    restore(saved, later, { force: true });
+    await later.dead;
+  });
+  await assert.rejects(restore(saved, store), /Another restore/);
 });
