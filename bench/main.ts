@@ -21,6 +21,7 @@ import { retention } from "./retention.ts";
 import { runScenario, type ScenarioMaker } from "./scenario.ts";
 import { endServers } from "./server.ts";
 import { schedules } from "./schedules.ts";
+import { size } from "./size.ts";
 import { start } from "./start.ts";
 import { store } from "./store.ts";
 import { waiting } from "./waiting.ts";
@@ -44,6 +45,7 @@ const SCENARIOS: Readonly<Record<string, ScenarioMaker>> = {
   waiting,
   retention,
   cluster,
+  size,
 };
 
 Deno.exitCode = await main(Deno.args);
