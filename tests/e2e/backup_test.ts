@@ -37,7 +37,7 @@ async function whileItWorks<T>(path: string, what: (child: Child) => Promise<T>)
   for (let ahead = 0; ahead < 8; ahead++) await child.tell(SUBMISSION);
   let open = true;
   const fed = feed();
-  await child.until((lines) => lines.length > 300);
+  await child.until((lines) => lines.length > 150);
   try {
     return await what(child);
   } finally {
@@ -61,7 +61,7 @@ async function whileItWorks<T>(path: string, what: (child: Child) => Promise<T>)
  * @param torn what may not agree: what handlers store is read after the tasks from a server, where nothing stands still
  */
 async function assertAllEnds(path: string, before: ReturnType<typeof told>, torn?: RegExp): Promise<void> {
-  assert(before.ended.length > 50, `Only ${before.ended.length} tasks had ended before`);
+  assert(before.ended.length > 20, `Only ${before.ended.length} tasks had ended before`);
   const store = await openStore(path);
   const records = before.ended.map((id) => keysOf("sluice").task(id));
   for (const entry of await store.getMany(records)) {
