@@ -28,16 +28,14 @@ class Member extends Child {
     });
   }
 
-  /** What it has logged with this message. */
+  /** What it has logged with this message; of tasks, of those that the test submits: a schedule of the program runs too. */
   logged(message: string): Record<string, unknown>[] {
-    return this.said.filter((line) => line.message === message);
+    return this.said.filter((line) => line.message === message && (line.name ?? "wait") === "wait");
   }
 
-  /** Resolves when it has logged so many lines with this message. */
+  /** Resolves when it has logged so many such lines. */
   async has(message: string, count = 1): Promise<void> {
-    await this.until((lines) =>
-      lines.filter((line) => line.includes(`"message":"${message}"`)).length >= count
-    );
+    await this.until(() => this.logged(message).length >= count);
     assert(this.logged(message).length >= count, `It ended without ${count} '${message}'`);
   }
 
@@ -121,7 +119,7 @@ kvServerTest(
     const store = await openStore(server.url);
     assert.deepEqual(await brokenLaws(store), []);
     // What the steady one was given was given back by its stop, uncounted.
-    const ready = await rowsOf(store, "ready");
+    const ready = (await rowsOf(store, "ready")).filter(({ value }) => value.name === "wait");
     assert.deepEqual(
       ready.map(({ key, value }) => [key.at(-1), value.deliveries]).toSorted(),
       running.get(steady.worker)!.map((id) => [id, 0]).toSorted(),
@@ -154,9 +152,9 @@ async function get(
 async function runningBy(base: string): Promise<Map<unknown, string[]>> {
   const { workers } = await (await fetch(`${base}/v1/workers`)).json();
   return new Map(
-    workers.map(({ id, running }: { id: string; running: { id: string }[] }) => [
+    workers.map(({ id, running }: { id: string; running: { id: string; name: string }[] }) => [
       id,
-      running.map(({ id }) => id),
+      running.flatMap(({ id, name }) => name === "wait" ? [id] : []),
     ]),
   );
 }
