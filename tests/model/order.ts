@@ -1,6 +1,6 @@
 /**
- * Laws about what happens during a step: nothing of a paused channel starts, and of what may start at any time the more
- * urgent comes first, and of these the older.
+ * Laws about what happens during a step: nothing of a paused channel starts; and where one process executes, of what may
+ * start at any time the more urgent comes first, and of these the older.
  *
  * @module
  */
@@ -55,7 +55,8 @@ export function outOfOrder(
     if ((calm || shared) && (row?.value.paused || row?.value.purging)) {
       broken.push(`Task ${task.id} was started while ${task.channel} was paused`);
     }
-    if (!calm || row || limited.has(task.name)) continue;
+    // Of a store that others claim from as well, each process takes its own share first (queue/claim/shares.ts).
+    if (!calm || shared || row || limited.has(task.name)) continue;
     const first = passed.find((other) =>
       other.channel === task.channel && !limited.has(other.name) && standsBefore(other, task)
     );
