@@ -45,10 +45,13 @@ async function whileItWorks<T>(path: string, what: (child: Child) => Promise<T>)
     await fed;
   }
 
+  /** As many tasks come as end, so that no backlog is left to work off. */
   async function feed(): Promise<void> {
+    let ended = 0;
     for (let seen = 0; open;) {
       for (const end = child.lines.length; seen < end; seen++) {
-        if (child.lines[seen]!.startsWith('{"ids"')) await child.tell(SUBMISSION);
+        if (!child.lines[seen]!.startsWith('{"finished"')) continue;
+        if (++ended % SUBMISSION.submit.length === 0) await child.tell(SUBMISSION);
       }
       await child.until((lines) => lines.length > seen);
     }
