@@ -7,6 +7,8 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
+import type { Pointer } from "../record.ts";
+import { decode } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
 
@@ -68,13 +70,17 @@ export class Shares {
     for (const entry of entries) {
       const id = idOf(entry.key);
       const owner = ownerOf(id, peers);
-      if (owner === worker) {
+      const isOwn = owner === worker;
+      // What this process cannot run it may only park: it leaves that longest to those who may know the name.
+      if (isOwn && engine.definitions.has(decode<Pointer>(entry.value).name)) {
         mine.add(entry);
         continue;
       }
       const since = this.#met.get(id) ?? now;
       met.set(id, since);
-      const turns = Math.min((own - peers.indexOf(owner) + peers.length) % peers.length, MOST_TURNS);
+      const turns = isOwn
+        ? LATE
+        : Math.min((own - peers.indexOf(owner) + peers.length) % peers.length, MOST_TURNS);
       if (now - Math.max(since, this.#moved.get(owner) ?? since) >= LATE * turn) mine.add(entry);
       else if (now - since >= turns * turn) left.push(entry);
       else this.#due = Math.min(this.#due, since + turns * turn);

@@ -73,6 +73,22 @@ Deno.test("a process that stands still keeps no task waiting", async () => {
   await finishAll(held, workers);
 });
 
+Deno.test("a task of whose name its owner knows nothing is left to those who do, and keeps nobody's place", async () => {
+  await using processes = new Processes();
+  const clock = new FakeClock();
+  const [known, plain] = [heldTask("known"), heldTask("plain")];
+  const knows = [known.definition, plain.definition];
+  await processes.start({ clock, definitions: [plain.definition], channels: { default: 30 } });
+  const worker = await processes.start({ clock, definitions: knows, channels: { default: 30 } });
+  const submitter = await processes.start({ clock, definitions: knows, channels: {} });
+  await clock.advance(2 * BEAT);
+  const request = (name: string) => ({ name, args: [] });
+  await submitter.queue.submitAll([...Array(20).fill(request("known")), ...Array(20).fill(request("plain"))]);
+  await clock.advance(5000);
+  assert.deepEqual(counts([known, plain]), [20, 20]);
+  await finishAll([known, plain], [worker]);
+});
+
 Deno.test("a process with enough of its own takes what another leaves, by priority", async () => {
   await using processes = new Processes({ limits: SERVER_LIMITS });
   const { held, workers: [full, busy], submit } = await cluster(processes, [1, 1]);
