@@ -72,7 +72,7 @@ export class Shares {
       const owner = ownerOf(id, peers);
       const isOwn = owner === worker;
       // What this process cannot run it may only park: it leaves that longest to those who may know the name.
-      if (isOwn && engine.definitions.has(decode<Pointer>(entry.value).name)) {
+      if (isOwn && (peers.length === 1 || engine.definitions.has(decode<Pointer>(entry.value).name))) {
         mine.add(entry);
         continue;
       }

@@ -172,9 +172,7 @@ export class History {
     const place = keyId(key);
     const family = String(key[1]);
     if (mutation.type === "set") places.set(place, family);
-    else if (!places.delete(place)) {
-      this.#say(`Task ${id} was removed from ${where(key)} twice (invariant 4)`);
-    }
+    else if (!places.delete(place)) this.#absent.push([id, where(key)]);
     if (places.size > 0) this.#places.set(id, places);
     else this.#places.delete(id);
     if (family !== "run") return;
