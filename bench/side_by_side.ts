@@ -76,13 +76,18 @@ async function whatIsLacking(python: string): Promise<string[]> {
   ];
   const lacking: string[] = [];
   for (const [command, args, how] of needs) {
-    const found = await new Deno.Command(command, { args }).output().then(
-      ({ success }) => success,
-      () => false,
-    );
+    const found = await runs(command, args);
     if (!found) lacking.push(how);
   }
   return lacking;
+}
+
+async function runs(command: string, args: string[]): Promise<boolean> {
+  try {
+    return (await new Deno.Command(command, { args }).output()).success;
+  } catch {
+    return false;
+  }
 }
 
 async function celery(
@@ -100,6 +105,8 @@ async function celery(
   await first.kill();
   const killed = await look(id);
 
+  // A worker that starts looks for messages whose time is over; one that runs was seen not to for 45 s.
+  if (env.VISIBILITY) await pause(VISIBILITY * 1000);
   await using second = await system_.worker();
   const ready = performance.now();
   let now = await look(id);
