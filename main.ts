@@ -2,7 +2,7 @@
  * The program: reads the environment, opens the store, and puts queue, HTTP app and clock together. Nobody imports it.
  *
  * ```text
- * main.ts                                  HTTP app and workers
+ * main.ts [start]                          HTTP app and workers
  * main.ts worker [--channels celery=16]    workers only
  * main.ts doctor [--repair] [--json]       examines what is stored
  * main.ts backup <file>                    copies the database into a new file, while others work with it
@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { parseArgs } from "node:util";
+import { type Command, readCommand, UsageError } from "./command.ts";
 import { registerCrons } from "./cron.ts";
 import {
   type AnyTaskDefinition,
@@ -41,7 +41,6 @@ import { demoRoutes, demoSchedules, demoTasks } from "./tasks/mod.ts";
 
 /** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
 const STOP_MARGIN = 10;
-const COMMANDS = ["start", "worker", "doctor", "backup", "restore"];
 
 /** What has to be done on Deno Deploy before the program can serve. */
 const NO_DATABASE =
@@ -63,14 +62,21 @@ try {
   await main(Deno.args, Deno.env.toObject());
 } catch (error) {
   report(error);
-  Deno.exit(1);
+  // Of `doctor`, 1 says that something stored is broken.
+  Deno.exit(Deno.args[0] === "doctor" ? 2 : 1);
 }
 
 async function main(args: string[], env: Record<string, string>): Promise<void> {
-  const { command, file, flags, settings } = readCommand(args, env);
-  if (command === "doctor") return Deno.exit(await examine(settings, flags));
-  if (command === "backup") return await backUp(settings, file);
-  if (command === "restore") return await restoreFrom(settings, file, flags.force);
+  const command = readCommand(args);
+  const { name, usage, help, file, channels } = command;
+  if (help) {
+    tell(`Usage: ${usage}`);
+    Deno.exit(0);
+  }
+  const settings = parseSettings({ ...env, ...(channels && { CHANNELS: channels }) });
+  if (name === "doctor") return Deno.exit(await examine(settings, command));
+  if (name === "backup") return await backUp(settings, file);
+  if (name === "restore") return await restoreFrom(settings, command);
   const log = createLog({
     sink: Deno.stdout,
     level: settings.LOG_LEVEL,
@@ -124,7 +130,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     onEvent: (event) => {
       log.event(event);
       metrics.event(event);
-      if (event.type === "exhausted" && command === "worker") stop(1);
+      if (event.type === "exhausted" && name === "worker") stop(1);
     },
     onBroken: (error) => {
       log.write("error", explain(error));
@@ -132,7 +138,7 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
     },
   });
 
-  const server = command === "worker" ? null : Deno.serve(
+  const server = name === "worker" ? null : Deno.serve(
     listen,
     createApp({
       queue,
@@ -195,40 +201,6 @@ function wait(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 
-interface Flags {
-  readonly repair: boolean;
-  readonly json: boolean;
-  readonly force: boolean;
-}
-
-function readCommand(
-  args: string[],
-  env: Record<string, string>,
-): { command: string; file: string; flags: Flags; settings: Settings } {
-  const { positionals: [command = "start", file = ""], values } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      channels: { type: "string" },
-      repair: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      force: { type: "boolean", default: false },
-    },
-  });
-  if (!COMMANDS.includes(command)) {
-    throw new SettingsError([`Command must be one of ${COMMANDS.join(", ")}: got '${command}'`]);
-  }
-  if ((command === "backup" || command === "restore") && file === "") {
-    throw new SettingsError([`Name a file: deno task ${command} <file>`]);
-  }
-  return {
-    command,
-    file,
-    flags: values,
-    settings: parseSettings({ ...env, ...(values.channels && { CHANNELS: values.channels }) }),
-  };
-}
-
 async function definitionsOf(settings: Settings): Promise<AnyTaskDefinition[]> {
   if (!settings.DEMO) return [];
   const smtp = {
@@ -250,20 +222,19 @@ async function definitionsOf(settings: Settings): Promise<AnyTaskDefinition[]> {
 }
 
 /** The command `doctor`: its exit code is 0 when all is well, 1 when something is broken, 2 when nobody can tell. */
-async function examine(settings: Settings, flags: Flags): Promise<number> {
+async function examine(settings: Settings, { usage, repair, json }: Command): Promise<number> {
   const { KV_PATH: path, NAMESPACE: namespace } = settings;
   const isFile = !/^https?:|^:/.test(path);
+  if (isFile) assertFile(path, usage);
   try {
-    // Opening it would make it.
-    if (isFile) Deno.statSync(path);
     const store = await openStore(path, { namespace });
     const definitions = await definitionsOf(settings);
-    const { broken } = await diagnose(store, { namespace, definitions, ...flags, tell });
+    const { broken } = await diagnose(store, { namespace, definitions, repair, json, tell });
     store.close();
     return broken > 0 ? 1 : 0;
   } catch (error) {
     report(error);
-    if (isFile) {
+    if (isFile && error instanceof StoreBrokenError) {
       tell(
         "A file that a process has open is examined as a copy: deno task backup copy.kv, then KV_PATH=copy.kv deno task doctor",
       );
@@ -278,14 +249,27 @@ async function backUp({ KV_PATH, NAMESPACE }: Settings, file: string): Promise<n
   Deno.exit(0);
 }
 
-async function restoreFrom({ KV_PATH, NAMESPACE }: Settings, file: string, force: boolean): Promise<never> {
-  Deno.statSync(file); // Opening it would make it.
+async function restoreFrom(
+  { KV_PATH, NAMESPACE }: Settings,
+  { file, force, usage }: Command,
+): Promise<never> {
+  assertFile(file, usage);
   const [source, target] = [await openStore(file), await openStore(KV_PATH)];
   const rows = await restore(source, target, { namespace: NAMESPACE, force });
   source.close();
   target.close();
   tell(`Restored '${file}' into '${KV_PATH}': ${rows} rows`);
   Deno.exit(0);
+}
+
+/** Opening a database that is not there would make it. */
+function assertFile(path: string, usage: string): void {
+  try {
+    if (Deno.statSync(path).isFile) return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+  throw new UsageError(`There is no database file '${path}'`, usage);
 }
 
 async function readCertificates(path: string): Promise<string> {
@@ -316,7 +300,8 @@ function explain(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
     return `${error.message}. Use a PORT above 1023, or give Deno the permission that is named here.`;
   }
-  if (error instanceof SettingsError || error instanceof Error && "code" in error) return error.message;
+  if (error instanceof SettingsError || error instanceof UsageError) return error.message;
+  if (error instanceof Error && "code" in error) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 

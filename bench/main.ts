@@ -54,18 +54,30 @@ async function main(args: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
-    options: { rounds: { type: "string" }, seed: { type: "string" } },
+    strict: false,
+    options: {
+      rounds: { type: "string" },
+      seed: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   const unknown = positionals.filter((name) => !Object.hasOwn(SCENARIOS, name));
   const rounds = values.rounds === undefined ? null : Number(values.rounds);
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+  const options = Object.keys(values).filter((name) => !["rounds", "seed", "help"].includes(name));
   if (
-    unknown.length > 0 || rounds !== null && !(Number.isInteger(rounds) && rounds >= 1) ||
+    values.help || options.length > 0 || unknown.length > 0 ||
+    rounds !== null && !(Number.isInteger(rounds) && rounds >= 1) ||
     !Number.isSafeInteger(seed)
   ) {
     const names = Object.keys(SCENARIOS).join(" ");
+    const wrong = [
+      ...unknown.map((name) => `no scenario '${name}'`),
+      ...options.map((name) => `no option '--${name}'`),
+    ];
+    if (wrong.length > 0) console.error(`bench: there is ${wrong.join(", ")}`);
     console.error(`Usage: deno task bench [${names}] [--rounds 1 or more] [--seed integer]`);
-    return 2;
+    return values.help ? 0 : 2;
   }
 
   const workplace = new Workplace();

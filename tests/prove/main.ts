@@ -20,14 +20,13 @@ import { prove } from "./prove.ts";
 
 const REPORT = "prove-report.md";
 
-const { values } = parseArgs({
-  options: {
-    "seed": { type: "string", default: `${Math.floor(Math.random() * 2 ** 31)}` },
-    "kv-server": { type: "string" },
-    "seconds": { type: "string", default: "130" },
-    "sabotage": { type: "boolean", default: false },
-  },
-});
+const USAGE = "Usage: deno task prove [--seed <integer>] [--kv-server <address or 'own'>] [--sabotage]";
+
+const { values } = readOptions();
+if (values.help) {
+  console.log(USAGE);
+  Deno.exit(0);
+}
 const address = values["kv-server"] ?? Deno.env.get("KV_PATH") ?? "";
 await using server = address === "own" ? await KvServer.start() : null;
 const kvServer = server?.url ?? (/^https?:/.test(address) ? address : null);
@@ -46,3 +45,23 @@ const held = await prove({
 Deno.writeTextFileSync(REPORT, `# Proof\n\n\`\`\`text\n${lines.join("\n")}\n\`\`\`\n`);
 console.log(`This report: ${REPORT}`);
 if (!held) Deno.exitCode = 1;
+
+function readOptions() {
+  try {
+    const options = parseArgs({
+      options: {
+        "seed": { type: "string", default: `${Math.floor(Math.random() * 2 ** 31)}` },
+        "kv-server": { type: "string" },
+        "seconds": { type: "string", default: "130" },
+        "sabotage": { type: "boolean", default: false },
+        "help": { type: "boolean", short: "h" },
+      },
+    });
+    if (!/^\d{1,15}$/.test(options.values.seed)) throw new TypeError("--seed must be an integer");
+    if (!(Number(options.values.seconds) > 0)) throw new TypeError("--seconds must be a number above 0");
+    return options;
+  } catch (error) {
+    console.error(`prove: ${(error as Error).message}\n${USAGE}`);
+    Deno.exit(2);
+  }
+}

@@ -1,0 +1,57 @@
+/** What the program's commands say of a command line, as a person at a terminal sees it. */
+import assert from "node:assert/strict";
+import { folder } from "./queue/store/folder.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+async function run(path: string, task: string, ...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "-q", task, ...args],
+    cwd: ROOT,
+    env: { KV_PATH: path, PORT: "0", API_TOKEN: "", HOST: "", NO_COLOR: "1" },
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
+Deno.test("every command of the program tells how it is called", async () => {
+  using files = folder();
+  for (const task of ["start", "worker", "doctor", "backup", "restore", "prove", "bench"]) {
+    const { code, out, err } = await run(`${files.path}/none.kv`, task, "--help");
+    assert.equal(code, 0, err);
+    assert.match(out + err, new RegExp(`^Usage: deno task ${task} ?`));
+  }
+  assert.deepEqual([...Deno.readDirSync(files.path)], []);
+});
+
+Deno.test("a command line that is not understood: one line that names what, and how it is right", async () => {
+  using files = folder();
+  const none = `${files.path}/none.kv`;
+  const cases: [string[], number, RegExp][] = [
+    [["start", "strat"], 1, /^Sluice: There is no command 'strat'\. Usage: deno task start /],
+    [["start", "--force"], 1, /^Sluice: There is no option '--force'\. Usage: deno task start /],
+    [["worker", "celery=16"], 1, /^Sluice: 'celery=16' is one word too many\. Usage: deno task worker /],
+    [["worker", "--channels"], 1, /^Sluice: Option '--channels' needs a value\. Usage/],
+    [["worker", "--channels", "celery"], 1, /CHANNELS must be 'none', or a list .*: got 'celery'/],
+    [["doctor", "--fix"], 2, /^Sluice: There is no option '--fix'\. Usage: deno task doctor \[--repair\]/],
+    [["doctor", "--json=yes"], 2, /^Sluice: Option '--json' takes no value\. Usage/],
+    [["doctor"], 2, /^Sluice: There is no database file '.*none\.kv'\. Usage/],
+    [["backup"], 1, /^Sluice: A file must be named\. Usage: deno task backup <file>/],
+    [["backup", "a", "b"], 1, /^Sluice: 'b' is one word too many\. Usage/],
+    [
+      ["restore", `${none}/x`],
+      1,
+      /^Sluice: There is no database file '.*'\. Usage: deno task restore <file>/,
+    ],
+    [["prove", "--foo"], 2, /^prove: Unknown option '--foo'/],
+    [["prove", "--seed", "x"], 2, /^prove: --seed must be an integer\nUsage/],
+    [["bench", "fast", "--foo"], 2, /^bench: there is no scenario 'fast', no option '--foo'\nUsage/],
+  ];
+  for (const [[task, ...args], code, message] of cases) {
+    const ended = await run(none, task!, ...args);
+    assert.deepEqual([ended.code, ended.out], [code, ""], `${task} ${args.join(" ")}: ${ended.err}`);
+    assert.match(ended.err, message);
+    assert.doesNotMatch(ended.err, / at .*\.ts:\d/);
+  }
+  assert.deepEqual([...Deno.readDirSync(files.path)], []);
+});
