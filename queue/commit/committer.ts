@@ -52,6 +52,14 @@ interface Pending extends Load {
   reject(error: unknown): void;
 }
 
+/** Whether the store may have got a batch. */
+interface Sent {
+  /** In a try that had no answer. */
+  readonly before: boolean;
+  /** Or gets it in the present one. */
+  now: boolean;
+}
+
 /** Units merged into one commit. */
 interface Batch extends Commit {
   readonly units: readonly Pending[];
@@ -74,8 +82,8 @@ export class Committer {
   #pumping = false;
   #ended: Error | null = null;
   #idle: (() => void)[] = [];
-  /** Batches whose lanes wait for an answer of the store, and whether they may have landed. */
-  #silent = new Map<Batch, boolean>();
+  /** Batches whose lanes wait for an answer of the store, and what was sent of them. */
+  #silent = new Map<Batch, Sent>();
   #cancelLook = () => {};
 
   /**
@@ -276,7 +284,11 @@ export class Committer {
     try {
       const landed = await lane.send(
         batch,
-        async (failed, lost) => lost ? withoutGivenUp(failed) : merge(await this.#stillHolding(failed.units)),
+        async (failed, lost) => {
+          const units = lost ? failed.units : await this.#stillHolding(failed.units);
+          this.#goesAgain(batch);
+          return withoutGivenUp(failed, units);
+        },
         (sent) => this.#wentSilent(batch, sent),
       );
       // A commit that seemed to have failed may be the one that landed, with all of its units.
@@ -297,7 +309,13 @@ export class Committer {
 
   #wentSilent(batch: Batch, sent: boolean): void {
     if (this.#silent.size === 0) this.#lookLater();
-    this.#silent.set(batch, sent || this.#silent.get(batch) === true);
+    this.#silent.set(batch, { before: sent || this.#silent.get(batch)?.before === true, now: false });
+  }
+
+  /** What is left of a batch is being sent: who is given up from now on may land all the same. */
+  #goesAgain(batch: Batch): void {
+    const sent = this.#silent.get(batch);
+    if (sent) sent.now = true;
   }
 
   #answered(batch: Batch): void {
@@ -323,7 +341,9 @@ export class Committer {
       pending.reject(new StoreUnavailableError("Store does not answer", sent));
       return true;
     };
-    for (const [{ units }, sent] of this.#silent) for (const pending of units) isOver(pending, sent);
+    for (const [{ units }, sent] of this.#silent) {
+      for (const pending of units) isOver(pending, sent.before || sent.now);
+    }
     this.#queue = this.#queue.filter((pending) => {
       if (!isOver(pending, false)) return true;
       this.#bytes -= pending.bytes;
@@ -401,9 +421,9 @@ export class Committer {
   }
 }
 
-/** What is sent again after a lost answer. */
-function withoutGivenUp(batch: Batch): Batch {
-  const units = batch.units.filter(({ givenUp }) => !givenUp);
+/** What is sent again of a batch: of these units, those whose callers wait for it. */
+function withoutGivenUp(batch: Batch, holding: readonly Pending[]): Batch {
+  const units = holding.filter(({ givenUp }) => !givenUp);
   return units.length === batch.units.length ? batch : merge(units);
 }
 

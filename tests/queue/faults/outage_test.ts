@@ -94,6 +94,42 @@ for (const fault of ["lost", "failed"] as const) {
   });
 }
 
+Deno.test("a commit that is sent when the store is back and is given up meanwhile is told as unknown", async () => {
+  const { clock, inner, store, faulty, committer } = await open();
+  store.away = true;
+  const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
+  await clock.advance(1600);
+  store.away = false;
+  const trap = faulty.onCommit("late", writes(a));
+  await clock.advance(1000);
+  await unknown;
+  await trap.land();
+  await clock.settle();
+  assert.equal(await isThere(inner, a), true);
+});
+
+Deno.test("a commit that is given up while its checks are read again does not land", async () => {
+  const { clock, inner, store, faulty, committer } = await open();
+  const absent = (key: Key) => [{ key, versionstamp: null }];
+  await inner.commit([], write(b).mutations);
+  store.away = true;
+  const givenUp = assert.rejects(
+    committer.commit({ ...write(a), checks: absent(["user", "free"]) }),
+    unavailable(true),
+  );
+  // They share a commit.
+  const failed = committer.commit({ ...write(["user", "c"]), checks: absent(b), worker: "w-1" });
+  await clock.advance(1600);
+  store.away = false;
+  const read = faulty.onRead("late", asks("b"));
+  await clock.advance(1000);
+  assert.equal(read.met, true);
+  await givenUp;
+  await read.land();
+  assert.equal(await failed, null);
+  assert.equal(await isThere(inner, a), false);
+});
+
 Deno.test("what shares a commit with one that was given up lands all the same", async () => {
   const { clock, inner, store, faulty, committer } = await open();
   const trap = faulty.onCommit("failed", writes(a));
