@@ -24,6 +24,7 @@ import {
   restore,
   type Store,
   StoreBrokenError,
+  StoreUnavailableError,
 } from "./queue/mod.ts";
 import {
   createApp,
@@ -52,10 +53,15 @@ const NO_TOKEN = "Nobody has said who may use this app: set API_TOKEN among its 
 /** On Deno Deploy an instance comes and goes with its requests, and the minute's tick is one: it does the work. */
 const onDeploy = isOnDeploy(Deno.env.toObject());
 /** `null`: this program cannot serve before it is set up. */
-const started = Promise.withResolvers<Queue | null>();
+const started = Promise.withResolvers<{ queue: Queue; log: Log } | null>();
 registerCrons(async (seconds) => {
-  const queue = await started.promise;
-  await queue?.tick(onDeploy ? { seconds } : {});
+  const { queue, log } = await started.promise ?? {};
+  await queue?.tick(onDeploy ? { seconds } : {}).catch((error) => {
+    // Of an outage the log has a line already.
+    if (!(error instanceof StoreUnavailableError)) {
+      log?.write("error", "the minute's tick failed", { error: explain(error) });
+    }
+  });
 }, report);
 
 try {
@@ -151,14 +157,15 @@ async function main(args: string[], env: Record<string, string>): Promise<void> 
   );
   const used = new Set(queue.definitions().map((definition) => definition.channel));
   const executed = new Set(Object.keys(settings.CHANNELS));
-  for (const channel of executed.size === 0 ? [] : used.difference(executed)) {
-    log.write("warn", "this process does not execute the channel", { channel });
+  const elsewhere = [...executed.size === 0 ? [] : used.difference(executed)];
+  if (elsewhere.length > 0) {
+    log.write("warn", "this process does not execute all channels", { others: elsewhere.join(", ") });
   }
   for (const channel of used.size === 0 ? [] : executed.difference(used)) {
     log.write("warn", "no task of this program belongs to the channel", { channel });
   }
   await queue.start();
-  started.resolve(queue);
+  started.resolve({ queue, log });
 
   async function stop(code: number): Promise<void> {
     if (stopping !== null) {
@@ -234,7 +241,7 @@ async function examine(settings: Settings, { usage, repair, json }: Command): Pr
     return broken > 0 ? 1 : 0;
   } catch (error) {
     report(error);
-    if (isFile && error instanceof StoreBrokenError) {
+    if (isFile && error instanceof StoreBrokenError && error.message.includes(" is in use ")) {
       tell(
         "A file that a process has open is examined as a copy: deno task backup copy.kv, then KV_PATH=copy.kv deno task doctor",
       );

@@ -58,7 +58,7 @@ Deno.test("deno task doctor makes no file, and reads no data of another version:
   const path = `${files.path}/a.kv`;
   const missing = await doctor(path);
   assert.equal(missing.code, 2);
-  assert.match(missing.err, /No such file/);
+  assert.match(missing.err, /There is no database file /);
   assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
 
   const store = await openStore(path);

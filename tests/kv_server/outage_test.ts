@@ -26,7 +26,12 @@ kvServerTest(
     await using server = await KvServer.start({ tls: true });
     // `app.tasks.add` takes 20 s.
     const env = { ...server.env, DEMO_TIME_SCALE: String(OUTAGE / 2 / 20) };
-    await using api = new Program("start", { ...env, CHANNELS: "none" });
+    // Deno's switch for tests: each cron is due every 50 ms, so the minute's tick meets the outage, too.
+    await using api = new Program("start", {
+      ...env,
+      CHANNELS: "none",
+      DENO_CRON_TEST_SCHEDULE_OFFSET: "50",
+    });
     await using worker = new Program("worker", { ...env, CHANNELS: "celery=4" });
     const address = await api.address();
     await Promise.all([api.hasTold("registered"), worker.hasTold("registered")]);
@@ -49,6 +54,7 @@ kvServerTest(
     const { id: running } = (await submit("app.tasks.add", [1, 2], "before")).body;
     await worker.hasTold("started");
     const linesBefore = worker.lines.length;
+    const requestsBefore = api.lines.length;
 
     const stopped = performance.now();
     await server.stop();
@@ -70,6 +76,7 @@ kvServerTest(
       ask(async () => unready.push(await send("/health/ready"))),
     ]);
     const linesMeanwhile = worker.lines.slice(linesBefore);
+    const requestsMeanwhile = api.lines.slice(requestsBefore);
     await server.start();
     const back = performance.now();
     const since = () => Math.round(performance.now() - back);
@@ -111,6 +118,10 @@ kvServerTest(
     }
     assert.deepEqual(
       linesMeanwhile.map((line) => JSON.parse(line).message).filter((message) => message !== "finished"),
+      ["the KV server does not answer: what runs goes on, and the rest waits for it"],
+    );
+    assert.deepEqual(
+      requestsMeanwhile.map((line) => JSON.parse(line).message).filter((message) => message !== "request"),
       ["the KV server does not answer: what runs goes on, and the rest waits for it"],
     );
     if (Deno.env.has("SLUICE_OUTAGE")) {
