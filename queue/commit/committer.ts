@@ -247,12 +247,15 @@ export class Committer {
     let keyBytes = limits.keyBytes - LANE_BYTES;
     const batch: Pending[] = [];
     const passed: Pending[] = [];
+    /** What the batch checks: the same check is sent once. */
+    const checked = new Set<string>();
     let at = 0;
     for (; at < this.#queue.length; at++) {
       const pending = this.#queue[at]!;
       const { unit } = pending;
       if (this.#isOutdated(pending, standing)) continue;
-      const fits = unit.checks.length <= checks && unit.mutations.length <= mutations &&
+      const own = pending.checkIds.filter((id) => !checked.has(id));
+      const fits = own.length <= checks && unit.mutations.length <= mutations &&
         pending.bytes <= bytes && pending.keyBytes <= keyBytes && !(pending.alone && batch.length > 0);
       if (!fits || !this.#holds.allow(unit, pending.checkIds, pending.mutationIds)) {
         this.#holds.block(pending.checkIds, pending.mutationIds);
@@ -263,7 +266,8 @@ export class Committer {
         }
         continue;
       }
-      checks -= unit.checks.length;
+      checks -= own.length;
+      for (const id of own) checked.add(id);
       mutations -= unit.mutations.length;
       bytes -= pending.bytes;
       keyBytes -= pending.keyBytes;

@@ -76,6 +76,13 @@ export async function undo(engine: Engine, trigger: string): Promise<void> {
   const [entry] = await store.getMany([keys.cascade("undo", trigger)]);
   const row = decodeEntry<UndoRow>(entry);
   if (!row) return;
+  // What is still on its way of the submission checks this row: none of it lands from now on.
+  const ours = await committer.commit({
+    checks: [entry!],
+    mutations: [put(keys.cascade("undo", trigger), row)],
+  });
+  // The submission has come to its end, or others undo it; what they leave is met again.
+  if (ours === null) return;
   for (let clean = false; !clean;) {
     clean = true;
     await eachRecord(engine, row, async (record, entry) => {

@@ -1,7 +1,8 @@
 /**
  * Submission of a workflow. What one commit takes is one commit. A larger one is written in pieces, all of its tasks
  * waiting, under an `undo` row that names the worker which writes it; the last commit turns that row into the release
- * of its first tasks. So nothing of it runs before all of it is stored, and what a lost process leaves is deleted.
+ * of its first tasks. So nothing of it runs before all of it is stored, and what a lost process leaves is deleted. Each
+ * piece checks that row, and who undoes the workflow rewrites it first: a piece that comes late does not land.
  *
  * @module
  */
@@ -107,14 +108,16 @@ async function storeLarge(engine: Engine, plan: Plan, also: Unit | undefined): P
       mutations: [put(undo, { root, owner, first, last } satisfies UndoRow)],
       evidence: undo,
     });
+    const checks = [{ key: undo, versionstamp: begun }];
+    const commitPart = (part: Unit) => commit({ ...part, checks, fresh: false });
     await inWindows(plan.records, (record) => {
       const waitsFor = record.workflow!.waitsFor ?? trigger;
-      return commit(holdUnit(keys, { ...record, workflow: { ...record.workflow!, waitsFor } }, waitsFor));
+      return commitPart(holdUnit(keys, { ...record, workflow: { ...record.workflow!, waitsFor } }, waitsFor));
     });
     // After all that is in them: a group whose `open` range is empty fires.
-    await inWindows(plan.groups, (group) => commit(groupUnit(keys, group)));
+    await inWindows(plan.groups, (group) => commitPart(groupUnit(keys, group)));
     const done: Unit = {
-      checks: [{ key: undo, versionstamp: begun }],
+      checks,
       mutations: [
         del(undo),
         put(keys.cascade("release", trigger), {}),

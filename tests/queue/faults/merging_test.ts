@@ -54,6 +54,14 @@ Deno.test("units of one turn share one commit", async () => {
   assert.deepEqual(written(store), [names]);
 });
 
+Deno.test("a check that many units make counts once", async () => {
+  const { store, commitAll } = await open({ checks: 3 });
+  const checks = [{ key: key("absent"), versionstamp: null }];
+  const names = Array.from({ length: 50 }, (_, n) => `n${n}`);
+  assert((await commitAll(names.map((name) => ({ ...write(name), checks })))).every(landed));
+  assert.deepEqual(written(store), [names]);
+});
+
 Deno.test("a unit whose check does not hold fails alone", async () => {
   const { store, commitAll } = await open();
   await store.commit([], [putRaw(key("taken"), 1)]);

@@ -1,14 +1,16 @@
 /** What becomes of commits while the store is known not to answer, and of those whose answer never came. */
 import assert from "node:assert/strict";
 import { StoreUnavailableError } from "../../../queue/errors.ts";
+import { group } from "../../../queue/mod.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
 import { putRaw, type Unit } from "../../../queue/store/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { asks, type CommitCall, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
-import { heldTask } from "../../support/held_task.ts";
+import { heldTask, task } from "../../support/held_task.ts";
 import { openCommitter } from "../../support/open_committer.ts";
 import { openQueue } from "../../support/open_queue.ts";
+import { rowsOf } from "../../support/rows.ts";
 
 const a: Key = ["user", "a"];
 const b: Key = ["user", "b"];
@@ -211,6 +213,39 @@ Deno.test("a purge that an outage interrupts does not leave its channel paused",
   assert.deepEqual((await q.queue.channels()).map(({ paused }) => paused), [false]);
   for (const run of held.runs) run.finish();
 });
+
+const endsUndo = ({ mutations }: CommitCall) =>
+  mutations.some(({ type, key }) => type === "delete" && key[1] === "cascade" && key[2] === "undo");
+const large = [
+  ["its last commit", sets("workflow"), deletes("task")],
+  ["one of its tasks", sets("waiting"), endsUndo],
+] as const;
+for (const [what, late, meanwhile] of large) {
+  Deno.test(`a large workflow that an outage interrupts: ${what} lands while it is undone, and changes nothing`, async () => {
+    const inner = memoryStore();
+    const faulty = faultyStore(inner);
+    const store = leaving(faulty);
+    const add = task("add", () => null);
+    await using q = await openQueue({ store, definitions: [add], faults: true });
+    const trap = faulty.onCommit("failed", late);
+    const members = Array.from({ length: 500 }, () => ({ name: "add", args: [] }));
+    const interrupted = assert.rejects(q.queue.submitWorkflow(group(members)), unavailable(true));
+    await trap.hit;
+    store.away = true;
+    await q.clock.advance(5000);
+    await interrupted;
+    // Its lane is not closed to it yet when others are at work again.
+    const lane = faulty.onRead("held", (keys) => keys.some((key) => key[1] === "lane" && key[3] !== 0));
+    let landed: string | null | undefined;
+    faulty.beforeCommit(meanwhile, async () => void (landed = await trap.land()));
+    store.away = false;
+    await q.clock.advance(10_000);
+    await lane.land();
+    await q.clock.advance(10_000);
+    assert.equal(landed, null);
+    assert.deepEqual(await rowsOf(inner, "task"), []);
+  });
+}
 
 Deno.test("who watches a task is told of its end after an outage; who asks in it is told so", async () => {
   const store = leaving(memoryStore());
