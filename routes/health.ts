@@ -33,7 +33,7 @@ export function healthRoutes(queue: Pick<Queue, "health">): OpenAPIHono<Env> {
     c.header("cache-control", "no-store");
     const { ready, problems } = await queue.health();
     if (ready) return c.json({ status: "ready" }, 200);
-    throw new RequestError("not-ready", problems.join("; "), { problems });
+    throw new RequestError("not-ready", problems.join(" "), { problems });
   }
   const app = new OpenAPIHono<Env>();
   app

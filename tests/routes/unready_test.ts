@@ -15,9 +15,7 @@ Deno.test("every route but the health checks says what has to be done", async ()
   }
   assert.equal((await app.request("/health/live")).status, 200);
   for (const path of ["/health", "/health/ready"]) {
-    assert.deepEqual((await problem(await app.request(path), 503, "not-ready")).problems, [
-      "Do this.",
-      "Do that.",
-    ]);
+    const { detail, problems } = await problem(await app.request(path), 503, "not-ready");
+    assert.deepEqual([detail, problems], ["Do this. Do that.", ["Do this.", "Do that."]]);
   }
 });
