@@ -22,7 +22,8 @@ interface Mutation {
   readonly replace: string;
 }
 
-const MUTATIONS: readonly Mutation[] = [
+/** All of them; `mutations_test.ts` keeps them matching the code. */
+export const MUTATIONS: readonly Mutation[] = [
   {
     name: "lane check",
     why: "invariant 3: a commit that is repeated, or lands after it was given up, changes nothing",
@@ -51,8 +52,8 @@ const MUTATIONS: readonly Mutation[] = [
     name: "units of a former registration are dropped",
     why: "invariant 3: what was decided in a lost worker's name is not stored in its successor's",
     file: "queue/commit/committer.ts",
-    find: "if (unit.worker !== undefined && unit.worker !== standing.worker) {",
-    replace: "if (false) {",
+    find: "if (worker === undefined || worker === standing.worker) return false;",
+    replace: "if (worker !== null) return false;",
   },
   {
     name: "holds",
@@ -183,24 +184,26 @@ function print(line: string): void {
   console.log(line);
 }
 
-const wanted = MUTATIONS.filter(({ name }) => name.includes(Deno.args[0] ?? ""));
-const folder = await Deno.makeTempDir({ prefix: "sluice-mutations-" });
-let unnoticed = 0;
-try {
-  await copyTo(folder);
-  for (const mutation of MUTATIONS) await (await mutate(folder, mutation))();
-  const before = await failing(folder);
-  if (before.length > 0) throw new Error(`The tests fail as they are: ${before.join(", ")}`);
-  for (const mutation of wanted) {
-    const undo = await mutate(folder, mutation);
-    const names = await failing(folder);
-    await undo();
-    if (names.length === 0) unnoticed++;
-    print(`\n${mutation.name} (${mutation.why}): ${names.length} tests fail without it`);
-    for (const name of names) print(`  ${name}`);
+if (import.meta.main) {
+  const wanted = MUTATIONS.filter(({ name }) => name.includes(Deno.args[0] ?? ""));
+  const folder = await Deno.makeTempDir({ prefix: "sluice-mutations-" });
+  let unnoticed = 0;
+  try {
+    await copyTo(folder);
+    for (const mutation of MUTATIONS) await (await mutate(folder, mutation))();
+    const before = await failing(folder);
+    if (before.length > 0) throw new Error(`The tests fail as they are: ${before.join(", ")}`);
+    for (const mutation of wanted) {
+      const undo = await mutate(folder, mutation);
+      const names = await failing(folder);
+      await undo();
+      if (names.length === 0) unnoticed++;
+      print(`\n${mutation.name} (${mutation.why}): ${names.length} tests fail without it`);
+      for (const name of names) print(`  ${name}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-} finally {
-  await Deno.remove(folder, { recursive: true });
+  print(`\n${wanted.length} mechanisms taken out, ${unnoticed} of them unnoticed`);
+  Deno.exit(unnoticed > 0 ? 1 : 0);
 }
-print(`\n${wanted.length} mechanisms taken out, ${unnoticed} of them unnoticed`);
-Deno.exit(unnoticed > 0 ? 1 : 0);
