@@ -39,8 +39,15 @@ interface Outcome {
   readonly log: readonly string[];
 }
 
-const { values } = parseArgs({ options: { python: { type: "string", default: "python3" } } });
-Deno.exitCode = await main(values.python.includes("/") ? resolve(values.python) : values.python);
+const { python, ...others } = parseArgs({
+  strict: false,
+  options: { python: { type: "string", default: "python3" } },
+}).values;
+if (Object.keys(others).length > 0 || typeof python !== "string") {
+  console.error("Usage: deno run -A bench/side_by_side.ts [--python <path of a Python with Celery>]");
+  Deno.exit(others.help ? 0 : 2);
+}
+Deno.exitCode = await main(python.includes("/") ? resolve(python) : python);
 
 async function main(python: string): Promise<number> {
   const lacking = await whatIsLacking(python);

@@ -44,7 +44,13 @@ Deno.test("a command line that is not understood: one line that names what, and 
       /^Sluice: There is no database file '.*'\. Usage: deno task restore <file>/,
     ],
     [["prove", "--foo"], 2, /^prove: Unknown option '--foo'/],
+    [["prove", "--kv-server", "localhost:4512"], 2, /^prove: --kv-server must be an address/],
     [["prove", "--seed", "x"], 2, /^prove: --seed must be an integer\nUsage/],
+    [
+      ["prove", "--kv-server", "http://127.0.0.1:1"],
+      2,
+      /^prove: KV server 'http:\/\/127\.0\.0\.1:1' cannot be used: /,
+    ],
     [["bench", "fast", "--foo"], 2, /^bench: there is no scenario 'fast', no option '--foo'\nUsage/],
   ];
   for (const [[task, ...args], code, message] of cases) {

@@ -31,6 +31,10 @@ const OPENING: readonly (readonly [text: RegExp, explained: Explained])[] = [
     message: "the proxy before it does not offer HTTP/2",
     hint: "Turn HTTP/2 on in it: deploy/nginx.conf shows how",
   }],
+  [/Failed opening CA file/, {
+    message: "the file that DENO_CERT names cannot be opened",
+    hint: "Name the file with the certificate of your authority (PEM), or unset DENO_CERT",
+  }],
   [/UnknownIssuer|CaUsedAsEndEntity|self.signed/i, {
     message: "its certificate is not of an authority that this machine knows",
     hint: "Name a file with the certificate of your authority (PEM) in DENO_CERT",

@@ -15,6 +15,7 @@
  */
 // deno-lint-ignore-file no-console -- a program's terminal
 import { parseArgs } from "node:util";
+import { openStore, StoreBrokenError } from "../../queue/mod.ts";
 import { KvServer } from "../support/kv_server.ts";
 import { prove } from "./prove.ts";
 
@@ -30,6 +31,7 @@ if (values.help) {
 const address = values["kv-server"] ?? Deno.env.get("KV_PATH") ?? "";
 await using server = address === "own" ? await KvServer.start() : null;
 const kvServer = server?.url ?? (/^https?:/.test(address) ? address : null);
+if (kvServer && !server) await assertUsable(kvServer);
 
 const lines: string[] = [];
 const held = await prove({
@@ -46,6 +48,17 @@ Deno.writeTextFileSync(REPORT, `# Proof\n\n\`\`\`text\n${lines.join("\n")}\n\`\`
 console.log(`This report: ${REPORT}`);
 if (!held) Deno.exitCode = 1;
 
+/** What cannot be tried breaks no promise: it is said before anything is tried. */
+async function assertUsable(url: string): Promise<void> {
+  try {
+    (await openStore(url)).close();
+  } catch (error) {
+    if (!(error instanceof StoreBrokenError)) throw error;
+    console.error(`prove: ${error.message}. ${error.hint}`);
+    Deno.exit(2);
+  }
+}
+
 function readOptions() {
   try {
     const options = parseArgs({
@@ -58,6 +71,9 @@ function readOptions() {
       },
     });
     if (!/^\d{1,15}$/.test(options.values.seed)) throw new TypeError("--seed must be an integer");
+    if (!/^(own$|https?:)/.test(options.values["kv-server"] ?? "own")) {
+      throw new TypeError("--kv-server must be an address that begins with http:// or https://, or 'own'");
+    }
     if (!(Number(options.values.seconds) > 0)) throw new TypeError("--seconds must be a number above 0");
     return options;
   } catch (error) {

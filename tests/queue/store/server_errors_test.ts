@@ -44,6 +44,7 @@ const TEXTS: [text: string, message: RegExp, hint: RegExp][] = [
     /access token/,
     /DENO_KV_ACCESS_TOKEN/,
   ],
+  ["Failed opening CA file: No such file or directory (os error 2)", /DENO_CERT/, /PEM/],
   ["Invalid database url: http://:0", /no address/, /http:\/\//],
   ["something new\nwith a second line", /^something new$/, /log/],
 ];
