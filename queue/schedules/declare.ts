@@ -70,9 +70,9 @@ function isKnown(engine: Engine, task: AnyTaskDefinition): boolean {
 /** Stores what this process's code declares. */
 export async function declareSchedules(
   engine: Engine,
-  schedules: ReadonlyMap<string, Declared>,
+  schedules: readonly (readonly [id: string, Declared])[],
 ): Promise<void> {
-  await Promise.all([...schedules].map(([id, declared]) => declare(engine, id, declared)));
+  await Promise.all(schedules.map(([id, declared]) => declare(engine, id, declared)));
 }
 
 async function declare(engine: Engine, id: string, declared: Declared): Promise<void> {

@@ -89,7 +89,9 @@ export class Scheduler implements Loop {
         this.#tell(look.failed);
         if (engine.clock.monotonic() - this.#tidied >= TIDY) {
           this.#tidied = engine.clock.monotonic();
-          await tidySchedules(engine, this.declared.keys());
+          const missing = await tidySchedules(engine, this.declared.keys());
+          // A KV server may come back with another file.
+          await declareSchedules(engine, [...this.declared].filter(([id]) => missing.has(id)));
         }
       } catch (error) {
         engine.emit({ type: "fault", message: "Due schedules could not be fired", error });
@@ -146,7 +148,7 @@ export class Scheduler implements Loop {
 
   /** Stores what code declares: once; again after a failure. */
   declare(): Promise<void> {
-    return this.#declaring ??= declareSchedules(this.engine, this.declared).catch((error) => {
+    return this.#declaring ??= declareSchedules(this.engine, [...this.declared]).catch((error) => {
       this.#declaring = null;
       throw error;
     });

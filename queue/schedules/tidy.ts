@@ -15,8 +15,10 @@ import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts"
  * Looks through all schedules once.
  *
  * @param own ids that this process's code declares
+ * @returns those of them that are not stored
  */
-export async function tidySchedules(engine: Engine, own: Iterable<string>): Promise<void> {
+export async function tidySchedules(engine: Engine, own: Iterable<string>): Promise<ReadonlySet<string>> {
+  const missing = new Set(own);
   const declared = await declaredAnywhere(engine, own);
   const { keys, store } = engine;
   const limit = store.limits.listBatch;
@@ -26,11 +28,12 @@ export async function tidySchedules(engine: Engine, own: Iterable<string>): Prom
       const schedule = found(entry);
       if (!schedule) continue;
       const id = idOf(entry.key);
+      missing.delete(id);
       const orphaned = schedule.row.origin === "code" && !declared.has(id);
       if (orphaned !== (schedule.row.orphaned ?? false)) await setOrphaned(engine, id, schedule, orphaned);
       else await forgetKey(engine, id, schedule);
     }
-    if (entries.length < limit) return;
+    if (entries.length < limit) return missing;
     range = { ...range, start: keys.schedule(`${idOf(entries.at(-1)!.key)}\0`) };
   }
 }

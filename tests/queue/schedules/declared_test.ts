@@ -31,6 +31,17 @@ Deno.test("a tick of a queue that was never started fires what code declares", a
   await q.queue.tick();
 });
 
+Deno.test("a schedule from code is stored again in a store that has lost it, and others' edits are kept", async () => {
+  await using q = await openQueue({ definitions, schedules: [minutely, hourly] });
+  await q.queue.schedules.pause("hourly");
+  await q.clock.advance(1000);
+  const lost = (await rowsOf(q.store)).filter(({ key }) => key.includes("minutely"));
+  await q.store.commit([], lost.map(({ key }) => ({ type: "delete", key })));
+  await q.clock.advance(120_000);
+  assert.equal((await q.queue.list()).tasks.length, 2);
+  assert.equal((await q.queue.schedules.get("hourly")).paused, true);
+});
+
 onBothStores("a person's edit wins until the code's own definition changes", async (open) => {
   await using q = await open({ definitions, schedules: [minutely] });
   await q.queue.schedules.update("minutely", { trigger: { interval: 5 }, jitter: 1 });
