@@ -23,7 +23,7 @@ import type { Entry } from "../store/port.ts";
 import { together, type Unit } from "../store/unit.ts";
 
 /** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
-const SUSPECT = 2;
+export const SUSPECT = 2;
 /** Milliseconds between two attempts to read what was claimed. */
 const READ_PAUSE = 100;
 

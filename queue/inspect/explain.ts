@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SUSPECT } from "../claim/claimer.ts";
 import type { Engine } from "../engine.ts";
 import { whyHeldBack, whyParked } from "../limits/why.ts";
 import { waitingKeys } from "../places.ts";
@@ -206,7 +207,8 @@ function sinceLost({ value }: Entry): Reason[] {
   const { deliveries } = decode<Pointer>(value);
   if (deliveries === 0) return [];
   const workers = deliveries === 1 ? "A worker was" : `${deliveries} workers were`;
-  return [{ code: "lost-workers", message: `${workers} lost while running it; it runs again` }];
+  const alone = deliveries < SUSPECT ? "" : ", when its process runs no other task that lost as many";
+  return [{ code: "lost-workers", message: `${workers} lost while running it; it runs again${alone}` }];
 }
 
 function expiry({ expiresAt, startedAt }: TaskRecord): Reason[] {

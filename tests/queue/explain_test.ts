@@ -64,6 +64,15 @@ Deno.test("explain() says that no process executes the channel, and that its las
   const after = await why(here.queue, waiting);
   assert.deepEqual(after.codes, ["next", "no-worker", "lost-workers"]);
   assert.match(after.text, /A worker was lost while running it; it runs again$/);
+  const next = await processes.start({ definitions: [held.definition], channels: { mail: 1 } });
+  await next.clock.advance(2000);
+  assert.deepEqual((await why(here.queue, waiting)).codes, ["running"]);
+  await here.clock.advance(2 * LOST_AFTER);
+  const { text } = await why(here.queue, waiting);
+  assert.match(
+    text,
+    /2 workers were .*it runs again, when its process runs no other task that lost as many$/,
+  );
 });
 
 Deno.test("explain() says that a process which works on demand is at rest", async () => {
