@@ -440,7 +440,10 @@ class EngineQueue implements Queue {
     if (this.#broken) throw this.#broken;
     if (this.#stopping) throw new StoppedError("The queue is stopping");
     const registering = this.#membership.ensure();
-    return registering && withDeadline(this.#engine.clock, REGISTER_DEADLINE, registering);
+    return registering && withDeadline(this.#engine.clock, REGISTER_DEADLINE, registering).catch((error) => {
+      // Nothing was sent yet of what is to be done.
+      throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
+    });
   }
 
   #running(): Run[] {

@@ -106,6 +106,7 @@ export class Committer {
   admit(standing: Standing): void {
     this.#standing = standing;
     this.#free = [...standing.lanes];
+    this.#lookNoMore();
     this.#schedule();
   }
 
@@ -114,6 +115,8 @@ export class Committer {
     if (this.#standing?.worker !== worker) return;
     this.#standing = null;
     this.#free = [];
+    // A store that does not answer keeps the process from registering anew.
+    if (this.#silent.size === 0 && !this.#ended) this.#lookLater();
     this.onFenced(worker);
   }
 
@@ -154,6 +157,7 @@ export class Committer {
   /** Takes no more units and refuses those that wait. */
   end(reason: Error = new StoppedError("The queue has stopped")): void {
     this.#ended ??= reason;
+    this.#lookNoMore();
     const waiting = [...this.#queue.splice(0), ...this.#contested.splice(0)];
     for (const pending of waiting) this.#reject(pending, this.#ended);
     this.#wakeIdle();
@@ -312,7 +316,7 @@ export class Committer {
   }
 
   #wentSilent(batch: Batch, sent: boolean): void {
-    if (this.#silent.size === 0) this.#lookLater();
+    if (this.#silent.size === 0 && this.#standing) this.#lookLater();
     this.#silent.set(batch, { before: sent || this.#silent.get(batch)?.before === true, now: false });
   }
 
@@ -323,7 +327,7 @@ export class Committer {
   }
 
   #answered(batch: Batch): void {
-    if (this.#silent.delete(batch) && this.#silent.size === 0) this.#cancelLook();
+    if (this.#silent.delete(batch)) this.#lookNoMore();
   }
 
   #lookLater(): void {
@@ -331,6 +335,11 @@ export class Committer {
       this.#lookLater();
       this.#giveUp();
     });
+  }
+
+  /** Unless somebody waits for an answer, or for a registration. */
+  #lookNoMore(): void {
+    if (this.#silent.size === 0 && (this.#standing || this.#ended)) this.#cancelLook();
   }
 
   /** Tells those who have waited for long enough that the store does not answer. */

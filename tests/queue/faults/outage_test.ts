@@ -65,6 +65,34 @@ Deno.test("a commit that no store was asked for is given up after a moment, and 
   assert.equal(committer.waitingBytes, 0);
 });
 
+Deno.test("what waits for a process that was judged lost to register anew is given up in an outage as well", async () => {
+  const { clock, inner, store, committer, registration, fenced, again } = await open();
+  await inner.commit([], registration.lanes.map(({ key }) => ({ type: "delete", key })));
+  assert.equal(await committer.commit(write(b)).catch(({ code }) => code), "fenced");
+  assert.deepEqual(fenced, ["w-1"]);
+  store.away = true;
+  const givenUp = assert.rejects(committer.commit(write(a)), unavailable(false));
+  await clock.advance(3000);
+  await givenUp;
+  store.away = false;
+  await again("w-2");
+  assert.notEqual(await committer.commit(write(b)), null);
+  assert.equal(await isThere(inner, a), false);
+  committer.end();
+  assert.equal(clock.pending, 0);
+});
+
+Deno.test("a submission that finds no registration in an outage is told that nothing was accepted", async () => {
+  const store = leaving(memoryStore());
+  await using q = await openQueue({ store, definitions: [task("add", () => null)], start: false });
+  store.away = true;
+  const refused = assert.rejects(q.queue.submitAll([{ name: "add", args: [] }]), unavailable(false));
+  await q.clock.advance(11_000);
+  await refused;
+  store.away = false;
+  await q.clock.advance(1000);
+});
+
 Deno.test("a commit of a run waits until the store answers, and lands at once then", async () => {
   const { clock, inner, store, committer } = await open();
   store.away = true;
