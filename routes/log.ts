@@ -16,6 +16,14 @@ type Fields = Readonly<Record<string, string | number | undefined>>;
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+/** Where the app writes what it has to say; {@link createLog} makes one. */
+export interface AppLog {
+  /** One answered request. */
+  access(record: AccessRecord): void;
+  /** An error that a client must not see. */
+  failure(error: unknown, requestId: string): void;
+}
+
 /** What a log is made of. */
 export interface LogOptions {
   /** Where lines go: `Deno.stdout`. */

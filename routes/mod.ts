@@ -13,6 +13,7 @@ import { eventRoutes } from "./events.ts";
 import { type AccessRecord, identify, requireToken } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { inspectRoutes } from "./inspect.ts";
+import type { AppLog } from "./log.ts";
 import { type Metrics, metricsRoutes } from "./metrics.ts";
 import { answerOtherMethods } from "./other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./problems.ts";
@@ -27,7 +28,7 @@ import { workerRoutes } from "./workers.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 export { createMetrics, type Metrics } from "./metrics.ts";
-export { createLog, type Log, type LogOptions } from "./log.ts";
+export { type AppLog, createLog, type Log, type LogOptions } from "./log.ts";
 export {
   isOnDeploy,
   isOpenToAll,
@@ -38,14 +39,6 @@ export {
 } from "./settings.ts";
 export { createUnreadyApp } from "./unready.ts";
 export type { AccessRecord };
-
-/** Where the app writes what it has to say; {@link createLog} makes one. */
-export interface AppLog {
-  /** One answered request. */
-  access(record: AccessRecord): void;
-  /** An error that a client must not see. */
-  failure(error: unknown, requestId: string): void;
-}
 
 /** What an app is made of. */
 export interface AppOptions {

@@ -4,10 +4,10 @@
  * @module
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { AppLog } from "./mod.ts";
 import type { Env } from "./env.ts";
 import { identify } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
+import type { AppLog } from "./log.ts";
 import { answerError, RequestError } from "./problems.ts";
 
 /** Seconds until it is worth asking again: somebody has to do something first. */

@@ -29,7 +29,7 @@ if (values.help) {
   Deno.exit(0);
 }
 const address = values["kv-server"] ?? Deno.env.get("KV_PATH") ?? "";
-await using server = address === "own" ? await KvServer.start() : null;
+await using server = address === "own" ? await KvServer.start().catch(refuse) : null;
 const kvServer = server?.url ?? (/^https?:/.test(address) ? address : null);
 if (kvServer && !server) await assertUsable(kvServer);
 
@@ -50,13 +50,12 @@ if (!held) Deno.exitCode = 1;
 
 /** What cannot be tried breaks no promise: it is said before anything is tried. */
 async function assertUsable(url: string): Promise<void> {
-  try {
-    (await openStore(url)).close();
-  } catch (error) {
-    if (!(error instanceof StoreBrokenError)) throw error;
-    console.error(`prove: ${error.message}. ${error.hint}`);
-    Deno.exit(2);
-  }
+  (await openStore(url).catch(refuse)).close();
+}
+
+function refuse(error: Error): never {
+  console.error(`prove: ${error.message}${error instanceof StoreBrokenError ? `. ${error.hint}` : ""}`);
+  Deno.exit(2);
 }
 
 function readOptions() {

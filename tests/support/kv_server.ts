@@ -103,7 +103,7 @@ export class KvServer implements AsyncDisposable {
 
   /** Starts it again, on the same port and file, after `stop` or `kill`. */
   async start(): Promise<void> {
-    if (!DENOKV) throw new Error("denokv is not installed: see docs/operations.md");
+    if (!DENOKV) throw new Error("denokv is not installed: docs/operations.md says how");
     const args = ["--sqlite-path", join(this.folder, "server.sqlite3"), "serve"];
     const listen = ["--addr", `127.0.0.1:${this.port}`, "--access-token", this.token];
     this.#denokv = await Service.start(DENOKV, [...args, ...listen], "Listening on");
