@@ -109,7 +109,8 @@ export class ReadyWindow {
     const busy = new Set(taken);
     const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
     const free = entries.filter((entry) => !busy.has(idOf(entry.key)));
-    this.#entries = this.#unshared ? free : this.#shares.divide(free, want, busy);
+    const span = { behind: last, to: entries.length < limit ? undefined : entries.at(-1) };
+    this.#entries = this.#unshared ? free : this.#shares.divide(free, want, span);
     this.#next = 0;
     this.#arrivals -= known;
     this.#last = entries.at(-1);
@@ -129,7 +130,10 @@ export class ReadyWindow {
 
   /** Takes the first entry that is left. */
   take(): Entry | undefined {
-    return this.empty ? undefined : this.#entries[this.#next++];
+    if (this.empty) return undefined;
+    const entry = this.#entries[this.#next++]!;
+    if (!this.#unshared) this.#shares.take(entry);
+    return entry;
   }
 
   /** The entry taken last is left for another claim. */

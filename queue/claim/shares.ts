@@ -22,10 +22,23 @@ const MOST_TURNS = 4;
 /** Turns after which the tasks of an owner that takes none are everybody's, by priority and age. */
 const LATE = 10;
 
+/** A task of another process. */
+interface Met {
+  readonly entry: Entry;
+  /** When it was met first, by the monotonic clock. */
+  readonly since: number;
+}
+
+/** A part of the ready range: what stands behind an entry, up to another; `undefined`: from its head, to its end. */
+export interface Span {
+  readonly behind: Entry | undefined;
+  readonly to: Entry | undefined;
+}
+
 /** The division of one channel's tasks, as this process sees it. */
 export class Shares {
-  /** The tasks of others that the last look has met: when they were met first, by the monotonic clock. */
-  #met: ReadonlyMap<string, number> = new Map();
+  /** The tasks of others that looks have met where they still stand, as far as is known. */
+  #met = new Map<string, Met>();
   /** When a task that had been met was gone, by its owner. */
   #moved = new Map<string, number>();
   /** Milliseconds that a claim takes here, from the look to its answer; others will need about as long. */
@@ -49,22 +62,26 @@ export class Shares {
     this.#pace += (milliseconds - this.#pace) / 8;
   }
 
+  /** This process is about to claim a task: that it is gone says nothing of its owner. */
+  take(entry: Entry): void {
+    this.#met.delete(idOf(entry.key));
+  }
+
   /**
-   * What of the tasks at the head of the channel this process claims now.
+   * What of the ready tasks that a look has found this process claims now.
    *
    * @param want slots to fill: while its own tasks do not suffice, it takes what others have left for a turn
-   * @param busy ids that this process's own claims are about to remove
+   * @param span where it has looked
    */
-  divide(entries: readonly Entry[], want: number, busy: ReadonlySet<string>): readonly Entry[] {
+  divide(entries: readonly Entry[], want: number, span: Span): readonly Entry[] {
     const { engine, channel } = this;
     const peers = engine.peers(channel);
     const worker = engine.worker();
     const own = peers.indexOf(worker);
     const now = engine.clock.monotonic();
     const turn = Math.min(Math.max(TURN.least, 2 * this.#pace), TURN.most);
-    this.#note(entries, peers, busy, now);
+    this.#note(entries, peers, span, now);
     this.#due = Infinity;
-    const met = new Map<string, number>();
     const mine = new Set<Entry>();
     const left: Entry[] = [];
     for (const entry of entries) {
@@ -76,8 +93,8 @@ export class Shares {
         mine.add(entry);
         continue;
       }
-      const since = this.#met.get(id) ?? now;
-      met.set(id, since);
+      const since = this.#met.get(id)?.since ?? now;
+      this.#met.set(id, { entry, since });
       const turns = isOwn
         ? LATE
         : Math.min((own - peers.indexOf(owner) + peers.length) % peers.length, MOST_TURNS);
@@ -85,19 +102,31 @@ export class Shares {
       else if (now - since >= turns * turn) left.push(entry);
       else this.#due = Math.min(this.#due, since + turns * turn);
     }
-    this.#met = met;
     for (const entry of left.slice(0, Math.max(0, want - mine.size))) mine.add(entry);
     return entries.filter((entry) => mine.has(entry));
   }
 
-  /** Whose tasks are gone since the last look takes tasks. */
-  #note(entries: readonly Entry[], peers: readonly string[], busy: ReadonlySet<string>, now: number): void {
+  /** Who has tasks that are gone since the last look does take tasks. */
+  #note(
+    entries: readonly Entry[],
+    peers: readonly string[],
+    { behind, to }: Span,
+    now: number,
+  ): void {
     const found = new Set(entries.map((entry) => idOf(entry.key)));
-    for (const id of this.#met.keys()) {
-      if (!found.has(id) && !busy.has(id)) this.#moved.set(ownerOf(id, peers), now);
+    for (const [id, { entry }] of this.#met) {
+      if (found.has(id) || behind && !standsBefore(behind, entry) || to && !standsBefore(entry, to)) continue;
+      this.#met.delete(id);
+      this.#moved.set(ownerOf(id, peers), now);
     }
     for (const worker of this.#moved.keys()) if (!peers.includes(worker)) this.#moved.delete(worker);
   }
+}
+
+/** In the order of their keys: by priority, then by age. */
+function standsBefore(a: Entry, b: Entry): boolean {
+  const [first, second] = [Number(a.key.at(-2)), Number(b.key.at(-2))];
+  return first === second ? idOf(a.key) < idOf(b.key) : first < second;
 }
 
 /** The last digits of an id are random. */

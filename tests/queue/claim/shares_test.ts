@@ -79,7 +79,8 @@ Deno.test("a task of whose name its owner knows nothing is left to those who do,
   const [known, plain] = [heldTask("known"), heldTask("plain")];
   const knows = [known.definition, plain.definition];
   await processes.start({ clock, definitions: [plain.definition], channels: { default: 30 } });
-  const worker = await processes.start({ clock, definitions: knows, channels: { default: 30 } });
+  // Slots for all of them: what it takes of the others' plain tasks keeps no known one out.
+  const worker = await processes.start({ clock, definitions: knows, channels: { default: 60 } });
   const submitter = await processes.start({ clock, definitions: knows, channels: {} });
   await clock.advance(2 * BEAT);
   const request = (name: string) => ({ name, args: [] });
@@ -110,6 +111,25 @@ Deno.test("a process with enough of its own takes what another leaves, by priori
   await busy!.queue.changeChannel("default", { slots: 100 });
   await busy!.clock.advance(5000);
   await finishAll(held, [full!, busy!]);
+});
+
+Deno.test("a task whose owner does not know its name is run by one that does", async () => {
+  await using processes = new Processes({ limits: SERVER_LIMITS, doorbell: true });
+  const { held, workers: [old], submit } = await cluster(processes, [4]);
+  const newer = heldTask("newer");
+  const definitions = [newer.definition, held[0]!.definition];
+  const young = await processes.start({ definitions, channels: { default: 40 } });
+  for (let n = 0; n < 2; n++) for (const { clock } of [old!, young]) await clock.advance(BEAT);
+  await young.queue.submitAll(Array.from({ length: 12 }, () => ({ name: "newer", args: [] })));
+  // Half of them are the old one's, which parks them as often as they are released.
+  for (let n = 0; n < 100 && newer.runs.length < 12; n++) {
+    await Promise.all([old!, young].map(({ clock }) => clock.advance(50)));
+  }
+  assert.equal(newer.runs.length, 12);
+  await submit(1);
+  await Promise.all([old!, young].map(({ clock }) => clock.advance(500)));
+  for (const run of newer.runs) run.finish();
+  await finishAll(held, [old!, young]);
 });
 
 Deno.test("one look serves as many claims as there are lanes for, each as large as the store takes", async () => {
