@@ -20,6 +20,8 @@ const TASKS = 20_000;
 const AT_ONCE = 256;
 const SLOTS = 100;
 const PICKUPS = 200;
+/** Milliseconds between two of them: each finds the cluster at rest, its doorbell included. */
+const REST = 20;
 /** Tasks of a warm-up, and seconds that warm-ups last at least: by then all processes know of each other. */
 const WARM_UP = { tasks: 2_000, seconds: 4 };
 /** Milliseconds without a finished task after which a measurement is given up. */
@@ -35,7 +37,7 @@ export const cluster: ScenarioMaker = (workplace) => {
     method:
       `denokv, behind nginx as deploy/nginx.conf has it (TLS + HTTP/2) or plain; one process submits ${TASKS} tasks ` +
       `one by one, ${AT_ONCE} calls at once, 1, 2 or 4 others run them with ${SLOTS} slots each, all on this ` +
-      `machine, until every result is stored; then ${PICKUPS} tasks one after the other on the idle cluster, from ` +
+      `machine, until every result is stored; then ${PICKUPS} tasks one after the other, ${REST} ms apart, on the idle cluster, from ` +
       "submit in the one process to the handler's start in another. Lost claims are those that another process " +
       "had taken a task of.",
     rounds: 3,
@@ -79,6 +81,7 @@ async function measure(folder: string, tls: boolean, count: number): Promise<Fig
     submitter.tell({ submit: 1 });
     pickups.push(await picked);
     await finished(workers, ++submitted);
+    await new Promise((resolve) => setTimeout(resolve, REST));
   }
   await members.disposeAsync();
   await expectDone(`http://127.0.0.1:${server.port}`, "bench.add", submitted);
