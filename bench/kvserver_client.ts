@@ -5,28 +5,17 @@
  * @module
  */
 // deno-lint-ignore-file no-console -- the console is where its figures go
+import { rowBytes } from "./row.ts";
 import { median } from "./statistics.ts";
 
 const COMMITS = 50;
 const LANES = 8;
 
-const row = new TextEncoder().encode(JSON.stringify({
-  name: "app.tasks.add",
-  state: "PENDING",
-  channel: "celery",
-  priority: 5,
-  retries: 0,
-  maxRetries: 3,
-  args: [12345, 1],
-  createdAt: 1_795_000_000_000,
-  runAt: 1_795_000_000_000,
-}));
-
 using kv = await Deno.openKv(Deno.args[0]);
 let id = 0;
 const commit = (rows: number) => {
   const operation = kv.atomic();
-  for (let n = 0; n < rows; n++) operation.set(["bench", id++], row);
+  for (let n = 0; n < rows; n++) operation.set(["bench", id++], rowBytes);
   return operation.commit();
 };
 async function time(work: () => Promise<unknown>): Promise<number> {

@@ -5,6 +5,7 @@
  */
 import { idSource } from "../queue/ids.ts";
 import { systemClock } from "../queue/clock.ts";
+import { row, rowBytes } from "./row.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 
 const ROWS = 20_000;
@@ -12,29 +13,16 @@ const A_COMMIT = 200;
 const LANES = 3;
 const READS = 50;
 
-const row = {
-  name: "app.tasks.add",
-  state: "PENDING",
-  channel: "celery",
-  priority: 5,
-  retries: 0,
-  maxRetries: 3,
-  args: [12345, 1],
-  createdAt: 1_795_000_000_000,
-  runAt: 1_795_000_000_000,
-};
-const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-
 /** The scenario `store`. */
 export const store: ScenarioMaker = (workplace) => ({
   method:
     `${ROWS} rows of a task in commits of ${A_COMMIT}, ${LANES} in flight: under growing ids and random ones, as ` +
     "bytes and as objects; commits of 1, 10, 100 and 500 rows, one at a time; 100 rows read by ten and by one list.",
   variants: [
-    { name: "growing ids, bytes", measure: () => write(workplace.file(), idSource(systemClock), bytes(row)) },
+    { name: "growing ids, bytes", measure: () => write(workplace.file(), idSource(systemClock), rowBytes) },
     {
       name: "random ids, bytes",
-      measure: () => write(workplace.file(), () => crypto.randomUUID(), bytes(row)),
+      measure: () => write(workplace.file(), () => crypto.randomUUID(), rowBytes),
     },
     { name: "growing ids, objects", measure: () => write(workplace.file(), idSource(systemClock), row) },
     { name: "commits", measure: () => commits(workplace.file()) },
@@ -68,7 +56,7 @@ async function commits(path: string): Promise<Figures> {
     const begin = performance.now();
     for (let n = 0; n < READS; n++) {
       const op = kv.atomic();
-      for (let i = 0; i < size; i++) op.set(["sluice", "task", nextId()], bytes(row));
+      for (let i = 0; i < size; i++) op.set(["sluice", "task", nextId()], rowBytes);
       await op.commit();
     }
     figures[`${size} rows, ms/commit`] = (performance.now() - begin) / READS;
@@ -81,7 +69,7 @@ async function reads(path: string): Promise<Figures> {
   const nextId = idSource(systemClock);
   const keys = Array.from({ length: 100 }, () => ["sluice", "task", nextId()]);
   const op = kv.atomic();
-  for (const key of keys) op.set(key, bytes(row));
+  for (const key of keys) op.set(key, rowBytes);
   await op.commit();
   const time = async (read: () => Promise<unknown>) => {
     const begin = performance.now();
