@@ -4,7 +4,7 @@
  * @module
  */
 import { rawDrain } from "./ceiling.ts";
-import { Engine } from "./engine.ts";
+import { Engine, processorTime } from "./engine.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 
 const BACKLOG = 100_000;
@@ -20,10 +20,11 @@ export const drain: ScenarioMaker = (workplace) => ({
   method:
     `${BACKLOG} tasks submitted in batches of ${BATCH} before the workers start, then run, ${SLOTS} slots; ` +
     `standing: ${COUNTED} tasks run while batches of ${BATCH} keep the backlog at its length; ` +
-    "raw: the same rows by bare commits.",
+    "µs/task: processor time of the whole process; raw: the same rows by bare commits.",
   variants: [
     {
       name: "raw",
+      yardstick: true,
       measure: async () => {
         const { submit, drain } = await rawDrain(workplace.file(), BACKLOG);
         return { "submit tasks/s": submit, "drain tasks/s": drain };
@@ -32,11 +33,11 @@ export const drain: ScenarioMaker = (workplace) => ({
     { name: "engine", measure: () => submitAndDrain(workplace.file()) },
     {
       name: `standing ${SHORT}`,
-      measure: async () => ({ "tasks/s": await standing(workplace.file(), SHORT) }),
+      measure: () => standing(workplace.file(), SHORT),
     },
     {
       name: `standing ${BACKLOG}`,
-      measure: async () => ({ "tasks/s": await standing(workplace.file(), BACKLOG) }),
+      measure: () => standing(workplace.file(), BACKLOG),
     },
   ],
   ratios: [
@@ -52,19 +53,21 @@ export const drain: ScenarioMaker = (workplace) => ({
 
 async function submitAndDrain(path: string): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS);
-  const start = performance.now();
+  const [start, cpuAtStart] = [performance.now(), processorTime()];
   await engine.submitBatches(BACKLOG, BATCH);
-  const submitted = performance.now();
+  const [submitted, cpuAtSubmitted] = [performance.now(), processorTime()];
   await Promise.all([engine.queue.start(), engine.reach(BACKLOG)]);
-  const done = performance.now();
+  const [done, cpuAtDone] = [performance.now(), processorTime()];
   await engine.close(BACKLOG);
   return {
     "submit tasks/s": BACKLOG / (submitted - start) * 1000,
+    "submit µs/task": (cpuAtSubmitted - cpuAtStart) / BACKLOG,
     "drain tasks/s": BACKLOG / (done - submitted) * 1000,
+    "drain µs/task": (cpuAtDone - cpuAtSubmitted) / BACKLOG,
   };
 }
 
-async function standing(path: string, length: number): Promise<number> {
+async function standing(path: string, length: number): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS);
   await engine.submitBatches(length, BATCH);
   let submitted = length;
@@ -75,10 +78,11 @@ async function standing(path: string, length: number): Promise<number> {
     topUps.push(engine.submitBatch(BATCH));
   };
   await Promise.all([engine.queue.start(), engine.reach(WARM_UP)]);
-  const [start, from] = [performance.now(), engine.finished];
+  const [start, cpu, from] = [performance.now(), processorTime(), engine.finished];
   await engine.reach(WARM_UP + COUNTED);
-  const [seconds, to] = [(performance.now() - start) / 1000, engine.finished];
+  const seconds = (performance.now() - start) / 1000;
+  const [used, tasks] = [processorTime() - cpu, engine.finished - from];
   await Promise.all(topUps);
   await engine.close(submitted, { unfinished: true });
-  return (to - from) / seconds;
+  return { "tasks/s": tasks / seconds, "µs/task": used / tasks };
 }

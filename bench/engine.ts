@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { z } from "zod";
 import {
   type AnyTaskDefinition,
@@ -17,6 +18,12 @@ import { expectDone } from "./census.ts";
 
 /** Milliseconds without a finished task after which a measurement is given up. */
 const STALLED_AFTER = 30_000;
+
+/** Microseconds of processor time that this process has used, its threads included. */
+export function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
 
 /** Told when a handler of {@link add} starts. */
 let started: () => void = () => {};

@@ -43,14 +43,15 @@ export const http: ScenarioMaker = (workplace) => {
       `main.ts as a process with ${SLOTS} slots, log to a file, tasks that do not wait; a second process sends ` +
       LOADS.map(({ connections, requests }) => `${requests} requests over ${connections}`).join(", ") +
       " connections, each its next request after its answer; done: from the last answer until nothing waits or " +
-      "runs; bare: a server that answers a constant, under the same load; hey: its requests/s beside our " +
-      "generator's; raw: 4 mutations a task by bare commits.",
+      "runs; server µs/request: its processor time until then; bare: a server that answers a constant, under the " +
+      "same load; hey: its requests/s beside our generator's; raw: 4 mutations a task by bare commits.",
     variants: [
       {
         name: "raw 4",
+        yardstick: true,
         measure: async () => ({ "tasks/s": await rawLife(workplace.file(), RAW_TASKS, "hand-off") }),
       },
-      { name: "bare", measure: bare },
+      { name: "bare", yardstick: true, measure: bare },
       { name: "sluice", measure: () => sluice(workplace.make()) },
     ],
     ratios: [GET, POST].flatMap(({ name }) => [
@@ -105,11 +106,14 @@ async function sluice(folder: string): Promise<Figures> {
     await runLoad({ port, ...WARM_UP, ...target });
     accepted += WARM_UP.requests;
     for (const { connections, requests } of LOADS) {
+      const cpu = await server.processorSeconds();
       const report = await measured(port, target, connections, requests);
       const answered = performance.now();
       await untilIdle(connection);
       Object.assign(figures, report.figures);
       figures[`${target.name} c=${connections} done s`] = (performance.now() - answered) / 1000;
+      figures[`${target.name} c=${connections} server µs/request`] = (await server.processorSeconds() - cpu) /
+        requests * 1e6;
       accepted += report.accepted;
       errors += requests - report.accepted;
     }

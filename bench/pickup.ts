@@ -19,6 +19,7 @@ export const pickup: ScenarioMaker = (workplace) => ({
   variants: [
     {
       name: "raw",
+      yardstick: true,
       measure: async () =>
         latencies("commit", (await rawCommits(workplace.file(), WARM_UP + TRIES)).slice(WARM_UP)),
     },

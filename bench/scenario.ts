@@ -13,6 +13,8 @@ export type Figures = Readonly<Record<string, number>>;
 /** One of the things that are compared. */
 export interface Variant {
   readonly name: string;
+  /** Whether the machine alone makes it fast or slow: then it says nothing about two versions. @default {false} */
+  readonly yardstick?: boolean;
   /** Throws when what was measured was not done right: then there is no figure. */
   measure(): Promise<Figures>;
 }
@@ -93,7 +95,7 @@ function table(rows: readonly [string, number[]][], rounds: number): string[] {
 }
 
 /** Three digits at least, none that mean nothing. */
-function number(value: number): string {
+export function number(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US");
   return value.toFixed(Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 3);
 }

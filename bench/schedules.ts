@@ -3,12 +3,11 @@
  *
  * @module
  */
-import process from "node:process";
 import { createQueue, openStore, type Queue, type QueueEvent } from "../queue/mod.ts";
 import type { OccurrenceRow } from "../queue/record.ts";
 import { decode } from "../queue/store/codec.ts";
 import { expectDone } from "./census.ts";
-import { add } from "./engine.ts";
+import { add, processorTime } from "./engine.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { latencies } from "./statistics.ts";
 
@@ -48,11 +47,11 @@ async function race(path: string, offset: (n: number) => number): Promise<Figure
   const first = Date.now() + LEAD + SCHEDULES;
   await createAll(queues[0]!, (n) => first + offset(n));
   await Promise.all(queues.map((queue) => queue.start()));
-  const [begin, cpu] = [performance.now(), cpuSeconds()];
+  const [begin, cpu] = [performance.now(), processorTime()];
   const expected = SCHEDULES * SECONDS;
   const end = first + SECONDS * 1000 + GRACE;
   while (finished < expected && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
-  const busy = (cpuSeconds() - cpu) / ((performance.now() - begin) / 1000);
+  const busy = (processorTime() - cpu) / 1000 / (performance.now() - begin);
   await Promise.all(queues.map((queue) => queue.stop()));
   store.close();
   if (faults.length > 0) throw new Error(`${faults.length} faults: ${faults.slice(0, 5).join("; ")}`);
@@ -109,10 +108,4 @@ async function verdict(path: string, startAt: (n: number) => number) {
   }
   const twice = [...seen.values()].filter((count) => count > 1).length;
   return { late, missing, twice, others };
-}
-
-/** Processor seconds that this process has used. */
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
 }

@@ -14,7 +14,7 @@ export const start: ScenarioMaker = (workplace) => ({
     "from spawning main.ts on a new database, its modules being in Deno's cache, until it listens, and until the " +
     "result of a GET /important that was sent then can be read; empty: deno run of a program without a line.",
   variants: [
-    { name: "empty", measure: () => empty(workplace.make()) },
+    { name: "empty", yardstick: true, measure: () => empty(workplace.make()) },
     { name: "sluice", measure: () => first(workplace.make()) },
   ],
   ratios: [{ name: "first result / empty program", of: "sluice: first result s", to: "empty: ended s" }],

@@ -35,7 +35,7 @@ export const waiting: ScenarioMaker = (workplace) => ({
     `${SUBMITS} submissions of another client; then the channel is resumed. Fails unless all are told. silent: ` +
     "a server of Deno's that never answers, under the same connections.",
   variants: [
-    { name: "silent", measure: silent },
+    { name: "silent", yardstick: true, measure: silent },
     { name: "sluice", measure: () => measure(workplace.make()) },
   ],
   rounds: 1,

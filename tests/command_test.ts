@@ -52,6 +52,8 @@ Deno.test("a command line that is not understood: one line that names what, and 
       /^prove: KV server 'http:\/\/127\.0\.0\.1:1' cannot be used: /,
     ],
     [["bench", "fast", "--foo"], 2, /^bench: there is no scenario 'fast', no option '--foo'\nUsage/],
+    [["bench", "--compare", "no-such-ref"], 2, /^bench: cannot compare with 'no-such-ref': /],
+    [["bench", "--compare="], 2, /^Usage: deno task bench/],
   ];
   for (const [[task, ...args], code, message] of cases) {
     const ended = await run(none, task!, ...args);
