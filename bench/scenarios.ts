@@ -24,5 +24,6 @@ export const SCENARIOS: Readonly<Record<string, () => Promise<ScenarioMaker>>> =
   waiting: async () => (await import("./waiting.ts")).waiting,
   retention: async () => (await import("./retention.ts")).retention,
   cluster: async () => (await import("./cluster.ts")).cluster,
+  memory: async () => (await import("./memory.ts")).memory,
   size: async () => (await import("./size.ts")).size,
 };

@@ -101,16 +101,19 @@ export class Server {
     return Deno.readTextFileSync(this.logPath);
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   /** Resident memory in MB (10^6 bytes). */
   memory(): Promise<number> {
-    return memoryOf(this.#process.pid!);
+    return memoryOf(this.pid);
   }
 
   /** Processor seconds that it has used, to a hundredth; `NaN` where there is no `/proc`. */
   async processorSeconds(): Promise<number> {
-    // ps tells whole seconds only, and Deno reads /proc with all permissions only.
-    const { stdout } = await new Deno.Command("cat", { args: [`/proc/${this.#process.pid}/stat`] }).output();
-    const [user, system] = new TextDecoder().decode(stdout).split(") ").at(-1)!.split(" ").slice(11, 13);
+    // ps tells whole seconds only.
+    const [user, system] = (await procOf(this.pid, "stat")).split(") ").at(-1)!.split(" ").slice(11, 13);
     return (Number(user) + Number(system)) / 100;
   }
 
@@ -131,6 +134,19 @@ export class Server {
 /** Resident memory of a process in MB (10^6 bytes). */
 export async function memoryOf(pid: number): Promise<number> {
   return Number(await toldOf(pid, "rss")) * 1024 / 1e6;
+}
+
+/** Of a process's resident memory in MB what is no file's, and so is its own; `NaN` where there is no `/proc`. */
+export async function ownMemoryOf(pid: number): Promise<number> {
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(await procOf(pid, "status"))?.[1]) * 1024 / 1e6;
+}
+
+/** A file of Linux's `/proc` about a process. */
+async function procOf(pid: number, name: string): Promise<string> {
+  // Deno reads /proc with all permissions only.
+  const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/${name}`], stderr: "null" })
+    .output();
+  return new TextDecoder().decode(stdout);
 }
 
 /** What `ps` tells of a process. */

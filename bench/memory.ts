@@ -1,0 +1,138 @@
+/**
+ * Resident memory of the real program: at rest, under load, with a long backlog, and when all that is over.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { expectDone } from "./census.ts";
+import type { Connection } from "./connection.ts";
+import { runLoad } from "./load.ts";
+import type { Figures, ScenarioMaker } from "./scenario.ts";
+import { memoryOf, ownMemoryOf, Server, untilIdle } from "./server.ts";
+import { median } from "./statistics.ts";
+import { ROOT } from "./workplace.ts";
+
+const TASK = "app.tasks.add";
+const CHANNEL = "/v1/channels/celery";
+const SLOTS = 100;
+const LOAD = {
+  connections: 64,
+  requests: 10_000,
+  method: "POST",
+  path: "/v1/tasks",
+  body: { name: TASK, args: [1, 2] },
+};
+const SECONDS_OF_LOAD = 10;
+const WAITING = 100_000;
+const BATCH = 250;
+/** Longer than V8 waits until it gives back what it no longer uses. */
+const SECONDS_OF_REST = 30;
+/** Milliseconds between two samples. */
+const PERIOD = 250;
+
+/** The scenario `memory`. */
+export const memory: ScenarioMaker = (workplace) => ({
+  method:
+    `resident memory of main.ts as a process with ${SLOTS} slots: when it has started; while ${LOAD.connections} ` +
+    `connections submit for ${SECONDS_OF_LOAD} s or a little longer; with ${WAITING} tasks of a paused channel that ` +
+    `were submitted in batches of ${BATCH}; while they run; after ${SECONDS_OF_REST} s of rest. own: of it, what is ` +
+    "not the program files' and shared with every other Deno (Linux only). bare: a server that answers a constant, " +
+    "under the same load.",
+  variants: [
+    { name: "bare", yardstick: true, measure: bare },
+    { name: "sluice", measure: () => sluice(workplace.make()) },
+  ],
+  ratios: [{ name: "sluice: after all / at rest", of: "sluice: after all MB", to: "sluice: at rest MB" }],
+  rounds: 1,
+});
+
+async function bare(): Promise<Figures> {
+  const process = new Deno.Command("deno", {
+    args: ["run", "-q", "--allow-net=127.0.0.1", join(ROOT, "bench/bare_server.ts")],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  try {
+    const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
+    const atRest = await settled(process.pid, "at rest");
+    return { ...atRest, ...(await underLoad(process.pid, Number(value))).figures };
+  } finally {
+    await process.stdin.close();
+    await process.status;
+  }
+}
+
+async function sluice(folder: string): Promise<Figures> {
+  const server = new Server({
+    folder,
+    settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info", CHANNELS: `celery=${SLOTS}` },
+  });
+  const { pid } = server;
+  const client = await server.connect();
+  const atRest = await settled(pid, "at rest");
+  const load = await underLoad(pid, await server.listening());
+
+  await client.json("PATCH", CHANNEL, { body: { paused: true } });
+  const submitting = await sampled(pid, "while they are submitted", () => submit(client, WAITING));
+  const waiting = await settled(pid, `${WAITING} waiting`);
+  const running = await sampled(pid, "while they run", async () => {
+    await client.json("PATCH", CHANNEL, { body: { paused: false } });
+    await untilIdle(client);
+  });
+  await sleep(SECONDS_OF_REST);
+  const after = await settled(pid, "after all");
+  client.close();
+  await server.stop();
+  await expectDone(server.kvPath, TASK, load.requests + WAITING);
+  return { ...atRest, ...load.figures, ...submitting, ...waiting, ...running, ...after };
+}
+
+/** Loads a server as long as it takes. */
+async function underLoad(pid: number, port: number): Promise<{ requests: number; figures: Figures }> {
+  let requests = 0;
+  const figures = await sampled(pid, "under load", async () => {
+    for (const begin = performance.now(); performance.now() - begin < SECONDS_OF_LOAD * 1000;) {
+      const { statuses } = await runLoad({ port, ...LOAD });
+      const accepted = Object.keys(statuses).every((status) => status.startsWith("2"));
+      if (!accepted) throw new Error(`Under load the server answered ${JSON.stringify(statuses)}`);
+      requests += LOAD.requests;
+    }
+  });
+  return { requests, figures: { ...figures, "under load, own MB": await ownMemoryOf(pid) } };
+}
+
+async function submit(client: Connection, count: number): Promise<void> {
+  const tasks = Array.from({ length: BATCH }, () => ({ name: TASK, args: [1, 2] }));
+  for (let left = count; left > 0; left -= BATCH) {
+    await client.json("POST", "/v1/tasks/batch", { body: { tasks } });
+  }
+}
+
+/** Memory a second after what went before. */
+async function settled(pid: number, name: string): Promise<Figures> {
+  await sleep(1);
+  return { [`${name} MB`]: await memoryOf(pid), [`${name}, own MB`]: await ownMemoryOf(pid) };
+}
+
+/** Memory while something is done. */
+async function sampled(pid: number, name: string, work: () => Promise<void>): Promise<Figures> {
+  const samples: number[] = [];
+  let done = false;
+  const sampling = (async () => {
+    do {
+      samples.push(await memoryOf(pid));
+      await sleep(PERIOD / 1000);
+    } while (!done);
+  })();
+  try {
+    await work();
+  } finally {
+    done = true;
+    await sampling;
+  }
+  return { [`${name} median MB`]: median(samples), [`${name} max MB`]: Math.max(...samples) };
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+}
