@@ -14,6 +14,9 @@ import { LineWriter, type Sink } from "./line_writer.ts";
 /** Fields of a line after time, level and message; those that are `undefined` are left out. */
 type Fields = Readonly<Record<string, string | number | undefined>>;
 
+/** Makes a line; what is said of a task begins with its id, name and channel. */
+type Format = (time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef) => string;
+
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Where the app writes what it has to say; {@link createLog} makes one. */
@@ -46,7 +49,7 @@ export class Log {
   readonly #lines: LineWriter;
   readonly #least: number;
   readonly #now: () => number;
-  readonly #format: (time: string, level: LogLevel, message: string, fields: Fields) => string;
+  readonly #format: Format;
   #time = 0;
   #timeText = "";
 
@@ -140,7 +143,7 @@ export class Log {
 
   #task(level: LogLevel, message: string, task: TaskRef, fields: Fields): void {
     if (LEVELS[level] < this.#least) return;
-    this.write(level, message, { task_id: task.id, name: task.name, channel: task.channel, ...fields });
+    this.#lines.add(this.#format(this.#stamp(), level, message, fields, task));
   }
 
   /** The time as text, made once a millisecond. */
@@ -151,8 +154,12 @@ export class Log {
   }
 }
 
-function jsonLine(time: string, level: LogLevel, message: string, fields: Fields): string {
+function jsonLine(time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef): string {
   let line = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`;
+  if (task) {
+    const { id, name, channel } = task;
+    line += `,"task_id":"${id}","name":${JSON.stringify(name)},"channel":${JSON.stringify(channel)}`;
+  }
   for (const name in fields) {
     const value = fields[name];
     if (value === undefined) continue;
@@ -161,8 +168,13 @@ function jsonLine(time: string, level: LogLevel, message: string, fields: Fields
   return `${line}}\n`;
 }
 
-function textLine(time: string, level: LogLevel, message: string, fields: Fields): string {
+function textLine(time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef): string {
   let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${oneLine(message).padEnd(9)}`;
+  if (task) {
+    line += ` task_id=${task.id} name=${quoted("name", task.name)} channel=${
+      quoted("channel", task.channel)
+    }`;
+  }
   for (const name in fields) {
     const value = fields[name];
     if (value !== undefined) line += ` ${name}=${typeof value === "number" ? value : quoted(name, value)}`;

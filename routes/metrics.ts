@@ -7,47 +7,73 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Channel, Queue, QueueEvent, TaskRef, Worker } from "../queue/mod.ts";
 import type { Env } from "./env.ts";
 
+/** What a task's series are told apart by. */
+const TASK_LABELS = ["name", "channel"];
+
 /** Seconds: upper bounds of the histograms' buckets. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600];
 
 type Labels = Readonly<Record<string, string>>;
 
+/** Values by labels, a level of the tree for each label: an event finds its own without a text made of them. */
+class Series<Value> {
+  readonly #below = new Map<string, Series<Value>>();
+  value: Value | undefined;
+
+  /** Where the values with this label are. */
+  under(label: string): Series<Value> {
+    let series = this.#below.get(label);
+    if (!series) this.#below.set(label, series = new Series());
+    return series;
+  }
+
+  /** Every value with the text of its labels. */
+  *entries([name, ...names]: readonly string[], labels: Labels = {}): Generator<[string, Value]> {
+    if (this.value !== undefined) yield [labelText(labels), this.value];
+    for (const [label, series] of this.#below) yield* series.entries(names, { ...labels, [name!]: label });
+  }
+}
+
 /** How often something happened, by labels. */
 class Counter {
-  readonly #series = new Map<string, number>();
+  readonly #counts = new Series<number>();
 
-  constructor(readonly name: string, readonly help: string) {}
+  constructor(
+    readonly name: string,
+    readonly help: string,
+    readonly labels: readonly string[] = TASK_LABELS,
+  ) {}
 
-  add(labels: Labels, count = 1): void {
-    const key = labelText(labels);
-    this.#series.set(key, (this.#series.get(key) ?? 0) + count);
+  add(...labels: readonly string[]): void {
+    let series = this.#counts;
+    for (const label of labels) series = series.under(label);
+    series.value = (series.value ?? 0) + 1;
   }
 
   *lines(): Generator<string> {
     yield* head(this.name, "counter", this.help);
-    for (const [labels, count] of this.#series) yield `${this.name}{${labels}} ${count}`;
+    for (const [labels, count] of this.#counts.entries(this.labels)) yield `${this.name}{${labels}} ${count}`;
   }
 }
 
-/** How long something took, by labels. */
+/** How long something took, by a task's name and channel. */
 class Histogram {
-  readonly #series = new Map<string, { readonly counts: number[]; sum: number; count: number }>();
+  readonly #series = new Series<{ readonly counts: number[]; sum: number; count: number }>();
 
   constructor(readonly name: string, readonly help: string) {}
 
-  observe(labels: Labels, seconds: number): void {
-    const key = labelText(labels);
-    const series = this.#series.get(key) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
-    this.#series.set(key, series);
+  observe({ name, channel }: TaskRef, seconds: number): void {
+    const series = this.#series.under(name).under(channel);
+    const value = series.value ??= { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
     const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
-    if (bucket >= 0) series.counts[bucket]!++;
-    series.sum += seconds;
-    series.count++;
+    if (bucket >= 0) value.counts[bucket]!++;
+    value.sum += seconds;
+    value.count++;
   }
 
   *lines(): Generator<string> {
     yield* head(this.name, "histogram", this.help);
-    for (const [labels, { counts, sum, count }] of this.#series) {
+    for (const [labels, { counts, sum, count }] of this.#series.entries(TASK_LABELS)) {
       let below = 0;
       for (const [i, bound] of BUCKETS.entries()) {
         below += counts[i]!;
@@ -74,14 +100,23 @@ export class Metrics {
     "sluice_tasks_lost_total",
     "Runs whose worker was lost, found by this process.",
   );
-  readonly #finished = new Counter("sluice_tasks_finished_total", "Tasks that this process ended, by state.");
+  readonly #finished = new Counter(
+    "sluice_tasks_finished_total",
+    "Tasks that this process ended, by state.",
+    [
+      ...TASK_LABELS,
+      "state",
+    ],
+  );
   readonly #claims = new Counter(
     "sluice_claims_total",
     "Commits by which this process tried to claim tasks.",
+    ["channel"],
   );
   readonly #claimsLost = new Counter(
     "sluice_claims_lost_total",
     "Claims that failed, mostly because another process had taken one of the tasks.",
+    ["channel"],
   );
   readonly #waited = new Histogram(
     "sluice_task_wait_seconds",
@@ -99,22 +134,22 @@ export class Metrics {
   readonly event = (event: QueueEvent): void => {
     switch (event.type) {
       case "submitted":
-        return this.#submitted.add(labelsOf(event.task));
+        return this.#submitted.add(event.task.name, event.task.channel);
       case "started":
-        this.#started.add(labelsOf(event.task));
-        return this.#waited.observe(labelsOf(event.task), event.waited);
+        this.#started.add(event.task.name, event.task.channel);
+        return this.#waited.observe(event.task, event.waited);
       case "retried":
-        this.#retried.add(labelsOf(event.task));
-        return this.#duration.observe(labelsOf(event.task), event.duration);
+        this.#retried.add(event.task.name, event.task.channel);
+        return this.#duration.observe(event.task, event.duration);
       case "lost":
-        return this.#lost.add(labelsOf(event.task));
+        return this.#lost.add(event.task.name, event.task.channel);
       case "finished":
-        this.#finished.add({ ...labelsOf(event.task), state: event.state });
-        if (event.duration !== null) this.#duration.observe(labelsOf(event.task), event.duration);
+        this.#finished.add(event.task.name, event.task.channel, event.state);
+        if (event.duration !== null) this.#duration.observe(event.task, event.duration);
         return;
       case "claim":
-        this.#claims.add({ channel: event.channel });
-        if (!event.landed) this.#claimsLost.add({ channel: event.channel });
+        this.#claims.add(event.channel);
+        if (!event.landed) this.#claimsLost.add(event.channel);
     }
   };
 
@@ -188,10 +223,6 @@ export function metricsRoutes(queue: Queue, metrics: Metrics): OpenAPIHono<Env> 
     });
   });
   return app;
-}
-
-function labelsOf({ name, channel }: TaskRef): Labels {
-  return { name, channel };
 }
 
 function head(name: string, type: string, help: string): string[] {
