@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { rawLife } from "./ceiling.ts";
 import { expectDone } from "./census.ts";
 import { requestRate } from "./hey.ts";
@@ -17,10 +17,13 @@ const LOADS = [
   { connections: 1, requests: 1_500 },
   { connections: 16, requests: 6_000 },
   { connections: 64, requests: 12_000 },
+  { connections: 256, requests: 12_000 },
 ] as const;
+/** The number of connections whose rates are compared. */
+const COMPARED = 64;
 const WARM_UP = { connections: 16, requests: 2_000 };
 /** hey sends as many requests over each connection: what does not divide would be left out. */
-const HEY = { connections: 64, requests: 64 * 150 };
+const HEY = { connections: COMPARED, requests: COMPARED * 150 };
 const RAW_TASKS = 40_000;
 
 const TASK = "app.tasks.add";
@@ -37,41 +40,52 @@ const POST = {
 
 /** The scenario `http`. */
 export const http: ScenarioMaker = (workplace) => {
-  const most = LOADS.at(-1)!.connections;
   return {
     method:
       `main.ts as a process with ${SLOTS} slots, log to a file, tasks that do not wait; a second process sends ` +
       LOADS.map(({ connections, requests }) => `${requests} requests over ${connections}`).join(", ") +
       " connections, each its next request after its answer; done: from the last answer until nothing waits or " +
       "runs; server µs/request: its processor time until then; bare: a server that answers a constant, under the " +
-      "same load; hey: its requests/s beside our generator's; raw: 4 mutations a task by bare commits.",
+      "same load; bare commit: one that commits a task's rows before, over 1 connection; hey: its requests/s beside our generator's; raw: 4 mutations a task by bare commits.",
     variants: [
       {
         name: "raw 4",
         yardstick: true,
         measure: async () => ({ "tasks/s": await rawLife(workplace.file(), RAW_TASKS, "hand-off") }),
       },
-      { name: "bare", yardstick: true, measure: bare },
+      { name: "bare", yardstick: true, measure: () => bare() },
+      { name: "bare commit", yardstick: true, measure: () => bare(workplace.file()) },
       { name: "sluice", measure: () => sluice(workplace.make()) },
     ],
     ratios: [GET, POST].flatMap(({ name }) => [
       {
-        name: `${name} c=${most}: sluice / bare`,
-        of: `sluice: ${name} c=${most} requests/s`,
-        to: `bare: ${GET.name} c=${most} requests/s`,
+        name: `${name} c=${COMPARED}: sluice / bare`,
+        of: `sluice: ${name} c=${COMPARED} requests/s`,
+        to: `bare: ${GET.name} c=${COMPARED} requests/s`,
       },
       {
-        name: `${name} c=${most}: sluice / raw 4`,
-        of: `sluice: ${name} c=${most} requests/s`,
+        name: `${name} c=${COMPARED}: sluice / raw 4`,
+        of: `sluice: ${name} c=${COMPARED} requests/s`,
         to: "raw 4: tasks/s",
+      },
+      {
+        name: `${name} c=1 p50: sluice / bare commit`,
+        of: `sluice: ${name} c=1 p50 ms`,
+        to: `bare commit: ${GET.name} c=1 p50 ms`,
       },
     ]),
   };
 };
 
-async function bare(): Promise<Figures> {
+/** @param database of the server that commits; it has no group commit, so more connections would only wait in line */
+async function bare(database?: string): Promise<Figures> {
+  const loads = database === undefined ? LOADS : LOADS.slice(0, 1);
+  const script = join(ROOT, "bench/bare_server.ts");
+  const flags = database === undefined
+    ? [script]
+    : [`--allow-read=${dirname(database)}`, `--allow-write=${dirname(database)}`, script, database];
   const process = new Deno.Command("deno", {
-    args: ["run", "-q", "--allow-net=127.0.0.1", join(ROOT, "bench/bare_server.ts")],
+    args: ["run", "-q", "--allow-net=127.0.0.1", ...flags],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -81,11 +95,11 @@ async function bare(): Promise<Figures> {
     const port = Number(value);
     await runLoad({ port, ...WARM_UP, ...GET });
     const figures: Record<string, number> = {};
-    for (const { connections, requests } of LOADS) {
+    for (const { connections, requests } of loads) {
       const report = await measured(port, GET, connections, requests);
       Object.assign(figures, report.figures);
     }
-    return { ...figures, ...await withHey(port) };
+    return database === undefined ? { ...figures, ...await withHey(port) } : figures;
   } finally {
     await process.stdin.close();
     await process.status;
