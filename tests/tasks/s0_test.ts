@@ -44,6 +44,9 @@ Deno.test("timeScale shortens the waits, 0 drops them", async () => {
   await using none = await openDemo(0, 0.1, 0.1, 0.1, 0.1);
   const failing = await submit(none, "failing_task");
   assert.equal((await none.ended(failing, 1)).state, "FAILURE");
+  // Not even for a turn of the loop: nobody moves the clock.
+  const { id: sum } = await submit(none, "add", 1, 2);
+  assert.equal((await none.queue.get(sum)).result, 3);
 });
 
 Deno.test("important_task runs in its own channel at once, and says so", async () => {
