@@ -14,9 +14,10 @@
 // deno-lint-ignore-file no-console -- the console is what this program is for
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { Celery, pause, type Service } from "./celery/processes.ts";
+import { Celery } from "./celery/processes.ts";
 import { machine } from "./machine.ts";
 import { endServers, Server } from "./server.ts";
+import { pause, type Service } from "./service.ts";
 import { Workplace } from "./workplace.ts";
 
 const ORDER = "42";
