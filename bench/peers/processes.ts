@@ -20,21 +20,28 @@ export function processorSeconds(pids: readonly number[]): number {
 
 /** Memory in MB (10^6 bytes). */
 export interface Memory {
-  /** Each process's resident pages, so that those they share count more than once. */
+  /**
+   * Resident pages. Of processes that have forked or were forked, PSS: pages that they share count once. Not of others,
+   * whose PSS is less when a stranger, such as the program that measures, runs the same executable.
+   */
+  readonly own: number;
+  /** Each process's resident pages. */
   readonly rss: number;
-  /** The same with shared pages divided among those who share them. */
-  readonly pss: number;
 }
 
-/** The memory that the processes have now. */
+/** The memory that a system's processes have now. */
 export function memoryOf(pids: readonly number[]): Memory {
-  const sum = { rss: 0, pss: 0 };
+  const parents = new Map(pids.map((pid) => [pid, Number(statOf(pid)?.[1])]));
+  const children = pids.filter((pid) => parents.has(parents.get(pid)!));
+  const forked = new Set(children.flatMap((pid) => [pid, parents.get(pid)!]));
+  const sum = { own: 0, rss: 0 };
   for (const pid of pids) {
     const text = rollupOf(pid);
-    sum.rss += kilobytes(text, "Rss");
-    sum.pss += kilobytes(text, "Pss");
+    const rss = megabytes(text, "Rss");
+    sum.rss += rss;
+    sum.own += forked.has(pid) ? megabytes(text, "Pss") : rss;
   }
-  return { rss: sum.rss * 1024 / 1e6, pss: sum.pss * 1024 / 1e6 };
+  return sum;
 }
 
 function rollupOf(pid: number): string {
@@ -45,6 +52,6 @@ function rollupOf(pid: number): string {
   }
 }
 
-function kilobytes(text: string, name: string): number {
-  return Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
+function megabytes(text: string, name: string): number {
+  return Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(text)?.[1] ?? 0) * 1024 / 1e6;
 }

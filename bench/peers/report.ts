@@ -21,7 +21,7 @@ const PLOTTED = {
   "Over HTTP, 64 connections, until all is done: tasks/s": OVER_HTTP,
   "Submit to handler start, idle, p50: ms": "idle: pickup p50 ms",
   "Submit to handler start, idle, p99: ms": "idle: pickup p99 ms",
-  "Memory of all processes under HTTP load: MB (PSS)": "memory, 64 connections: PSS MB",
+  "Memory of all processes under HTTP load: MB": "memory, 64 connections: MB",
   "Processor time per 10,000 tasks over HTTP: s": PROCESSOR,
 };
 
@@ -33,7 +33,7 @@ const QUOTED = {
   "tasks/s, a backlog of 10,000 worked off": "drain of 10,000: tasks/s",
   "submit to start of the handler, idle, p50, ms": "idle: pickup p50 ms",
   "processor seconds per 10,000 tasks over HTTP": PROCESSOR,
-  "memory of all processes under that load, MB (PSS)": "memory, 64 connections: PSS MB",
+  "memory of all processes under that load, MB": "memory, 64 connections: MB",
   "start to first result, s": "start to first result s",
 };
 const HEADING = "## Faster than what it replaces";

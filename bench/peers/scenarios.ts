@@ -138,7 +138,9 @@ export const SCENARIOS: readonly Scenario[] = [
       "generator in a process of its own (bench/load.ts), each its next request after its answer; all done: " +
       "from the first request until every result is stored. Start: from starting every process of the system " +
       "until the first task's result is read. Memory and processor time of all processes of the system, Redis " +
-      "included, without the generator; processor time at 64 connections, until all is done.",
+      "included, without the generator. Memory is resident pages, those that Celery's forked processes share counted " +
+      "once (PSS), and the plain sum of RSS; the most of looks during the load. Processor time: at 64 connections, " +
+      "until all is done.",
     rounds: everyRound,
     measure: http,
   },
@@ -257,7 +259,7 @@ async function http(peer: Peer, { folder, scale }: Site): Promise<Figures> {
     });
     if (connections !== 64) continue;
     looks.push(memoryOf(family));
-    const most = looks.reduce((most, look) => look.pss > most.pss ? look : most);
+    const most = looks.reduce((most, look) => look.own > most.own ? look : most);
     Object.assign(figures, {
       [`${name}: processor s per 10,000 tasks`]: (processorSeconds(family) - used) / requests * 10_000,
       ...memory("memory, 64 connections", most),
@@ -275,8 +277,8 @@ async function first(port: number): Promise<void> {
   connection.close();
 }
 
-function memory(name: string, { pss, rss }: Memory): Figures {
-  return { [`${name}: PSS MB`]: pss, [`${name}: RSS MB`]: rss };
+function memory(name: string, { own, rss }: Memory): Figures {
+  return { [`${name}: MB`]: own, [`${name}: sum of RSS MB`]: rss };
 }
 
 function common({ pace }: Peer): Readonly<Record<string, unknown>> {
