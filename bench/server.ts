@@ -31,7 +31,8 @@ export interface ServerOptions {
 }
 
 /** The flags that `deno task start` gives to V8. */
-export const V8_FLAGS: readonly string[] = /--v8-flags=\S+/.exec(readFileSync(join(ROOT, "deno.json"), "utf8"))?.slice(0, 1) ?? [];
+export const V8_FLAGS: readonly string[] =
+  /--v8-flags=\S+/.exec(readFileSync(join(ROOT, "deno.json"), "utf8"))?.slice(0, 1) ?? [];
 
 /** A started process. */
 export class Server {

@@ -164,12 +164,11 @@ async function measureRound(
 ): Promise<void> {
   for (const peer of order(peers, round)) {
     for (const scenario of scenarios) {
-      if (round >= (scenario.rounds(peer) ?? Infinity)) continue;
       const start = performance.now();
       const rate = results.rounds(RATE, peer)[round] ?? null;
       let outcome: string;
       try {
-        const site = { folder: () => workplace.make(), scale, rate };
+        const site = { folder: () => workplace.make(), scale, rate, round };
         results.add(round, peer, await scenario.measure(peer, site));
         outcome = `${((performance.now() - start) / 1000).toFixed(1)} s`;
       } catch (error) {

@@ -96,13 +96,13 @@ export class ServedApp implements Served {
   private constructor(
     readonly port: number,
     readonly services: readonly Service[],
-    readonly connection: Connection,
   ) {}
 
   static async answering(port: number, services: readonly Service[]): Promise<ServedApp> {
     for (const begin = performance.now(); performance.now() - begin < START_DEADLINE; await pause(5)) {
       try {
-        return new ServedApp(port, services, await Connection.open(port));
+        (await Connection.open(port)).close();
+        return new ServedApp(port, services);
       } catch (error) {
         if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
       }
@@ -119,7 +119,7 @@ export class ServedApp implements Served {
   async stored(count: number): Promise<void> {
     let before = -1;
     for (let changedAt = performance.now(); performance.now() - changedAt < START_DEADLINE; await pause(20)) {
-      const { stored } = await this.connection.json("GET", "/stored");
+      const { stored } = await this.#ask("GET", "/stored");
       if (stored > count) throw new Error(`${stored} results are stored of ${count} tasks`);
       if (stored === count) return;
       if (stored !== before) [before, changedAt] = [stored, performance.now()];
@@ -128,7 +128,7 @@ export class ServedApp implements Served {
   }
 
   async backlog(count: number): Promise<void> {
-    await this.connection.json("POST", `/backlog/${count}`);
+    await this.#ask("POST", `/backlog/${count}`);
   }
 
   async end(count: number): Promise<void> {
@@ -136,8 +136,18 @@ export class ServedApp implements Served {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.connection.close();
     for (const service of this.services) await service.kill();
+  }
+
+  /** Over a connection of its own: servers close those that were idle. */
+  // deno-lint-ignore no-explicit-any -- the caller knows what it asked for
+  async #ask(method: string, path: string): Promise<any> {
+    const connection = await Connection.open(this.port);
+    try {
+      return await connection.json(method, path);
+    } finally {
+      connection.close();
+    }
   }
 }
 

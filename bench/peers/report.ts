@@ -101,9 +101,7 @@ measured: [${date}](${result}). \`deno task bench:peers\` does it again ([what i
 
 function whole(run: Run): string {
   const { results, peers, scenarios, rounds, date, machine, versions, failures, minutes } = run;
-  const methods = scenarios.filter(({ method }) => method !== "").map(({ name, method }) =>
-    `- **${name}**: ${method}`
-  );
+  const methods = scenarios.map(({ name, method }) => `- **${name}**: ${method}`);
   return `# Sluice beside Celery, BullMQ and bunqueue, ${date}
 
 \`deno task bench:peers\`: ${rounds} rounds, each system in processes of its own for each measurement, every other round

@@ -19,6 +19,8 @@ export interface Site {
   readonly scale: number;
   /** Tasks a second that the peer did in this round, one by one, 64 at once; `null` when that was not measured. */
   readonly rate: number | null;
+  /** Counted from 0. */
+  readonly round: number;
 }
 
 /** One question. */
@@ -26,28 +28,29 @@ export interface Scenario {
   readonly name: string;
   /** How it is measured, in a sentence. */
   readonly method: string;
-  /** In how many rounds the peer is asked; `null`: in every one. */
-  rounds(peer: Peer): number | null;
+  /** Finds no figures where this peer is not asked in this round. */
   measure(peer: Peer, site: Site): Promise<Figures>;
 }
 
 /** Seconds that a measurement is meant to take. */
-const SECONDS = 2.5;
+const SECONDS = 2;
+/** Seconds of its work that warm a peer up. */
+const WARM_UP = 0.3;
 const CONNECTIONS = [1, 16, 64, 256] as const;
 /** More requests than these would take longer, whatever the peer can do. */
-const MOST_REQUESTS: Readonly<Record<number, number>> = { 1: 4_000, 16: 20_000, 64: 40_000, 256: 40_000 };
+const MOST_REQUESTS: Readonly<Record<number, number>> = { 1: 3_000, 16: 12_000, 64: 20_000, 256: 20_000 };
 const WARM_UP_CONNECTIONS = 16;
-/** Peers that do fewer tasks a second are asked for 100,000 only once, or not at all. */
+/** Peers that do fewer tasks a second are asked for 100,000 only once; those that do fewer than the other, never. */
 const QUICK = 5_000;
 const SLOW = 1_000;
+/** Rounds in which those are asked for 10,000. */
+const SLOW_ROUNDS = 1;
 const TRIES = 200;
 const IMPORTANT_TRIES = 100;
 /** Long tasks: S0's sixteen slots full, and as many more that wait. */
 const LONG_TASKS = 100;
 /** Milliseconds between two looks at the memory under load. */
 const LOOK = 500;
-
-const everyRound = () => null;
 
 /** Every scenario, in the order in which a peer is asked. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -56,7 +59,6 @@ export const SCENARIOS: readonly Scenario[] = [
     method:
       "In process, each task submitted by a call of its own, 64 or 256 calls at once (Celery: as many " +
       "threads), while the workers work; from the first submit until every result is stored.",
-    rounds: everyRound,
     async measure(peer, site) {
       const figures: Record<string, number> = {};
       for (const atOnce of [64, 256]) {
@@ -73,7 +75,6 @@ export const SCENARIOS: readonly Scenario[] = [
     method:
       "The same in batches of 250, four in flight (Celery, which has no such call: one after the other " +
       "over one connection, its fastest way).",
-    rounds: everyRound,
     measure: (peer, site) => endToEnd(peer, site, "bulk", "in bulk", {}),
   },
   {
@@ -82,7 +83,6 @@ export const SCENARIOS: readonly Scenario[] = [
       `${TRIES} tasks one after the other, in process: from submit to the start of the handler, and to the ` +
       "result as who submitted it learns it; idle, and beside others at half the rate of 'one by one, 64 at once' " +
       "in that round.",
-    rounds: everyRound,
     async measure(peer, site) {
       const half = Math.round((site.rate ?? peer.pace) / 2);
       const idle = await latency(peer, site, 0);
@@ -98,21 +98,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "drain",
     method:
       "A backlog submitted in bulk while the workers are paused, then worked off: from the moment when " +
-      "they go on. 100,000 in one round only for those that need long, 1,000,000 for Sluice in one round.",
-    rounds: everyRound,
-    measure: (peer, site) => drain(peer, site, 10_000),
-  },
-  {
-    name: "drain 100k",
-    method: "",
-    rounds: (peer) => peer.pace >= QUICK ? null : peer.pace >= SLOW ? 1 : 0,
-    measure: (peer, site) => drain(peer, site, 100_000),
-  },
-  {
-    name: "drain 1m",
-    method: "",
-    rounds: (peer) => peer.system === "sluice" ? 1 : 0,
-    measure: (peer, site) => drain(peer, site, 1_000_000),
+      "they go on. 10,000 or 100,000 in one round only for those that need long; 1,000,000 in one round, " +
+      "for Sluice alone.",
+    async measure(peer, site) {
+      const figures: Record<string, number> = {};
+      for (const size of backlogs(peer, site.round)) Object.assign(figures, await drain(peer, site, size));
+      return figures;
+    },
   },
   {
     name: "important",
@@ -121,7 +113,6 @@ export const SCENARIOS: readonly Scenario[] = [
       `slots of the channel celery and ${
         LONG_TASKS - 16
       } more wait; important ones have 4 slots of their own.`,
-    rounds: everyRound,
     async measure(peer, { folder }) {
       const slots = { celery: 16, high_priority: 4 };
       await using drive = await peer.drive(
@@ -141,7 +132,6 @@ export const SCENARIOS: readonly Scenario[] = [
       "included, without the generator. Memory is resident pages, those that Celery's forked processes share counted " +
       "once (PSS), and the plain sum of RSS; the most of looks during the load. Processor time: at 64 connections, " +
       "until all is done.",
-    rounds: everyRound,
     measure: http,
   },
   {
@@ -149,8 +139,8 @@ export const SCENARIOS: readonly Scenario[] = [
     method:
       "Behind HTTP, memory while 100,000 tasks wait and nothing works (in one round for those that need " +
       "long to submit them).",
-    rounds: (peer) => peer.pace >= QUICK ? null : peer.storage.includes("always") ? 0 : 1,
-    async measure(peer, { folder, scale }) {
+    async measure(peer, { folder, scale, round }) {
+      if (round > 0 && peer.pace < QUICK || peer.pace < SLOW && peer.storage.includes("always")) return {};
       const count = 100_000 * scale;
       await using served = await peer.serve(folder());
       await first(served.port);
@@ -180,6 +170,15 @@ async function endToEnd(
     [`${name}: processor s per 10,000 tasks`]: used / tasks * 10_000,
     [`${name}: tasks`]: tasks,
   };
+}
+
+function backlogs({ system, pace }: Peer, round: number): number[] {
+  const sizes = [
+    { size: 10_000, rounds: pace >= SLOW ? Infinity : SLOW_ROUNDS },
+    { size: 100_000, rounds: pace >= QUICK ? Infinity : pace >= SLOW ? 1 : 0 },
+    { size: 1_000_000, rounds: system === "sluice" ? 1 : 0 },
+  ];
+  return sizes.filter(({ rounds }) => round < rounds).map(({ size }) => size);
 }
 
 async function drain(peer: Peer, { folder, scale }: Site, size: number): Promise<Figures> {
@@ -241,7 +240,7 @@ async function http(peer: Peer, { folder, scale }: Site): Promise<Figures> {
     await served.stored(sent);
     return { ...report, done: report.seconds + (performance.now() - answered) / 1000 };
   };
-  await load(WARM_UP_CONNECTIONS, rounded(peer.pace * scale));
+  await load(WARM_UP_CONNECTIONS, rounded(peer.pace * WARM_UP));
   for (const connections of CONNECTIONS) {
     const requests = rounded(Math.min(peer.pace * SECONDS, MOST_REQUESTS[connections]!) * scale);
     const family = familyOf(served.roots);
@@ -282,7 +281,7 @@ function memory(name: string, { own, rss }: Memory): Figures {
 }
 
 function common({ pace }: Peer): Readonly<Record<string, unknown>> {
-  return { slots: { celery: 100, high_priority: 4 }, warmUp: rounded(pace * 0.3) };
+  return { slots: { celery: 100, high_priority: 4 }, warmUp: rounded(pace * WARM_UP) };
 }
 
 /** A number with two digits that say something. */

@@ -48,7 +48,8 @@ const [what, argument] = process.argv.slice(2);
 if (what === "serve") {
   const { serve } = await import("../js/serve.mjs");
   const app = await serve(open, { celery: 100, high_priority: 4 });
-  Bun.serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(argument) });
+  // A backlog is answered when it is stored, which may take longer than a connection is kept by default.
+  Bun.serve({ fetch: app.fetch, hostname: "127.0.0.1", port: Number(argument), idleTimeout: 0 });
 } else {
   await drive(open, what, argument);
 }
