@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { load, machine } from "../machine.ts";
 import { endServers } from "../server.ts";
 import { endServices } from "../service.ts";
+import { onSignal } from "../signals.ts";
 import { ROOT, Workplace } from "../workplace.ts";
 import { bullmq } from "./bullmq.ts";
 import { bunqueue } from "./bunqueue.ts";
@@ -66,13 +67,12 @@ async function main(args: string[]): Promise<number> {
     plan.rounds >= ROUNDS && plan.scale === 1;
 
   const workplace = new Workplace();
-  const leave = () => {
+  using _ = onSignal(() => {
     endServices();
     endServers();
     workplace.remove();
     Deno.exit(130);
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, leave);
+  });
   const begin = performance.now();
   const facts = machine(workplace.folder);
   console.log(facts.join("\n"));
@@ -82,7 +82,6 @@ async function main(args: string[]): Promise<number> {
     await measureRound({ ...plan, peers }, round, { results, failures, workplace, begin });
   }
   workplace.remove();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, leave);
 
   const run = {
     ...plan,
