@@ -20,7 +20,7 @@ export function bunqueue(durable: boolean): Peer {
     name: "bunqueue",
     storage: durable ? "SQLite, durable" : "SQLite, buffered",
     slots: `concurrency ${SLOTS.celery}`,
-    pace: 3_000,
+    pace: 2_000,
     lacking: () => Promise.resolve(lackingPackages("bunqueue")),
     drive: (scenario, options, folder) => Drive.ready(start(folder, scenario, JSON.stringify(options))),
     serve: (folder) => {

@@ -1,8 +1,8 @@
 /**
  * Sluice beside what it replaces: `deno task bench:peers [--only names] [--scenarios names] [--rounds N] [--short]`.
  *
- * A whole run (every system and scenario, five rounds or more) is kept in `bench/results/` and quoted by the README; a
- * part is kept in `.cache/bench/peers/`. Exits with 1 when something was not done right.
+ * A whole run (every system and scenario, five rounds or more) is kept in `bench/results/`, and quoted by the README when
+ * nothing failed; a part is kept in `.cache/bench/peers/`. Exits with 1 when something was not done right.
  *
  * @module
  */
@@ -95,8 +95,9 @@ async function main(args: string[]): Promise<number> {
   };
   console.log(`\n${wholeTable(results)}\n`);
   const paths = await keep(run, join(ROOT, whole ? "bench/results" : ".cache/bench/peers"));
-  if (whole) await quote(run, paths);
-  console.log(`${paths.join("\n")}${whole ? "\nREADME.md quotes it" : ""}`);
+  const quotable = whole && failures.length === 0;
+  if (quotable) await quote(run, paths);
+  console.log(`${paths.join("\n")}${quotable ? "\nREADME.md quotes it" : ""}`);
   console.log(failures.length === 0 ? "All done right" : `Failed:\n${failures.join("\n")}`);
   return failures.length === 0 && lacking.size === 0 ? 0 : 1;
 }
