@@ -40,6 +40,7 @@ Deno.test("a round in which one of the two was not measured has no ratio", () =>
   results.add(0, ours, { "start s": 1 });
   results.add(1, ours, { "start s": 2 });
   results.add(1, theirs, { "start s": 6 });
+  results.add(2, theirs, { "start s": 6 });
   assert.equal(results.ahead("start s", theirs), 3);
   assert.deepEqual(results.summary("start s", theirs), { median: 6, least: 6, most: 6 });
   assert.equal(results.summary("start s", { name: "Nobody", storage: "" }), null);
