@@ -10,13 +10,14 @@ import type { TaskRecord } from "../queue/record.ts";
 
 const TASKS_A_COMMIT = 50;
 const IN_FLIGHT = 3;
-const CHANNEL = "celery";
-const PRIORITY = 5;
+export const CHANNEL = "celery";
+export const PRIORITY = 5;
 const WORKER = "01939d5e-7c1e-7000-8000-000000000001";
 
-const keys = keysOf("sluice");
+export const keys = keysOf("sluice");
 const now = Date.now();
-const waiting: TaskRecord = {
+/** A record before and after its run. */
+export const waiting: TaskRecord = {
   id: crypto.randomUUID(),
   name: "bench.add",
   state: "PENDING",
@@ -28,9 +29,17 @@ const waiting: TaskRecord = {
   runAt: now,
   args: [12345, 1],
 };
-const rows = {
+export const ended: TaskRecord = {
+  ...waiting,
+  state: "SUCCESS",
+  result: 12346,
+  startedAt: now,
+  doneAt: now,
+  worker: WORKER,
+};
+export const rows = {
   waiting: encode(waiting),
-  ended: encode({ ...waiting, state: "SUCCESS", result: 12346, startedAt: now, doneAt: now, worker: WORKER }),
+  ended: encode(ended),
   pointer: encode({ name: waiting.name, deliveries: 0 }),
   run: encode({ worker: WORKER, deliveries: 1, startedAt: now }),
 };
@@ -97,7 +106,8 @@ async function eachGroup(count: number, work: (ids: readonly string[]) => Promis
   return (performance.now() - start) / 1000;
 }
 
-function idAt(n: number): string {
+/** An id like the engine's. */
+export function idAt(n: number): string {
   return `01939d5e-7c1e-7000-8000-${n.toString(16).padStart(12, "0")}`;
 }
 
@@ -130,7 +140,8 @@ function settle(kv: Deno.Kv, ids: readonly string[]): Promise<string> {
   return landed(op);
 }
 
-async function landed(op: Deno.AtomicOperation): Promise<string> {
+/** Commits. @returns the versionstamp */
+export async function landed(op: Deno.AtomicOperation): Promise<string> {
   const result = await op.commit();
   if (!result.ok) throw new Error("A commit of the ceiling was refused");
   return result.versionstamp;

@@ -1,9 +1,10 @@
 /**
- * How many tasks a second go all the way in workflows, beside as many plain tasks; and how often two queues that settle
- * one chord get in each other's way.
+ * How long one large chord takes, beside bare commits of its rows; how many tasks a second go all the way in workflows,
+ * beside as many plain tasks; and how often two queues that settle one chord get in each other's way.
  *
  * @module
  */
+import process from "node:process";
 import { z } from "zod";
 import {
   type AnyTaskDefinition,
@@ -18,13 +19,19 @@ import {
   type WorkflowNode,
 } from "../queue/mod.ts";
 import { add, Engine } from "./engine.ts";
+import { rawChord } from "./raw_chord.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
+import { median } from "./statistics.ts";
 
 const TASKS = 21_000;
 const CHAIN = 3;
 const MEMBERS = 1_000;
 const SLOTS = 100;
 const BATCH = 250;
+/** Chords of a measurement, one after the other. */
+const CHORDS = 10;
+/** Chords before those: the code is compiled by then. */
+const WARM = 2;
 
 const count = defineTask(
   { name: "bench.count", args: z.tuple([z.array(z.int())]), channel: add.channel! },
@@ -46,19 +53,61 @@ export const workflows: ScenarioMaker = (workplace) => {
   });
   return {
     method:
-      `${TASKS} tasks, ${SLOTS} slots, until every result is stored: plain ones in batches of ${BATCH}; chains ` +
+      `one chord: milliseconds from the call that submits one of ${MEMBERS}, with ${SLOTS} slots and nothing else to do, ` +
+      `until its body's result is read, ${CHORDS} one after the other; raw chord: the same rows by bare commits. ` +
+      `The others: ${TASKS} tasks, ${SLOTS} slots, until every result is stored: plain ones in batches of ${BATCH}; chains ` +
       `of ${CHAIN}, 64 submits at once; groups and chords (with one body more) of ${MEMBERS}, 4 at once. two queues: ` +
       `one chord of ${MEMBERS} over one store in memory, half of it running in each, all ending at once.`,
     variants: [
+      { name: "raw chord", measure: () => rawChords(workplace.file()) },
+      { name: "one chord", measure: () => chords(workplace.file()) },
       { name: "plain tasks", measure: () => plain(workplace.file()) },
       of(`chains of ${CHAIN}`, CHAIN, chain(add.s(1, 2), add.s(3), add.s(4)), 0, 64),
       of(`groups of ${MEMBERS}`, MEMBERS, group(members), 0, 4),
       of(`chords of ${MEMBERS}`, MEMBERS, chord(members, count.s()), 1, 4),
       { name: "two queues", measure: settleTogether },
     ],
-    ratios: [`chains of ${CHAIN}`, `groups of ${MEMBERS}`, `chords of ${MEMBERS}`].map(ratio),
+    ratios: [
+      { name: "one chord / raw chord", of: "one chord: ms", to: "raw chord: ms" },
+      ...[`chains of ${CHAIN}`, `groups of ${MEMBERS}`, `chords of ${MEMBERS}`].map(ratio),
+    ],
   };
 };
+
+async function rawChords(path: string): Promise<Figures> {
+  using kv = await Deno.openKv(path);
+  const times: number[] = [];
+  for (let i = 0; i < WARM + CHORDS; i++) {
+    const start = performance.now();
+    await rawChord(kv, i, MEMBERS, SLOTS);
+    times.push(performance.now() - start);
+  }
+  return timesOf(times);
+}
+
+async function chords(path: string): Promise<Figures> {
+  const engine = await Engine.open(path, SLOTS, [count]);
+  const { queue } = engine;
+  await queue.start();
+  const times: number[] = [];
+  let before = process.cpuUsage();
+  for (let i = 0; i < WARM + CHORDS; i++) {
+    if (i === WARM) before = process.cpuUsage();
+    const start = performance.now();
+    const { workflow } = await queue.submitWorkflow(chord(members, count.s()));
+    const { result } = await queue.wait(workflow.resultId);
+    times.push(performance.now() - start);
+    if (result !== MEMBERS) throw new Error(`The body got ${result} results, not ${MEMBERS}`);
+  }
+  const { user, system } = process.cpuUsage(before);
+  await engine.close((WARM + CHORDS) * MEMBERS);
+  return { ...timesOf(times), "processor µs/task": (user + system) / (CHORDS * (MEMBERS + 1)) };
+}
+
+function timesOf(times: readonly number[]): Figures {
+  const measured = times.slice(WARM);
+  return { ms: median(measured), "max ms": Math.max(...measured) };
+}
 
 async function plain(path: string): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS);
