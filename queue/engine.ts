@@ -17,6 +17,7 @@ import type { RecordCache } from "./claim/record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import type { CascadeKind, Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
+import type { Followers } from "./workflow/followers.ts";
 import type { ThreadPool } from "./threads/pool.ts";
 
 /** Settings of a queue with their defaults filled in. Times in seconds. */
@@ -61,6 +62,7 @@ export interface Engine {
   readonly intake: Intake;
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
+  readonly followers: Followers;
   readonly limits: Limits;
   readonly overrides: Overrides;
   readonly depths: Depths;
@@ -84,9 +86,9 @@ export interface Engine {
   /**
    * Tells those who wait for a task that it has ended, and has worked off what its end owes its workflow.
    *
-   * @param along nothing is owed; see `endWaitingUnit`
+   * @param done what is owed no more: all of it, as with `endWaitingUnit`, or the release of those who wait for it
    */
-  ended(record: TaskRecord, along?: boolean): void;
+  ended(record: TaskRecord, done?: "all" | "release" | null): void;
   /** Tells those who wait for a workflow that one of its groups has ended. */
   groupEnded(id: string): void;
   /** Has what a workflow owes worked off now, by its `cascade` row. Never rejects. */

@@ -51,10 +51,20 @@ function parked(record: TaskRecord, deliveries: number): ParkedPointer {
 
 /** → ready or delayed, with a reminder for the moment it expires. */
 export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
-  const mutations = writeNew(keys, record);
-  mutations.push(wait(keys, record, 0, now));
-  if (record.expiresAt !== undefined) mutations.push(put(keys.later(record.expiresAt, record.id), {}));
+  const mutations = [...writeNew(keys, record), ...begin(keys, record, now)];
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
+}
+
+/** A task of a large workflow, whose last commit brings it to the place where it begins. */
+export function writeUnit(keys: Keys, record: TaskRecord): Unit {
+  return { checks: [], mutations: writeNew(keys, record), evidence: keys.task(record.id), fresh: true };
+}
+
+/** → ready or delayed for the first time. */
+export function begin(keys: Keys, record: TaskRecord, now: number): Mutation[] {
+  const place = wait(keys, record, 0, now);
+  if (record.expiresAt === undefined) return [place];
+  return [place, put(keys.later(record.expiresAt, record.id), {})];
 }
 
 /** → waiting: for a task, a group or a submission. */
@@ -127,6 +137,15 @@ export function releaseUnit(keys: Keys, entry: Entry, id: string, from: ParkedPo
   };
 }
 
+/** waiting → run at once, as {@link handOffUnit}. */
+export function releaseToRunUnit(keys: Keys, { key, versionstamp }: Entry, run: RunRow): Unit {
+  return {
+    checks: [{ key, versionstamp }],
+    mutations: [del(key), put(keys.run(idOf(key)), run)],
+    worker: run.worker,
+  };
+}
+
 /** waiting → ready, or → delayed: its delay begins with its release. */
 export function releaseTimedUnit(keys: Keys, entry: Entry, record: TaskRecord, now: number): Unit {
   const delay = record.workflow?.delay;
@@ -157,12 +176,14 @@ export function requeueUnit(
 /**
  * run → no place: the one end of a task that was running (invariant 5). `record` is final. Its `revoke` row, if there
  * is one, then stands for no run and is removed by `obeyRevokes`.
+ *
+ * @param released those who wait for it are released by the same commit
  */
-export function endRunUnit(keys: Keys, record: TaskRecord): Unit {
+export function endRunUnit(keys: Keys, record: TaskRecord, released = false): Unit {
   const mutations = writeFinal(keys, record);
   mutations.push(del(keys.run(record.id)));
   if (record.state !== "SUCCESS") mutations.push(put(keys.ended(record.state, record.id), {}));
-  owe(keys, record, mutations);
+  owe(keys, record, mutations, released);
   return { checks: [], mutations };
 }
 
@@ -184,13 +205,13 @@ export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, alo
  * What the end of a workflow's task owes the others, as the record alone tells: it leaves its group, and a `cascade`
  * row says that those who wait for it are to be released or ended. `workflow/cascades.ts` does that after the commit.
  */
-function owe(keys: Keys, record: TaskRecord, mutations: Mutation[]): void {
+function owe(keys: Keys, record: TaskRecord, mutations: Mutation[], released = false): void {
   if (!record.workflow) return;
   const { group, tolerated, followed, linkError } = record.workflow;
   const succeeded = record.state === "SUCCESS";
   if (group !== undefined && (succeeded || tolerated)) mutations.push(del(keys.open(group, record.id)));
   if (succeeded) {
-    if (followed) mutations.push(put(keys.cascade("release", record.id), {}));
+    if (followed && !released) mutations.push(put(keys.cascade("release", record.id), {}));
     return;
   }
   if (followed || group !== undefined && !tolerated) {

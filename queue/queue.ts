@@ -69,6 +69,7 @@ import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
 import { Watches } from "./wake/watches.ts";
 import { Cascades } from "./workflow/cascades.ts";
+import { Followers } from "./workflow/followers.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
 import { revokeWorkflow } from "./workflow/revoke.ts";
@@ -149,6 +150,7 @@ class EngineQueue implements Queue {
       intake: new Intake(committer),
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
+      followers: new Followers(),
       limits: new Limits(definitions, channels),
       overrides: new Overrides(() => this.#engine, (channel) => this.#consumers.get(channel)?.changed()),
       depths: new Depths(),
@@ -175,7 +177,7 @@ class EngineQueue implements Queue {
         this.#activity.stir(time);
         this.#scheduler.dueAt(time);
       },
-      ended: (record, along) => this.#ended(record, along),
+      ended: (record, done) => this.#ended(record, done),
       groupEnded: (id) => this.#waits.ended(id),
       owe: (kind, id) => this.#cascades.owe(kind, id),
       submitting: new Set(),
@@ -464,7 +466,7 @@ class EngineQueue implements Queue {
     if (this.#engine.overrides.shared) await this.#engine.overrides.refresh();
   }
 
-  #ended(record: TaskRecord, along = false): void {
+  #ended(record: TaskRecord, done: "all" | "release" | null = null): void {
     this.#engine.freed(record);
     const { id, name, channel, state, startedAt, doneAt, error } = record;
     this.#engine.emit({
@@ -475,7 +477,7 @@ class EngineQueue implements Queue {
       error: error ? oneLine(error) : null,
     });
     this.#waits.ended(id);
-    if (record.workflow && !along) this.#cascades.ended(record);
+    if (record.workflow && done !== "all") this.#cascades.ended(record, done === "release");
   }
 
   async #stop(grace: number): Promise<void> {

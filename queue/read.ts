@@ -71,6 +71,17 @@ export async function findTask(
 }
 
 /**
+ * A task was read in none of its places: it has moved between two reads, or its workflow is still being written.
+ *
+ * @throws {TaskNotFoundError} when it is not submitted yet
+ */
+export async function assertSubmitted({ store, keys }: Engine, { id, workflow }: TaskRecord): Promise<void> {
+  if (!workflow) return;
+  const [row] = await store.getMany([keys.workflow(workflow.root)]);
+  if (!row) throw new TaskNotFoundError(id, "unknown");
+}
+
+/**
  * Reads records by id, in the order of the ids; `null` for those that are not there.
  *
  * @param among of how many neighbouring tasks one is meant, at most

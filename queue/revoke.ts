@@ -6,7 +6,7 @@
 import type { Engine } from "./engine.ts";
 import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "./errors.ts";
 import { brief } from "./run/failure.ts";
-import { findTask, readRecords, recordOf } from "./read.ts";
+import { assertSubmitted, findTask, readRecords, recordOf } from "./read.ts";
 import { endWaitingUnit, waitingKeys } from "./places.ts";
 import type { Run } from "./run/run.ts";
 import { ended, type Outcome } from "./state.ts";
@@ -94,10 +94,13 @@ export async function endIfWaiting(
     if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
     if (run) return run;
     const place = places.find((entry) => entry !== null);
-    if (!place) continue;
+    if (!place) {
+      await assertSubmitted(engine, record);
+      continue;
+    }
     const final = ended(record, null, outcome, engine.clock.now());
     if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place, along)) !== null) {
-      engine.ended(final, along);
+      engine.ended(final, along ? "all" : null);
       return null;
     }
     // It moved between the reads: look again.

@@ -76,12 +76,17 @@ async function plan(
   }
 }
 
-/** Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold. */
+/**
+ * Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold.
+ *
+ * @param stored called with the commit's versionstamp before one of them begins
+ */
 export async function store(
   engine: Engine,
   records: readonly TaskRecord[],
   also: Unit | undefined,
   now: number,
+  stored: (versionstamp: string) => void = () => {},
 ): Promise<string | null> {
   // Of a batch the most urgent come first to a free slot.
   const placed = records.toSorted((a, b) => b.priority - a.priority).map((record) =>
@@ -93,7 +98,9 @@ export async function store(
   try {
     versionstamp = await engine.committer.commit(unit);
   } catch (error) {
-    if (error instanceof FencedError && unit.worker !== undefined) return store(engine, records, also, now);
+    if (error instanceof FencedError && unit.worker !== undefined) {
+      return store(engine, records, also, now, stored);
+    }
     if (!(error instanceof RefusedCommitError)) throw error;
     throw new TooLargeError(
       records.length > 1
@@ -101,6 +108,7 @@ export async function store(
         : error.message,
     );
   } finally {
+    if (versionstamp !== null) stored(versionstamp);
     for (const { record, run } of placed) {
       if (versionstamp !== null) accepted(engine, record, versionstamp, now, run);
       else if (run) engine.consumer(record.channel)!.withdraw();
@@ -115,10 +123,15 @@ function place(
   record: TaskRecord,
   now: number,
 ): { record: TaskRecord; run: RunRow | null; unit: Unit } {
-  const mayRun = record.runAt <= now && !engine.limits.has(record);
-  const run = mayRun ? engine.consumer(record.channel)?.reserve() ?? null : null;
+  const run = slotFor(engine, record, now);
   const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
   return { record, run, unit };
+}
+
+/** A free slot of this process for a new task; `null`: it has to wait. To be followed by {@link accepted} or `withdraw`. */
+export function slotFor(engine: Engine, record: TaskRecord, now: number): RunRow | null {
+  const mayRun = record.runAt <= now && !engine.limits.has(record);
+  return mayRun ? engine.consumer(record.channel)?.reserve() ?? null : null;
 }
 
 /**
@@ -156,7 +169,8 @@ export function announce(engine: Engine, record: TaskRecord): void {
   else engine.wake(record.channel);
 }
 
-function accepted(
+/** A new task is stored, its place in the commit of this versionstamp. */
+export function accepted(
   engine: Engine,
   record: TaskRecord,
   versionstamp: string,

@@ -1,7 +1,7 @@
 /**
  * Records written by this process that will be claimed next, so that a claim need not read them. A cached record
- * counts only for a pointer of the same versionstamp: record and pointer were written by one commit, and a record is
- * never changed without its pointer.
+ * counts only for a pointer of the same versionstamp: record and pointer were written by one commit, or in a large
+ * workflow the record by one before, and a record is never changed without its pointer.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import type { Unit } from "../store/unit.ts";
 /** What a lane's own check and mutation take of a commit. */
 export const LANE_BYTES = 1024;
 
-/** A unit's weight, and its keys as text for the search for conflicts; a fresh unit has none. */
+/** A unit's weight, and its keys as text for the search for conflicts; a fresh unit writes none that matter. */
 export interface Load {
   readonly checkIds: readonly string[];
   readonly mutationIds: readonly string[];
@@ -61,6 +61,6 @@ export function weigh(unit: Unit, limits: StoreLimits): Load {
     );
   }
   return unit.fresh
-    ? { checkIds: NONE, mutationIds: NONE, bytes, keyBytes }
+    ? { checkIds, mutationIds: NONE, bytes, keyBytes }
     : { checkIds, mutationIds, bytes, keyBytes };
 }

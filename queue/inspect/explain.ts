@@ -7,7 +7,7 @@ import { SUSPECT } from "../claim/claimer.ts";
 import type { Engine } from "../engine.ts";
 import { whyHeldBack, whyParked } from "../limits/why.ts";
 import { waitingKeys } from "../places.ts";
-import { findTask, recordOf } from "../read.ts";
+import { assertSubmitted, findTask, recordOf } from "../read.ts";
 import { at, type Reason, span } from "./reasons.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../record.ts";
 import type { Run } from "../run/run.ts";
@@ -87,7 +87,10 @@ async function look(engine: Engine, id: string): Promise<Standing> {
     if (!task) continue;
     const record = recordOf(task);
     const pointer = places.find((entry) => entry !== null) ?? null;
-    if (record.doneAt === undefined && !run && !pointer) continue;
+    if (record.doneAt === undefined && !run && !pointer) {
+      await assertSubmitted(engine, record);
+      continue;
+    }
     return { record, run: decodeEntry<RunRow>(run), revoked: revoke !== null, pointer };
   }
 }

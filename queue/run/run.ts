@@ -40,6 +40,7 @@ import { put, together, type Unit } from "../store/unit.ts";
 import type { Json, TaskError } from "../task.ts";
 import type { ThreadTarget } from "../threads/define.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
+import { endAndRelease } from "../workflow/release.ts";
 import { resolveArgs } from "../workflow/value.ts";
 
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
@@ -320,19 +321,28 @@ export class Run implements Limited {
     try {
       const started = outcome.state === "SUCCESS" || outcome.error !== EXPIRED;
       const final = ended(record, started ? row : null, outcome, engine.clock.now());
+      // What the handler writes has checks of its own, which leave no room for others.
+      const released = final.state === "SUCCESS" && record.workflow?.followed === true && !writes &&
+        await this.#endAndRelease(final);
       const unit = endRunUnit(engine.keys, final);
-      const versionstamp = await this.#commit(writes ? together(unit, writes) : unit);
-      if (versionstamp === null) {
+      const landed = released || await this.#commit(writes ? together(unit, writes) : unit) !== null;
+      if (!landed) {
         return this.#fail(
           new CommitConflictError("A check of ctx.commit did not hold when the result was stored"),
         );
       }
       this.#locks?.releaseAll();
-      engine.ended(final);
+      engine.ended(final, released ? "release" : null);
     } catch (error) {
       if (error instanceof RefusedCommitError && writes) return this.#fail(error);
       this.#lost(error);
     }
+  }
+
+  /** @returns whether that landed */
+  #endAndRelease(final: TaskRecord): Promise<boolean> {
+    const { engine, row: { worker } } = this;
+    return endAndRelease(engine, final.id, { ...endRunUnit(engine.keys, final, true), worker });
   }
 
   #commit(unit: Unit): Promise<string | null> {

@@ -16,8 +16,8 @@ export interface Unit {
    */
   readonly evidence?: Key;
   /**
-   * It writes only keys that contain an id made for it, so it conflicts with no unit on its way: whoever meets these
-   * keys has seen them landed.
+   * It writes only keys that contain an id made for it, so these conflict with no unit on its way: whoever meets them
+   * has seen them landed.
    */
   readonly fresh?: boolean;
   /**

@@ -89,13 +89,17 @@ export class Cascades implements Loop {
     await Promise.all([...this.#busy.values()].map(({ work }) => work));
   }
 
-  /** A workflow's task has ended: what `places.ts` wrote with that end is worked off. */
-  ended(record: TaskRecord): void {
+  /**
+   * A workflow's task has ended: what `places.ts` wrote with that end is worked off.
+   *
+   * @param released those who wait for it are on their way
+   */
+  ended(record: TaskRecord, released: boolean): void {
     const { id, state, workflow } = record;
     const { group, tolerated, followed, linkError } = workflow!;
     if (linkError && state === "FAILURE") announce(this.engine, errorCallback(linkError, record));
     if (state === "SUCCESS") {
-      if (followed) this.owe("release", id);
+      if (followed && !released) this.owe("release", id);
     } else if (followed || group !== undefined && !tolerated) this.owe("fail", id);
     if (group !== undefined && (state === "SUCCESS" || tolerated)) this.owe("join", group);
   }

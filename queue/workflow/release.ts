@@ -5,34 +5,29 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { releaseTimedUnit, releaseUnit } from "../places.ts";
+import { releaseTimedUnit, releaseToRunUnit, releaseUnit } from "../places.ts";
 import { readRecords } from "../read.ts";
-import type { GroupRow, WaitingPointer } from "../record.ts";
+import type { GroupRow, TaskRecord, WaitingPointer } from "../record.ts";
 import { decode } from "../store/codec.ts";
 import { idOf } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../store/unit.ts";
-
-/** Tasks that are released in the commit that decides it. */
-const FEW = 5;
+import { slotFor } from "../submit.ts";
+import { FEW, type Follower } from "./followers.ts";
 
 /** Releases all that waits for a task, group or submission, and deletes its `cascade` row. Idempotent. */
 export async function release(engine: Engine, id: string): Promise<void> {
-  const { store, keys, committer } = engine;
+  const { store, keys } = engine;
   const done: Unit = { checks: [], mutations: [del(keys.cascade("release", id))] };
   for (;;) {
     const entries = await store.list(keys.waitingFor(id), { limit: store.limits.listBatch });
     const moves = await Promise.all(entries.map((entry) => moveOf(engine, entry)));
     if (moves.length <= FEW) {
-      const landed = await committer.commit(together(done, ...moves.map(({ unit }) => unit)));
       // Not landed: one of them was revoked or expired at this moment.
-      if (landed === null) continue;
-      for (const { told } of moves) told();
-      return;
+      if (await commitMoves(engine, done, moves)) return;
+      continue;
     }
-    await Promise.all(moves.map(async ({ unit, told }) => {
-      if (await committer.commit(unit) !== null) told();
-    }));
+    await Promise.all(moves.map((move) => commitMoves(engine, NOTHING, [move])));
   }
 }
 
@@ -43,42 +38,112 @@ export async function release(engine: Engine, id: string): Promise<void> {
  * @returns the group around it, if this group was a member that has ended by this
  */
 export async function join(engine: Engine, id: string): Promise<string | null> {
-  const { store, keys, committer } = engine;
+  const { store, keys } = engine;
   for (;;) {
     const [open] = await store.list(keys.openIn(id), { limit: 1 });
     if (open) return null;
     const [entry] = await store.getMany([keys.group(id)]);
     const group = entry && decode<GroupRow>(entry.value);
     if (group?.state !== "open") return null;
-    const waiting = group.followed ? await store.list(keys.waitingFor(id), { limit: FEW + 1 }) : [];
-    const few = waiting.length <= FEW;
-    const moves = await Promise.all(few ? waiting.map((waits) => moveOf(engine, waits)) : []);
+    let moves = group.followed ? startsOf(engine, id) : [];
+    let few = true;
+    if (!moves) {
+      const waiting = await store.list(keys.waitingFor(id), { limit: FEW + 1 });
+      few = waiting.length <= FEW;
+      moves = await Promise.all(few ? waiting.map((waits) => moveOf(engine, waits)) : []);
+    }
     const fired: GroupRow = { ...group, state: "fired", doneAt: engine.clock.now() };
     const mutations = [put(keys.group(id), fired), del(keys.cascade("join", id))];
     if (!few) mutations.push(put(keys.cascade("release", id), {}));
     if (group.group !== undefined) mutations.push(del(keys.open(group.group, id)));
-    const unit = together({ checks: [entry!], mutations }, ...moves.map(({ unit }) => unit));
     // Not landed: another process fired it, or what waited for it was revoked.
-    if (await committer.commit(unit) === null) continue;
-    for (const { told } of moves) told();
+    if (!await commitMoves(engine, { checks: [entry!], mutations }, moves)) continue;
     engine.groupEnded(id);
     if (!few) await release(engine, id);
     return group.group ?? null;
   }
 }
 
-/** waiting → ready or delayed, and who is to be told then. */
-async function moveOf(engine: Engine, entry: Entry): Promise<{ unit: Unit; told: () => void }> {
-  const { keys, clock } = engine;
+/**
+ * Ends a task that has succeeded and lets those go on that wait for it, in one commit, so that nothing is owed.
+ *
+ * @param end the unit of its end, which owes them nothing
+ * @returns whether it landed; not where those who wait are not known here, one of them has moved, or a check of the end
+ *   itself did not hold
+ */
+export async function endAndRelease(engine: Engine, id: string, end: Unit): Promise<boolean> {
+  const moves = startsOf(engine, id);
+  return moves !== null && await commitMoves(engine, end, moves);
+}
+
+/** How a task is let go on. */
+interface Move {
+  readonly unit: Unit;
+  /** It was, by the commit of this versionstamp: who is to be told. */
+  told(versionstamp: string): void;
+  /** It was not. */
+  withdrawn?(): void;
+}
+
+const NOTHING: Unit = { checks: [], mutations: [] };
+
+/** Lets tasks go on, together with what `unit` does. @returns whether that landed */
+async function commitMoves(engine: Engine, unit: Unit, moves: readonly Move[]): Promise<boolean> {
+  let versionstamp: string | null = null;
+  try {
+    versionstamp = await engine.committer.commit(together(unit, ...moves.map(({ unit }) => unit)));
+  } finally {
+    for (const move of moves) {
+      if (versionstamp === null) move.withdrawn?.();
+      else move.told(versionstamp);
+    }
+  }
+  return versionstamp !== null;
+}
+
+/** waiting → ready or delayed. */
+async function moveOf(engine: Engine, entry: Entry): Promise<Move> {
   const id = idOf(entry.key);
   const pointer = decode<WaitingPointer>(entry.value);
   const [record] = pointer.timed ? await readRecords(engine, [id]) : [];
-  if (!record) {
-    return { unit: releaseUnit(keys, entry, id, pointer), told: () => engine.wake(pointer.channel) };
-  }
-  const now = clock.now();
-  const unit = releaseTimedUnit(keys, entry, record, now);
+  if (record) return timedMove(engine, entry, record);
+  return {
+    unit: releaseUnit(engine.keys, entry, id, pointer),
+    told: () => engine.wake(pointer.channel),
+  };
+}
+
+function timedMove(engine: Engine, entry: Entry, record: TaskRecord): Move {
+  const now = engine.clock.now();
+  const unit = releaseTimedUnit(engine.keys, entry, record, now);
   const delay = record.workflow?.delay;
   const runAt = delay === undefined ? record.runAt : now + delay;
-  return { unit, told: () => runAt > now ? engine.dueAt(runAt) : engine.wake(pointer.channel) };
+  return { unit, told: () => runAt > now ? engine.dueAt(runAt) : engine.wake(record.channel) };
+}
+
+/** waiting → run or ready, of a few tasks that this process has written; `null` when it does not know who waits. */
+function startsOf(engine: Engine, waitsFor: string): Move[] | null {
+  const followers = engine.followers.take(engine.keys, waitsFor);
+  return followers && followers.map((follower) => startOf(engine, follower));
+}
+
+function startOf(engine: Engine, { entry, record }: Follower): Move {
+  const pointer = decode<WaitingPointer>(entry.value);
+  if (pointer.timed) return timedMove(engine, entry, record);
+  const run = slotFor(engine, record, engine.clock.now());
+  if (run) {
+    const consumer = engine.consumer(record.channel)!;
+    return {
+      unit: releaseToRunUnit(engine.keys, entry, run),
+      told: () => consumer.beginReserved(run, record),
+      withdrawn: () => consumer.withdraw(),
+    };
+  }
+  return {
+    unit: releaseUnit(engine.keys, entry, record.id, pointer),
+    told: (versionstamp) => {
+      if (record.argsChunks === undefined) engine.records.put(record, versionstamp);
+      engine.wake(record.channel);
+    },
+  };
 }

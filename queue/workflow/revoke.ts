@@ -88,7 +88,8 @@ export async function undo(engine: Engine, trigger: string): Promise<void> {
     await eachRecord(engine, row, async (record, entry) => {
       const { group, waitsFor } = record.workflow!;
       const mutations = forget(keys, record);
-      mutations.push(del(keys.waiting(waitsFor!, record.id)), del(keys.cascade("fail", record.id)));
+      mutations.push(del(keys.cascade("fail", record.id)));
+      if (waitsFor !== undefined) mutations.push(del(keys.waiting(waitsFor, record.id)));
       if (group !== undefined) mutations.push(del(keys.open(group, record.id)));
       // Not landed: it was revoked or expired at this moment.
       if (await committer.commit({ checks: [entry], mutations }) === null) clean = false;

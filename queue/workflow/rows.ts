@@ -77,10 +77,13 @@ async function* between(
 ): AsyncGenerator<Entry> {
   const limit = store.limits.listBatch;
   const end = keyOf(`${last}\0`);
-  for (let start = keyOf(first);;) {
-    const entries = await store.list({ prefix, start, end }, { limit });
+  const read = (start: Key) => store.list({ prefix, start, end }, { limit });
+  for (let page: Promise<Entry[]> | null = read(keyOf(first)); page;) {
+    const entries: Entry[] = await page;
+    const to = entries.length === limit ? idOf(entries.at(-1)!.key) : last;
+    // Read while this one is handled; who leaves early does not meet its error.
+    page = to < last ? read(keyOf(`${to}\0`)) : null;
+    page?.catch(() => {});
     yield* entries;
-    if (entries.length < limit) return;
-    start = keyOf(`${idOf(entries.at(-1)!.key)}\0`);
   }
 }

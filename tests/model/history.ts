@@ -13,13 +13,13 @@ import type { Key, Mutation, Store } from "../../queue/store/port.ts";
 /** Milliseconds of its own monotonic clock for which a judge must have seen a worker's entry stand still. */
 const LOST_AFTER = 15_000;
 
-/** Where a task may go from where it is; from nowhere it comes with its record. */
+/** Where a task may go from where it is; from nowhere it comes with its record, or with its workflow's. */
 const MOVES: Readonly<Record<string, readonly string[]>> = {
   "": ["ready", "delayed", "waiting", "run"],
   ready: ["run", "blocked"],
   delayed: ["ready"],
   blocked: ["ready"],
-  waiting: ["ready", "delayed"],
+  waiting: ["ready", "delayed", "run"],
   run: ["ready", "delayed", "run"],
 };
 const PLACES = new Set(Object.keys(MOVES));
@@ -48,6 +48,8 @@ export class History {
   #places = new Map<string, Places>();
   #runs = new Map<string, RunRow>();
   #claims = new Map<string, number>();
+  /** The workflows that have been written to their end. */
+  #workflows = new Set<string>();
   /** Pointers that the commit has removed and that were not there. */
   #absent: [id: string, place: string][] = [];
 
@@ -96,10 +98,12 @@ export class History {
       string,
       { former: TaskRecord | undefined; from: Places; run: RunRow | undefined }
     >();
+    const begun: string[] = [];
     for (const mutation of mutations) {
       const family = mutation.key[1];
       const id = String(mutation.key.at(-1));
       if (family === "worker") this.#ofWorker(id, mutation, worker);
+      if (family === "workflow" && mutation.type === "set") begun.push(id);
       if (family !== "task" && !PLACES.has(String(family))) continue;
       if (!touched.has(id)) {
         const from = new Map(this.#places.get(id));
@@ -112,7 +116,17 @@ export class History {
       // What is forgotten with its record is removed wherever it may be.
       if (this.#records.has(id)) this.#say(`Task ${id} was removed from ${place} twice (invariant 4)`);
     }
+    for (const root of begun) this.#begun(root);
     for (const [id, { former, from, run }] of touched) this.#moved(id, former, from, run, worker);
+  }
+
+  /** A workflow is written to its end: from now on each of its tasks is in a place. */
+  #begun(root: string): void {
+    this.#workflows.add(root);
+    for (const { id, workflow, state } of this.#records.values()) {
+      if (workflow?.root !== root || isFinal(state) || this.#places.has(id)) continue;
+      this.#say(`Task ${id} is in no place, and its workflow is written (invariant 2)`);
+    }
   }
 
   /** Every commit goes through a lane, each number once (invariant 3); or it registers its process. */
@@ -197,7 +211,9 @@ export class History {
       return;
     }
     const final = isFinal(record.state);
-    if (places !== (final ? 0 : 1)) {
+    const { root } = record.workflow ?? {};
+    const isWritten = root !== undefined && !this.#workflows.has(root);
+    if (places !== (final ? 0 : 1) && !(isWritten && places === 0)) {
       this.#say(
         `Task ${id} is ${record.state}, in ${places} places: ${[...to?.values() ?? []]} (invariant 2)`,
       );

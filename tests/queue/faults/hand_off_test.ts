@@ -1,15 +1,21 @@
 /** Hand-off: a submit that finds a free slot writes its run at once. Slots never leak, and who waits goes first. */
 import assert from "node:assert/strict";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
-import { asks, faultyStore, sets } from "../../support/faulty_store.ts";
+import { chain, chord, group } from "../../../queue/mod.ts";
+import type { StoreLimits } from "../../../queue/store/port.ts";
+import { asks, type CommitCall, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER } from "../../support/processes.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
 
-async function open(slots: number, options: Parameters<typeof heldTask>[1] = {}) {
-  const inner = memoryStore({ incarnation: "only" });
+async function open(
+  slots: number,
+  options: Parameters<typeof heldTask>[1] = {},
+  limits: Partial<StoreLimits> = {},
+) {
+  const inner = memoryStore({ incarnation: "only", limits });
   const store = faultyStore(inner);
   const task = heldTask("held", options);
   const q = await openQueue({
@@ -216,4 +222,105 @@ Deno.test("a hand-off takes no slot of a task that a claim has chosen and is sti
   }
   await Promise.all(submitted);
   await clock.settle();
+});
+
+/** A commit that lets a task go on to its run. */
+const starts = (commit: CommitCall) => deletes("waiting")(commit) && sets("run")(commit);
+const held = (n: number) => ({ name: "held", args: [n] });
+
+Deno.test("the next of a chain and a chord's body begin in the commit that lets them go on", async () => {
+  const opened = await open(2);
+  await using q = opened.q;
+  const { task, store } = opened;
+  const node = chain(chord([held(0), held(1)], held(2)), held(3));
+  const { workflow: { id } } = await q.queue.submitWorkflow(node);
+  for (let n = 0; n < 4; n++) {
+    await q.clock.settle();
+    task.runs[n]!.finish(n);
+  }
+  await q.clock.settle();
+  assert.equal((await q.queue.workflow(id)).result, 3);
+  assert.deepEqual(task.runs.map(({ args }) => args), [[0], [1], [[0, 1], 2], [2, 3]]);
+  assert.equal(store.commits.filter(sets("ready")).length, 0);
+  assert.equal(store.commits.filter(starts).length, 2);
+});
+
+Deno.test("what is let go on waits behind what waits for the slot, and a delayed one for its time", async () => {
+  const opened = await open(1);
+  await using q = opened.q;
+  const { task, submit } = opened;
+  await q.queue.submitWorkflow(chain(held(0), { ...held(2), immutable: true }, { ...held(3), delay: 9 }));
+  await submit(1);
+  for (let n = 0; n < 3; n++) {
+    await q.clock.settle();
+    task.runs[n]!.finish();
+  }
+  await q.clock.advance(8000);
+  assert.deepEqual(task.runs.map(({ args }) => args.at(-1)), [0, 1, 2]);
+  await q.clock.advance(2000);
+  task.runs[3]!.finish();
+});
+
+Deno.test("a task that is revoked as it is let go on does not run, and its slot is free", async () => {
+  const opened = await open(2);
+  await using q = opened.q;
+  const { task, store, inner } = opened;
+  await using other = await openQueue({ store: inner, clock: new FakeClock(), channels: {} });
+  const { workflow: { id, resultId } } = await q.queue.submitWorkflow(chain(held(0), held(1)));
+  await q.clock.settle();
+  store.beforeCommit(starts, () => other.queue.revoke(resultId));
+  task.runs[0]!.finish();
+  await q.clock.advance(5000);
+  assert.equal((await q.queue.workflow(id)).state, "REVOKED");
+  assert.equal(task.runs.length, 1);
+  await slotsAreFree(opened, 2);
+});
+
+for (const fault of ["lost", "failed", "nothing", "repeated"] as const) {
+  Deno.test(`the commit that lets a task go on to its run is ${fault}: it runs once, and its slot is free`, async () => {
+    const opened = await open(2);
+    await using q = opened.q;
+    const { task, store } = opened;
+    const { workflow: { id } } = await q.queue.submitWorkflow(chain(held(0), held(1)));
+    await q.clock.settle();
+    const trap = store.onCommit(fault, starts);
+    task.runs[0]!.finish();
+    await q.clock.advance(20_000);
+    assert(trap.met);
+    assert.equal(task.runs.length, 2);
+    task.runs[1]!.finish();
+    await q.clock.advance(5000);
+    assert.equal((await q.queue.workflow(id)).state, "SUCCESS");
+    await slotsAreFree(opened, 2);
+  });
+}
+
+Deno.test("the last commit of a large workflow takes the free slots; one that does not land gives them back", async () => {
+  const opened = await open(4, {}, { mutations: 50 });
+  await using q = opened.q;
+  const { task, store, inner } = opened;
+  const key = { scope: "s", key: "k", fingerprint: "f" };
+  const node = group(Array.from({ length: 100 }, (_, n) => held(n)));
+  const last = store.onCommit("held", sets("workflow"));
+  const first = q.queue.submitWorkflow(node, key);
+  await last.hit;
+  assert.equal(task.runs.length, 0);
+  // The same with the same key, which takes its turn behind it.
+  const second = q.queue.submitWorkflow(node, key);
+  await q.clock.settle();
+  await last.land();
+  await q.clock.settle();
+  const [a, b] = await Promise.all([first, second]);
+  assert.equal(a.workflow.id, b.workflow.id);
+  const { mutations } = store.commits.find((commit) => sets("workflow")(commit) && commit.answer !== null)!;
+  assert.equal(mutations.filter(({ key }) => key[1] === "run").length, 4);
+  for (let left = 0; left < 60 && task.runs.length < 100; left++) {
+    for (const run of task.runs) run.finish();
+    await q.clock.settle();
+  }
+  for (const run of task.runs) run.finish();
+  await q.clock.advance(5000);
+  assert.equal(task.runs.length, 100);
+  assert.deepEqual((await rowsOf(inner, "run")).length, 0);
+  await slotsAreFree(opened, 4);
 });

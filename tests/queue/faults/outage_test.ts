@@ -246,7 +246,7 @@ const endsUndo = ({ mutations }: CommitCall) =>
   mutations.some(({ type, key }) => type === "delete" && key[1] === "cascade" && key[2] === "undo");
 const large = [
   ["its last commit", sets("workflow"), deletes("task")],
-  ["one of its tasks", sets("waiting"), endsUndo],
+  ["one of its tasks", sets("open"), endsUndo],
 ] as const;
 for (const [what, late, meanwhile] of large) {
   Deno.test(`a large workflow that an outage interrupts: ${what} lands while it is undone, and changes nothing`, async () => {
@@ -274,6 +274,27 @@ for (const [what, late, meanwhile] of large) {
     assert.deepEqual(await rowsOf(inner, "task"), []);
   });
 }
+
+Deno.test("a large workflow whose last commit lands as the store leaves: what it gave to free slots runs", async () => {
+  const faulty = faultyStore(memoryStore({ incarnation: "only" }));
+  const store = leaving(faulty);
+  const held = heldTask("held");
+  const options = { store, definitions: [held.definition], channels: { default: 3 }, faults: true };
+  await using q = await openQueue(options);
+  await q.clock.advance(100);
+  faulty.beforeCommit(sets("workflow"), () => Promise.resolve(store.away = true));
+  const last = faulty.onCommit("lost", sets("workflow"));
+  const members = Array.from({ length: 400 }, () => ({ name: "held", args: [] }));
+  const submitting = q.queue.submitWorkflow(group(members));
+  submitting.catch(() => {});
+  await last.hit;
+  await q.clock.advance(10_000);
+  store.away = false;
+  await q.clock.advance(10_000);
+  assert.equal(held.runs.length, 3);
+  await submitting;
+  await q.queue.stop(0);
+});
 
 Deno.test("who watches a task is told of its end after an outage; who asks in it is told so", async () => {
   const store = leaving(memoryStore());

@@ -25,7 +25,8 @@ async function two(slots = 10, options: ConstructorParameters<typeof Processes>[
       workerLostAfter: 15,
     });
   const [one, other] = [await start(), await start()];
-  return { processes, held, one, other, start };
+  const submitter = await processes.start({ definitions: [held.definition, body], channels: {} });
+  return { processes, held, one, other, start, submitter };
 }
 
 const starts = (processes: readonly Process[], name: string) =>
@@ -105,11 +106,78 @@ Deno.test("a member that ends while its group is being looked at is seen by a se
   assert.equal((await one.queue.workflow(workflow.id)).state, "SUCCESS");
 });
 
-Deno.test("a process that dies between a task's end and the release of the next: another releases it", async () => {
-  const { processes, held, one, other } = await two();
+Deno.test("a task's end lets the next of a chain go on in the same commit, where both are known", async () => {
+  const { processes, held, one } = await two();
   await using _ = processes;
   const { workflow } = await one.queue.submitWorkflow(chain(call("held"), call("body")));
   await one.clock.settle();
+  held.runs[0]!.finish(1);
+  await one.clock.settle();
+  assert.deepEqual((await one.queue.workflow(workflow.id)).result, [1]);
+  const [end] = one.faulty.commits.filter(deletes("run"));
+  assert(deletes("waiting")(end!) && sets("ready")(end!));
+  assert.equal(one.faulty.commits.filter(sets("cascade")).length, 0);
+});
+
+Deno.test("a follower that is revoked just before its chain's commit: the task before it has succeeded", async () => {
+  const { processes, held, one, other } = await two();
+  await using _ = processes;
+  const { workflow } = await one.queue.submitWorkflow(chain(call("held"), call("body"), call("body")));
+  await one.clock.settle();
+  const [first, second] = (await rowsOf(processes.store, "task")).map(({ key }) => String(key[2]));
+  one.faulty.beforeCommit(deletes("run"), () => other.queue.revoke(second!));
+  held.runs[0]!.finish(1);
+  await one.clock.advance(LOOKS);
+  assert.equal((await one.queue.get(first!)).state, "SUCCESS");
+  assert.equal((await one.queue.workflow(workflow.id)).state, "REVOKED");
+  assert.equal(starts([one, other], "body"), 0);
+});
+
+for (const fault of ["lost", "failed", "nothing", "repeated", "held"] as const satisfies CommitFault[]) {
+  Deno.test(`the commit of an end and of what goes on with it is ${fault}: the next runs once`, async () => {
+    const { processes, held, one, other } = await two();
+    await using _ = processes;
+    const { workflow } = await one.queue.submitWorkflow(chain(call("held"), call("body")));
+    await one.clock.settle();
+    const trap = one.faulty.onCommit(fault, deletes("waiting"));
+    held.runs[0]!.finish();
+    await trap.hit;
+    await other.clock.advance(LOOKS);
+    await one.clock.advance(10_000);
+    if (fault === "held") await trap.land();
+    await one.clock.advance(LOOKS);
+    await other.clock.advance(LOOKS);
+    assert.equal((await other.queue.workflow(workflow.id)).state, "SUCCESS");
+    assert.equal(starts([one, other], "body"), 1);
+    assert.deepEqual(await stored(processes.store), { task: 2, workflow: 1 });
+  });
+}
+
+Deno.test("a handler's own writes land with its end, and the next of its chain goes on", async () => {
+  // The checks of both do not fit into one commit.
+  await using processes = new Processes({ limits: { checks: 10 } });
+  const writes = task("writes", (ctx) => {
+    ctx.commit.set(["user", "a"], 1);
+    for (let n = 0; n < 8; n++) ctx.commit.check(["user", "b", n], null);
+    return "written";
+  });
+  const last = task("last", (_ctx, before) => before);
+  const q = await processes.start({ definitions: [writes, last] });
+  const { workflow: { id } } = await q.queue.submitWorkflow(
+    chain(call("writes"), group([call("last"), call("last")])),
+  );
+  await q.clock.advance(5000);
+  assert.deepEqual((await q.queue.workflow(id)).result, ["written", "written"]);
+  const [entry] = await processes.store.getMany([["user", "a"]]);
+  assert.equal(entry?.value, 1);
+});
+
+Deno.test("a process that dies between a task's end and the release of the next: another releases it", async () => {
+  const { processes, held, one, other, submitter } = await two();
+  await using _ = processes;
+  // What one has not written itself it has to read.
+  const { workflow } = await submitter.queue.submitWorkflow(chain(call("held"), call("body")));
+  await one.clock.advance(2500);
   const look = one.faulty.onRead("held", asks("waiting"));
   held.runs[0]!.finish(1);
   await look.hit;
@@ -330,10 +398,11 @@ Deno.test("what a crash has left to be done does not stand behind all open group
   await using processes = new Processes({ limits: { listBatch: 20 } });
   const held = heldTask("held");
   const q = await processes.start({ definitions: [held.definition] });
+  const submitter = await processes.start({ definitions: [held.definition], channels: {} });
   for (let n = 0; n < 100; n++) {
-    await q.queue.submitWorkflow(group([{ name: "held", args: [], delay: 86_400 }]));
+    await submitter.queue.submitWorkflow(group([{ name: "held", args: [], delay: 86_400 }]));
   }
-  await q.queue.submitWorkflow(chain(call("held"), call("held")));
+  await submitter.queue.submitWorkflow(chain(call("held"), call("held")));
   await q.clock.advance(10_000);
   q.faulty.onRead("failed", asks("waiting"));
   held.runs[0]!.finish();

@@ -1,7 +1,9 @@
 /** Workflows that no single commit takes. */
 import assert from "node:assert/strict";
 import { chord, group, memoryStore, type WorkflowNode } from "../../../queue/mod.ts";
+import { idOf } from "../../../queue/store/keys.ts";
 import { sets } from "../../support/faulty_store.ts";
+import { brokenLaws } from "../../support/invariants.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
@@ -49,11 +51,58 @@ Deno.test("nothing of a large workflow runs before all of it is stored", async (
   await last.hit;
   await p.clock.advance(5000);
   assert.equal(p.events.of("started").length, 0);
-  assert.equal((await rowsOf(processes.store, "waiting")).length, 100);
+  assert.equal((await rowsOf(processes.store, "task")).length, 100);
+  // That commit has room for the lane, three rows of the workflow and the pointers of 46.
+  assert.equal((await rowsOf(processes.store, "waiting")).length, 54);
+  for (const place of ["ready", "delayed", "run"]) assert.deepEqual(await rowsOf(processes.store, place), []);
   await last.land();
   const { workflow } = await submitting;
   await p.clock.advance(1000);
   assert.deepEqual((await p.queue.workflow(workflow.id)).result, items(100));
+});
+
+Deno.test("a task that its large workflow's last commit will place is not there before: nobody can revoke it", async () => {
+  await using processes = new Processes({ limits: { mutations: 50 } });
+  const p = await processes.start({ definitions: [one] });
+  const other = await processes.start({ definitions: [one], channels: {} });
+  const last = p.faulty.onCommit("held", sets("workflow"));
+  const late = { ...call("one"), delay: 60, priority: 9 } as WorkflowNode;
+  const submitting = p.queue.submitWorkflow(group([...items(100).map((i) => call("one", i)), late]));
+  await last.hit;
+  const id = idOf((await rowsOf(processes.store, "task")).at(-1)!.key);
+  await assert.rejects(other.queue.revoke(id), { code: "task-unknown" });
+  await assert.rejects(other.queue.explain(id), { code: "task-unknown" });
+  assert.deepEqual(await brokenLaws(processes.store), []);
+  await last.land();
+  await submitting;
+  assert.equal((await other.queue.explain(id)).place, "delayed");
+  assert.equal((await other.queue.revoke(id)).state, "REVOKED");
+});
+
+Deno.test("what expires waits for the last commit of its large workflow to be looked at", async () => {
+  await using processes = new Processes({ limits: { mutations: 50 } });
+  const p = await processes.start({ definitions: [one] });
+  const last = p.faulty.onCommit("held", sets("workflow"));
+  const late = { ...call("one"), delay: 60, expires: 1, priority: 9 } as WorkflowNode;
+  const submitting = p.queue.submitWorkflow(group([...items(100).map((i) => call("one", i)), late]));
+  await last.hit;
+  assert.deepEqual(await rowsOf(processes.store, "later"), []);
+  await p.clock.advance(2000);
+  await last.land();
+  const { workflow: { id } } = await submitting;
+  await p.clock.advance(5000);
+  const { state, error } = await p.queue.workflow(id);
+  assert.deepEqual([state, error?.type], ["REVOKED", "ChordError"]);
+});
+
+Deno.test("the most urgent of a large workflow's tasks are placed by its last commit", async () => {
+  await using processes = new Processes({ limits: { mutations: 50 } });
+  const p = await processes.start({ definitions: [one], channels: {} });
+  const urgent = { ...call("one"), priority: 9 } as WorkflowNode;
+  await p.queue.submitWorkflow(group([...items(100).map((i) => call("one", i)), urgent]));
+  const { mutations } = p.faulty.commits.find(sets("workflow"))!;
+  assert.equal(mutations.length, 50);
+  assert.equal(mutations.filter(({ key }) => key[1] === "ready" && key[3] === 0).length, 1);
 });
 
 Deno.test("a large workflow whose process is lost while it writes is deleted by another", async () => {
