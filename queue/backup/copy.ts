@@ -4,18 +4,13 @@
  * @module
  */
 import { pagesOf } from "../doctor/rows.ts";
-import { keysOf } from "../store/keys.ts";
+import { keyAfter, keysOf } from "../store/keys.ts";
 import type { Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
 
 /** The rows of a range in key order, each page of them in a snapshot of its own. */
 export async function* rowsOf(store: Store, range: KeyRange): AsyncGenerator<Entry, void> {
   for await (const page of pagesOf(store, range)) yield* page;
-}
-
-/** The first key that can stand behind a key: bytes come before all other parts. */
-function keyAfter(key: Key): Key {
-  return [...key, new Uint8Array()];
 }
 
 /**

@@ -153,6 +153,11 @@ export function unknownName(name: string): string {
   return `name:${name}`;
 }
 
+/** The first key that can stand behind a key: bytes come before all other parts. */
+export function keyAfter(key: Key): Key {
+  return [...key, new Uint8Array()];
+}
+
 /**
  * What `blocked` calls the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel has
  * its own, so that no channel's tasks stand behind those of one that is paused.

@@ -27,6 +27,9 @@ const call = (name: string): WorkflowNode => ({ name, args: [] });
 const workflow = () => chain(chord([call("ok"), call("large"), call("flaky")], call("ok")), call("ok"));
 const failing = () => chord([call("ok"), call("bad"), call("ok")], call("ok"));
 
+/** A store that grows for as long as it is looked at would grow faster than a slow look reads: so it grows by reads. */
+const READS_A_BATCH = 5;
+
 /** Examines and repairs a store again and again while a queue on it is at work: nothing looks broken. */
 export async function examineAtWork(store: Store, another: Store, looks: number): Promise<void> {
   const q = await openQueue({ store, definitions, channels: { default: 16 }, clock: systemClock });
@@ -35,32 +38,36 @@ export async function examineAtWork(store: Store, another: Store, looks: number)
     task: { name: "ok", args: [] },
     trigger: { interval: 0.02 },
   });
-  let examining = true;
   const submit = async () => {
-    while (examining) {
-      const batch = Array.from({ length: 50 }, (_, i) => ({ name: names[i % names.length]!, args: [] }));
-      const [{ tasks }] = await Promise.all([
-        q.queue.submitAll(batch),
-        q.queue.submitWorkflow(workflow()),
-        q.queue.submitWorkflow(failing()),
-      ]);
-      // So many wait at most.
-      await q.queue.wait(tasks[0]!.id);
-    }
+    const batch = Array.from({ length: 50 }, (_, i) => ({ name: names[i % names.length]!, args: [] }));
+    const [{ tasks }] = await Promise.all([
+      q.queue.submitAll(batch),
+      q.queue.submitWorkflow(workflow()),
+      q.queue.submitWorkflow(failing()),
+    ]);
+    // So many wait at most.
+    await q.queue.wait(tasks[0]!.id);
   };
-  const submitted = submit();
+  let reads = 0;
+  let submitted: Promise<void> | null = null;
+  const looked: Store = {
+    ...another,
+    list(range, options) {
+      if (reads++ % READS_A_BATCH === 0) submitted ??= submit().finally(() => submitted = null);
+      return another.list(range, options);
+    },
+  };
   const counts = new Map<string, number>();
   const unseen = () =>
     ["ready", "run", "delayed", "blocked", "waiting", "open", "due"].filter((f) => !counts.has(f));
   try {
     for (let look = 0; look < looks || unseen().length > 0; look++) {
       assert(look < 1000, `No row of ${unseen()} was seen`);
-      assert.deepEqual(await Array.fromAsync(examine(another, { definitions, counts })), []);
-      const left = await repair(another, { definitions }, ({ message }) => assert.fail(message));
+      assert.deepEqual(await Array.fromAsync(examine(looked, { definitions, counts })), []);
+      const left = await repair(looked, { definitions }, ({ message }) => assert.fail(message));
       assert.deepEqual(left, []);
     }
   } finally {
-    examining = false;
     await submitted;
     await q.close();
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { memoryStore, openStore } from "../../../queue/mod.ts";
+import { memoryStore, openStore, type Store } from "../../../queue/mod.ts";
 import { diagnose } from "../../../queue/doctor/diagnose.ts";
+import { examine } from "../../../queue/doctor/examine.ts";
 import { task } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { folder } from "../store/folder.ts";
@@ -65,4 +66,25 @@ Deno.test("diagnose() reads a thousand tasks a page at a time and tells what it 
     lines.join("\n"),
     new RegExp(`^${rows} rows, 1000 of them tasks, were read in [0-9.]+ s: all is well$`),
   );
+});
+
+Deno.test("an examination comes to its end though tasks come faster than they are read", async () => {
+  const store = memoryStore({ limits: { listBatch: 10 } });
+  await using q = await openQueue({ store, definitions: [task("ok", () => 1)], start: false });
+  const submit = () => q.queue.submitAll(Array(20).fill({ name: "ok", args: [] }));
+  await submit();
+  const stray = ["sluice", 5];
+  await store.commit([], [{ type: "set", key: stray, value: null }]);
+  let reads = 0;
+  const growing: Store = {
+    ...store,
+    list: async (range, options) => {
+      assert(++reads < 100, "more and more is read");
+      await submit();
+      return await store.list(range, options);
+    },
+  };
+  const findings = await Array.fromAsync(examine(growing), ({ message }) => message);
+  assert.deepEqual(findings, ["Row 5 cannot be read"]);
+  await store.commit([], [{ type: "delete", key: stray }]);
 });
