@@ -25,8 +25,8 @@ const LOAD = {
 const SECONDS_OF_LOAD = 10;
 const WAITING = 100_000;
 const BATCH = 250;
-/** Longer than V8 waits until it gives back what it no longer uses. */
-const SECONDS_OF_REST = 30;
+/** V8 waits for half a minute of rest until it gives back what it no longer uses. */
+const SECONDS_OF_REST = 45;
 /** Milliseconds between two samples. */
 const PERIOD = 250;
 
