@@ -20,29 +20,12 @@ export function celery(persistence: Persistence): Peer {
     const { redis, port } = await startRedis(persistence, folder);
     const run = (...args: string[]) =>
       new Service(PYTHON, args, { cwd: FOLDER, env: { REDIS_URL: `redis://127.0.0.1:${port}/0` } });
-    const workers = [
-      run(
-        "-m",
-        "celery",
-        "-A",
-        "tasks",
-        "worker",
-        "-n",
-        "celery@peer",
-        ..."-Q celery -P prefork -c 16".split(" "),
-      ),
-      run(
-        "-m",
-        "celery",
-        "-A",
-        "tasks",
-        "worker",
-        "-n",
-        "high_priority@peer",
-        ..."-Q high_priority -c 4".split(" "),
-      ),
-    ];
-    return { program: run(...args), others: [...workers, redis], workers };
+    const worker = (queue: keyof typeof SLOTS) => {
+      const name = ["-A", "tasks", "worker", "-n", `${queue}@peer`];
+      return run("-m", "celery", ...name, "-Q", queue, "-P", "prefork", "-c", String(SLOTS[queue]));
+    };
+    const others = [worker("celery"), worker("high_priority"), redis];
+    return { program: run(...args), others };
   };
   return {
     system: "celery",
@@ -60,13 +43,8 @@ export function celery(persistence: Persistence): Peer {
       ];
     },
     async drive(scenario, options, folder) {
-      const slots = { slots: SLOTS };
-      const { program, others } = await start(
-        folder,
-        "drive.py",
-        scenario,
-        JSON.stringify({ ...options, ...slots }),
-      );
+      const json = JSON.stringify({ ...options, slots: SLOTS });
+      const { program, others } = await start(folder, "drive.py", scenario, json);
       return await Drive.ready(program, others);
     },
     async serve(folder) {

@@ -172,6 +172,8 @@ async function measureRound(
         results.add(round, peer, await scenario.measure(peer, site));
         outcome = `${((performance.now() - start) / 1000).toFixed(1)} s`;
       } catch (error) {
+        endServices();
+        endServers();
         outcome = `FAILED: ${error instanceof Error ? error.stack : error}`;
         failures.push(`${peer.name}, ${peer.storage}, ${scenario.name}, round ${round + 1}: ${outcome}`);
       }

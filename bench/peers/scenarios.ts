@@ -8,7 +8,7 @@ import { runLoad } from "../load.ts";
 import type { Figures } from "../scenario.ts";
 import { familyOf, pause } from "../service.ts";
 import { latencies } from "../statistics.ts";
-import type { Drive, Peer } from "./peer.ts";
+import { type Drive, type Peer, SLOTS } from "./peer.ts";
 import { type Memory, memoryOf, processorSeconds } from "./processes.ts";
 
 /** Where and how a measurement is made. */
@@ -47,7 +47,8 @@ const SLOW = 1_000;
 const SLOW_ROUNDS = 1;
 const TRIES = 200;
 const IMPORTANT_TRIES = 100;
-/** Long tasks: S0's sixteen slots full, and as many more that wait. */
+/** Slots of the scenario in which long tasks hold all of one channel: those of the first source system. */
+const FEW_SLOTS = { celery: 16, high_priority: 4 };
 const LONG_TASKS = 100;
 /** Milliseconds between two looks at the memory under load. */
 const LOOK = 500;
@@ -108,16 +109,13 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "important",
-    method:
-      `${IMPORTANT_TRIES} important tasks one after the other, in process, while long ones hold all 16 ` +
-      `slots of the channel celery and ${
-        LONG_TASKS - 16
-      } more wait; important ones have 4 slots of their own.`,
+    method: `${IMPORTANT_TRIES} important tasks one after the other, in process, while long ones hold all ` +
+      `${FEW_SLOTS.celery} slots of the channel celery and others wait, ${LONG_TASKS} together; important ones have ` +
+      `${FEW_SLOTS.high_priority} slots of their own.`,
     async measure(peer, { folder }) {
-      const slots = { celery: 16, high_priority: 4 };
       await using drive = await peer.drive(
         "important",
-        { slots, warmUp: 0, tries: IMPORTANT_TRIES, waiting: LONG_TASKS },
+        { slots: FEW_SLOTS, warmUp: 0, tries: IMPORTANT_TRIES, waiting: LONG_TASKS },
         folder(),
       );
       return waits("important while celery is full", await drive.go());
@@ -281,7 +279,7 @@ function memory(name: string, { own, rss }: Memory): Figures {
 }
 
 function common({ pace }: Peer): Readonly<Record<string, unknown>> {
-  return { slots: { celery: 100, high_priority: 4 }, warmUp: rounded(pace * WARM_UP) };
+  return { slots: SLOTS, warmUp: rounded(pace * WARM_UP) };
 }
 
 /** A number with two digits that say something. */
