@@ -32,7 +32,7 @@ export function celery(persistence: Persistence): Peer {
     name: "FastAPI + Celery",
     storage: STORAGE[persistence],
     slots: `prefork, ${SLOTS.celery} + ${SLOTS.high_priority} processes`,
-    pace: 500,
+    pace: 700,
     async lacking() {
       const found = await runs(PYTHON, "-c", VERSIONS);
       const how = "python3 -m venv .cache/celery && " +
