@@ -21,7 +21,7 @@ export const sluice: Peer = {
   name: "Sluice",
   storage: "Deno KV file, durable",
   slots: `${SLOTS.celery} slots`,
-  pace: 30_000,
+  pace: 20_000,
   lacking: () => Promise.resolve([]),
   drive: (scenario, options, folder) =>
     Drive.ready(
