@@ -18,6 +18,7 @@ import type { RunRow, TaskRecord } from "./record.ts";
 import type { CascadeKind, Keys } from "./store/keys.ts";
 import type { Store } from "./store/port.ts";
 import type { Followers } from "./workflow/followers.ts";
+import type { Results } from "./workflow/results.ts";
 import type { ThreadPool } from "./threads/pool.ts";
 
 /** Settings of a queue with their defaults filled in. Times in seconds. */
@@ -63,6 +64,7 @@ export interface Engine {
   readonly deadlines: Deadlines;
   readonly records: RecordCache;
   readonly followers: Followers;
+  readonly results: Results;
   readonly limits: Limits;
   readonly overrides: Overrides;
   readonly depths: Depths;

@@ -72,6 +72,7 @@ import { Cascades } from "./workflow/cascades.ts";
 import { Followers } from "./workflow/followers.ts";
 import type { WorkflowNode } from "./workflow/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
+import { Results } from "./workflow/results.ts";
 import { revokeWorkflow } from "./workflow/revoke.ts";
 import { findWorkflow, getWorkflow, lookAtEnd, type Workflow } from "./workflow/view.ts";
 
@@ -151,6 +152,7 @@ class EngineQueue implements Queue {
       deadlines: new Deadlines(clock),
       records: new RecordCache(),
       followers: new Followers(),
+      results: new Results(),
       limits: new Limits(definitions, channels),
       overrides: new Overrides(() => this.#engine, (channel) => this.#consumers.get(channel)?.changed()),
       depths: new Depths(),

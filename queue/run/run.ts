@@ -321,9 +321,10 @@ export class Run implements Limited {
     try {
       const started = outcome.state === "SUCCESS" || outcome.error !== EXPIRED;
       const final = ended(record, started ? row : null, outcome, engine.clock.now());
+      const keepResult = engine.results.copy(final);
       // What the handler writes has checks of its own, which leave no room for others.
       const released = final.state === "SUCCESS" && record.workflow?.followed === true && !writes &&
-        await this.#endAndRelease(final);
+        await this.#endAndRelease(final, keepResult);
       const unit = endRunUnit(engine.keys, final);
       const landed = released || await this.#commit(writes ? together(unit, writes) : unit) !== null;
       if (!landed) {
@@ -331,6 +332,7 @@ export class Run implements Limited {
           new CommitConflictError("A check of ctx.commit did not hold when the result was stored"),
         );
       }
+      if (!released) keepResult();
       this.#locks?.releaseAll();
       engine.ended(final, released ? "release" : null);
     } catch (error) {
@@ -340,9 +342,9 @@ export class Run implements Limited {
   }
 
   /** @returns whether that landed */
-  #endAndRelease(final: TaskRecord): Promise<boolean> {
+  #endAndRelease(final: TaskRecord, keepResult: () => void): Promise<boolean> {
     const { engine, row: { worker } } = this;
-    return endAndRelease(engine, final.id, { ...endRunUnit(engine.keys, final, true), worker });
+    return endAndRelease(engine, final.id, { ...endRunUnit(engine.keys, final, true), worker }, keepResult);
   }
 
   #commit(unit: Unit): Promise<string | null> {

@@ -68,12 +68,18 @@ export async function join(engine: Engine, id: string): Promise<string | null> {
  * Ends a task that has succeeded and lets those go on that wait for it, in one commit, so that nothing is owed.
  *
  * @param end the unit of its end, which owes them nothing
+ * @param ended called when it has landed, before one of them begins
  * @returns whether it landed; not where those who wait are not known here, one of them has moved, or a check of the end
  *   itself did not hold
  */
-export async function endAndRelease(engine: Engine, id: string, end: Unit): Promise<boolean> {
+export async function endAndRelease(
+  engine: Engine,
+  id: string,
+  end: Unit,
+  ended: () => void,
+): Promise<boolean> {
   const moves = startsOf(engine, id);
-  return moves !== null && await commitMoves(engine, end, moves);
+  return moves !== null && await commitMoves(engine, end, moves, ended);
 }
 
 /** How a task is let go on. */
@@ -87,11 +93,22 @@ interface Move {
 
 const NOTHING: Unit = { checks: [], mutations: [] };
 
-/** Lets tasks go on, together with what `unit` does. @returns whether that landed */
-async function commitMoves(engine: Engine, unit: Unit, moves: readonly Move[]): Promise<boolean> {
+/**
+ * Lets tasks go on, together with what `unit` does.
+ *
+ * @param ended called before one of them begins
+ * @returns whether that landed
+ */
+async function commitMoves(
+  engine: Engine,
+  unit: Unit,
+  moves: readonly Move[],
+  ended: () => void = () => {},
+): Promise<boolean> {
   let versionstamp: string | null = null;
   try {
     versionstamp = await engine.committer.commit(together(unit, ...moves.map(({ unit }) => unit)));
+    if (versionstamp !== null) ended();
   } finally {
     for (const move of moves) {
       if (versionstamp === null) move.withdrawn?.();
