@@ -64,13 +64,15 @@ export class Engine {
    * Opens a database and makes a queue that has not been started.
    *
    * @param others tasks beside {@link add}, of the same channel
+   * @param around what stands between the queue and its store
    */
   static async open(
     path: string,
     slots: number,
     others: readonly AnyTaskDefinition[] = [],
+    around: (store: Store) => Store = (store) => store,
   ): Promise<Engine> {
-    return new Engine(path, await openStore(path), slots, others);
+    return new Engine(path, around(await openStore(path)), slots, others);
   }
 
   /** Number of tasks whose result is stored. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { z } from "zod";
 import {
   type AnyTaskDefinition,
@@ -18,7 +17,7 @@ import {
   type Store,
   type WorkflowNode,
 } from "../queue/mod.ts";
-import { add, Engine } from "./engine.ts";
+import { add, Engine, processorTime } from "./engine.ts";
 import { rawChord } from "./raw_chord.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
 import { median } from "./statistics.ts";
@@ -55,6 +54,7 @@ export const workflows: ScenarioMaker = (workplace) => {
     method:
       `one chord: milliseconds from the call that submits one of ${MEMBERS}, with ${SLOTS} slots and nothing else to do, ` +
       `until its body's result is read, ${CHORDS} one after the other; raw chord: the same rows by bare commits. ` +
+      `Its commits, mutations and checks are counted; µs/task: processor time of the whole process. ` +
       `The others: ${TASKS} tasks, ${SLOTS} slots, until every result is stored: plain ones in batches of ${BATCH}; chains ` +
       `of ${CHAIN}, 64 submits at once; groups and chords (with one body more) of ${MEMBERS}, 4 at once. two queues: ` +
       `one chord of ${MEMBERS} over one store in memory, half of it running in each, all ending at once.`,
@@ -86,22 +86,36 @@ async function rawChords(path: string): Promise<Figures> {
 }
 
 async function chords(path: string): Promise<Figures> {
-  const engine = await Engine.open(path, SLOTS, [count]);
+  const made = { commits: 0, mutations: 0, checks: 0 };
+  const counted = (inner: Store): Store => ({
+    ...inner,
+    commit(checks, mutations) {
+      made.commits++;
+      made.mutations += mutations.length;
+      made.checks += checks.length;
+      return inner.commit(checks, mutations);
+    },
+  });
+  const engine = await Engine.open(path, SLOTS, [count], counted);
   const { queue } = engine;
   await queue.start();
   const times: number[] = [];
-  let before = process.cpuUsage();
+  let cpu = 0;
   for (let i = 0; i < WARM + CHORDS; i++) {
-    if (i === WARM) before = process.cpuUsage();
+    if (i === WARM) {
+      Object.assign(made, { commits: 0, mutations: 0, checks: 0 });
+      cpu = processorTime();
+    }
     const start = performance.now();
     const { workflow } = await queue.submitWorkflow(chord(members, count.s()));
     const { result } = await queue.wait(workflow.resultId);
     times.push(performance.now() - start);
     if (result !== MEMBERS) throw new Error(`The body got ${result} results, not ${MEMBERS}`);
   }
-  const { user, system } = process.cpuUsage(before);
+  const used = processorTime() - cpu;
+  const each = Object.entries(made).map(([name, sum]) => [name, sum / CHORDS]);
   await engine.close((WARM + CHORDS) * MEMBERS);
-  return { ...timesOf(times), "processor µs/task": (user + system) / (CHORDS * (MEMBERS + 1)) };
+  return { ...timesOf(times), "µs/task": used / (CHORDS * (MEMBERS + 1)), ...Object.fromEntries(each) };
 }
 
 function timesOf(times: readonly number[]): Figures {
@@ -112,11 +126,12 @@ function timesOf(times: readonly number[]): Figures {
 async function plain(path: string): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS);
   await engine.queue.start();
-  const start = performance.now();
+  const [start, cpu] = [performance.now(), processorTime()];
   await Promise.all([engine.reach(TASKS), engine.submitBatches(TASKS, BATCH)]);
   const seconds = (performance.now() - start) / 1000;
+  const used = processorTime() - cpu;
   await engine.close(TASKS);
-  return { "tasks/s": TASKS / seconds };
+  return { "tasks/s": TASKS / seconds, "µs/task": used / TASKS };
 }
 
 /** @param size tasks of a workflow, its body not counted */
@@ -130,7 +145,7 @@ async function throughput(
 ): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS, [count]);
   await engine.queue.start();
-  const start = performance.now();
+  const [start, cpu] = [performance.now(), processorTime()];
   let next = 0;
   const submitter = async () => {
     while (next++ < workflows) await engine.queue.submitWorkflow(node);
@@ -138,8 +153,9 @@ async function throughput(
   const all = workflows * (size + bodies);
   await Promise.all([engine.reach(all), ...Array.from({ length: submits }, submitter)]);
   const seconds = (performance.now() - start) / 1000;
+  const used = processorTime() - cpu;
   await engine.close(workflows * size);
-  return { "tasks/s": all / seconds, "workflows/s": workflows / seconds };
+  return { "tasks/s": all / seconds, "workflows/s": workflows / seconds, "µs/task": used / all };
 }
 
 /** Half of a chord's members run in each of two queues, and end at one moment. */
