@@ -322,29 +322,28 @@ export class Run implements Limited {
       const started = outcome.state === "SUCCESS" || outcome.error !== EXPIRED;
       const final = ended(record, started ? row : null, outcome, engine.clock.now());
       const keepResult = engine.results.copy(final);
+      const settled = (done: "release" | null) => {
+        keepResult();
+        this.#locks?.releaseAll();
+        engine.ended(final, done);
+      };
       // What the handler writes has checks of its own, which leave no room for others.
-      const released = final.state === "SUCCESS" && record.workflow?.followed === true && !writes &&
-        await this.#endAndRelease(final, keepResult);
+      if (final.state === "SUCCESS" && record.workflow?.followed && !writes) {
+        const unit = { ...endRunUnit(engine.keys, final, true), worker: row.worker };
+        if (await endAndRelease(engine, record.id, unit, () => settled("release"))) return;
+      }
       const unit = endRunUnit(engine.keys, final);
-      const landed = released || await this.#commit(writes ? together(unit, writes) : unit) !== null;
-      if (!landed) {
+      const versionstamp = await this.#commit(writes ? together(unit, writes) : unit);
+      if (versionstamp === null) {
         return this.#fail(
           new CommitConflictError("A check of ctx.commit did not hold when the result was stored"),
         );
       }
-      if (!released) keepResult();
-      this.#locks?.releaseAll();
-      engine.ended(final, released ? "release" : null);
+      settled(null);
     } catch (error) {
       if (error instanceof RefusedCommitError && writes) return this.#fail(error);
       this.#lost(error);
     }
-  }
-
-  /** @returns whether that landed */
-  #endAndRelease(final: TaskRecord, keepResult: () => void): Promise<boolean> {
-    const { engine, row: { worker } } = this;
-    return endAndRelease(engine, final.id, { ...endRunUnit(engine.keys, final, true), worker }, keepResult);
   }
 
   #commit(unit: Unit): Promise<string | null> {

@@ -68,7 +68,7 @@ export async function join(engine: Engine, id: string): Promise<string | null> {
  * Ends a task that has succeeded and lets those go on that wait for it, in one commit, so that nothing is owed.
  *
  * @param end the unit of its end, which owes them nothing
- * @param ended called when it has landed, before one of them begins
+ * @param settled called when it has landed, before one of them begins
  * @returns whether it landed; not where those who wait are not known here, one of them has moved, or a check of the end
  *   itself did not hold
  */
@@ -76,10 +76,10 @@ export async function endAndRelease(
   engine: Engine,
   id: string,
   end: Unit,
-  ended: () => void,
+  settled: () => void,
 ): Promise<boolean> {
   const moves = startsOf(engine, id);
-  return moves !== null && await commitMoves(engine, end, moves, ended);
+  return moves !== null && await commitMoves(engine, end, moves, settled);
 }
 
 /** How a task is let go on. */
@@ -96,19 +96,19 @@ const NOTHING: Unit = { checks: [], mutations: [] };
 /**
  * Lets tasks go on, together with what `unit` does.
  *
- * @param ended called before one of them begins
+ * @param landed called before one of them begins
  * @returns whether that landed
  */
 async function commitMoves(
   engine: Engine,
   unit: Unit,
   moves: readonly Move[],
-  ended: () => void = () => {},
+  landed: () => void = () => {},
 ): Promise<boolean> {
   let versionstamp: string | null = null;
   try {
     versionstamp = await engine.committer.commit(together(unit, ...moves.map(({ unit }) => unit)));
-    if (versionstamp !== null) ended();
+    if (versionstamp !== null) landed();
   } finally {
     for (const move of moves) {
       if (versionstamp === null) move.withdrawn?.();
@@ -159,7 +159,7 @@ function startOf(engine: Engine, { entry, record }: Follower): Move {
   return {
     unit: releaseUnit(engine.keys, entry, record.id, pointer),
     told: (versionstamp) => {
-      if (record.argsChunks === undefined) engine.records.put(record, versionstamp);
+      if (engine.slots.has(record.channel)) engine.records.put(record, versionstamp);
       engine.wake(record.channel);
     },
   };

@@ -243,6 +243,9 @@ Deno.test("the next of a chain and a chord's body begin in the commit that lets 
   assert.deepEqual(task.runs.map(({ args }) => args), [[0], [1], [[0, 1], 2], [2, 3]]);
   assert.equal(store.commits.filter(sets("ready")).length, 0);
   assert.equal(store.commits.filter(starts).length, 2);
+  // Nobody hears of the start of a task before the end of the one before it.
+  const told = q.events.all.filter(({ type }) => type === "started" || type === "finished");
+  assert.deepEqual(told.slice(-4).map(({ type }) => type), ["started", "finished", "started", "finished"]);
 });
 
 Deno.test("what is let go on waits behind what waits for the slot, and a delayed one for its time", async () => {
