@@ -117,8 +117,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "group's check of its row when it fires",
     why: "a body starts once",
     file: "queue/workflow/release.ts",
-    find: "together({ checks: [entry!], mutations }, ...moves",
-    replace: "together({ checks: [], mutations }, ...moves",
+    find: "commitMoves(engine, { checks: [entry!], mutations }, moves)",
+    replace: "commitMoves(engine, { checks: [], mutations }, moves)",
   },
   {
     name: "claim's check of the channel",
