@@ -1,0 +1,10 @@
+/** docs/scaling.md says what a task costs: a mutation more, or a commit, and this fails. `bench/cost.ts` prints the table. */
+import assert from "node:assert/strict";
+import { costTable } from "../../bench/cost/lives.ts";
+
+Deno.test("the table of docs/scaling.md is what is counted", async () => {
+  const document = Deno.readTextFileSync(new URL("../../docs/scaling.md", import.meta.url)).split("\n");
+  for (const line of await costTable()) {
+    assert(document.includes(line), `docs/scaling.md has no line\n${line}`);
+  }
+});
