@@ -1,6 +1,7 @@
 /**
- * What is done with a database file past Deno, through SQLite: a copy of one moment while others write, and giving back
- * the room that deleted rows have left. (`VACUUM` would do both, but Deno lets it run only with all permissions.)
+ * What is done with a database file past Deno, through SQLite: a copy of one moment while others write, giving back the
+ * room that deleted rows have left (`VACUUM` would do both, but Deno lets it run only with all permissions), and an index
+ * of fewer rows.
  *
  * @module
  */
@@ -40,10 +41,33 @@ export async function copyDatabase(path: string, target: string): Promise<void> 
  * before there is a table. It costs nothing that could be measured (ratio of CPU per task 0.99, seven rounds).
  */
 export function makeShrinkable(path: string): void {
-  if (Deno.statSync(path).size > 0) return;
   const database = new DatabaseSync(path);
   database.exec("pragma auto_vacuum = incremental; pragma user_version = 0");
   database.close();
+}
+
+/** Deno's index of when rows expire, as its own migration makes it: it holds the key of every row. */
+const INDEX_OF_ALL = "CREATE INDEX kv_expiration_ms_idx on kv (expiration_ms)";
+/** Bytes of a file in which the index is replaced at once: half a second. In larger ones it stays. */
+const SMALL = 64 * 2 ** 20;
+
+/**
+ * Has Deno's index of when rows expire hold the rows that do: `expireIn`, which the engine does not use. As it is, each
+ * row that is written or deleted is so in two trees. Deno's two questions to the index are about rows that expire, and
+ * SQLite answers them from this one too. `deno task bench store` tells bare commits with and without it: 30,000 and 41,000
+ * tasks a second of six mutations, 13 % fewer bytes. Does nothing with tables that are not as known. Nobody may have the
+ * file open.
+ */
+export function thinIndex(path: string): void {
+  if (Deno.statSync(path).size > SMALL) return;
+  const database = new DatabaseSync(path);
+  try {
+    const index = database.prepare("select sql from sqlite_master where name = 'kv_expiration_ms_idx'").get();
+    if (index?.sql !== INDEX_OF_ALL) return;
+    database.exec(`begin; drop index kv_expiration_ms_idx; ${INDEX_OF_ALL} where expiration_ms >= 0; commit`);
+  } finally {
+    database.close();
+  }
 }
 
 /** Bytes that must be free for it to be worth the time. */

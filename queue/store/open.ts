@@ -8,7 +8,7 @@
 import { basename, dirname, join } from "node:path";
 import { StoreBrokenError } from "../errors.ts";
 import { assertReadable } from "./damage.ts";
-import { makeShrinkable, shrink } from "./file.ts";
+import { makeShrinkable, shrink, thinIndex } from "./file.ts";
 import { kvDoorbell } from "./doorbell.ts";
 import { brokenHint } from "./kv_errors.ts";
 import { kvStore } from "./kv_store.ts";
@@ -45,8 +45,9 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
     // SQLite would open a file that it cannot write to, and fail at the first commit.
     Deno.openSync(realPath, { write: true }).close();
     assertReadable(realPath);
-    makeShrinkable(realPath);
-    shrink(realPath);
+    if (Deno.statSync(realPath).size === 0) await makeTables(realPath);
+    else shrink(realPath);
+    thinIndex(realPath);
     return await storeOf(await Deno.openKv(realPath), lock.release);
   } catch (error) {
     lock?.release();
@@ -70,6 +71,12 @@ function assertFilePath(path: string): void {
     `Database must be a file, ':memory:' or a KV server's address: '${path}'`,
     "Name a file, such as './data/sluice.kv', or ':memory:', or a server, such as 'https://kv.example:4512'",
   );
+}
+
+/** Makes an empty file a database. */
+async function makeTables(path: string): Promise<void> {
+  makeShrinkable(path);
+  (await Deno.openKv(path)).close();
 }
 
 /** Makes the file and its folder where they are missing, and returns the one real path behind any links. */
