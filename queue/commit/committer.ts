@@ -52,6 +52,11 @@ interface Pending extends Load {
   reject(error: unknown): void;
 }
 
+/** A unit that is not made yet. */
+interface Late extends Pick<Pending, "resolve" | "reject"> {
+  make(): Unit;
+}
+
 /** Whether the store may have got a batch. */
 interface Sent {
   /** In a try that had no answer. */
@@ -68,6 +73,8 @@ interface Batch extends Commit {
 /** Merges units into commits and drives them through the lanes. */
 export class Committer {
   #queue: Pending[] = [];
+  /** Units that are made at the next look at the queue. */
+  #late: Late[] = [];
   /** Those that travel alone, in an order of their own: whatever they conflict with, their checks decide. */
   #contested: Pending[] = [];
   #holds = new Holds();
@@ -123,6 +130,8 @@ export class Committer {
   /**
    * Commits a unit.
    *
+   * @param unit or what makes it, called when the next commit is put together: the runs of this turn have left their
+   *   slots by then, and those of a commit that has just landed are among them
    * @returns the versionstamp of its commit, or `null` when one of its checks did not hold
    * @throws {FencedError} when it acted in the name of a registration that others judged lost, or when it cannot be
    *   known whether it landed before that
@@ -131,20 +140,25 @@ export class Committer {
    *   with `sent`, it may have landed
    * @throws {StoreBrokenError} / {StoppedError}
    */
-  commit(unit: Unit): Promise<string | null> {
+  commit(unit: Unit | (() => Unit)): Promise<string | null> {
     if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      if (typeof unit === "function") this.#late.push({ make: unit, resolve, reject });
+      else this.#enqueue(unit, resolve, reject);
+      this.#schedule();
+    });
+  }
+
+  #enqueue(unit: Unit, resolve: Pending["resolve"], reject: Pending["reject"]): void {
     let load: Load;
     try {
       load = weigh(unit, this.store.limits);
     } catch (error) {
-      return Promise.reject(error);
+      return reject(error);
     }
-    return new Promise((resolve, reject) => {
-      this.#bytes += load.bytes;
-      const queue = unit.contested ? this.#contested : this.#queue;
-      queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
-      this.#schedule();
-    });
+    this.#bytes += load.bytes;
+    const queue = unit.contested ? this.#contested : this.#queue;
+    queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
   }
 
   /** Resolves when nothing waits and nothing is in flight. */
@@ -160,11 +174,13 @@ export class Committer {
     this.#lookNoMore();
     const waiting = [...this.#queue.splice(0), ...this.#contested.splice(0)];
     for (const pending of waiting) this.#reject(pending, this.#ended);
+    for (const { reject } of this.#late.splice(0)) reject(this.#ended);
     this.#wakeIdle();
   }
 
   get #isIdle(): boolean {
-    return this.#busy === 0 && this.#queue.length === 0 && this.#contested.length === 0;
+    return this.#busy === 0 && this.#queue.length === 0 && this.#contested.length === 0 &&
+      this.#late.length === 0;
   }
 
   /**
@@ -181,6 +197,7 @@ export class Committer {
   }
 
   #pump(): void {
+    for (const { make, resolve, reject } of this.#late.splice(0)) this.#enqueue(make(), resolve, reject);
     while (this.#free.length > 0 && this.#standing) {
       const standing = this.#standing;
       let batch = this.#worthACommit() ? this.#gather(standing) : [];
@@ -242,11 +259,24 @@ export class Committer {
     return true;
   }
 
+  /**
+   * Mutations after which a commit is large enough: half of what waits, where nothing is in flight. While the store
+   * commits one half, the callers of the other are answered and bring the next; all in one commit, 64 callers are all
+   * answered or all waiting (docs/performance.md).
+   */
+  #share(): number {
+    if (this.#busy > 0 || this.#free.length < 2) return Infinity;
+    let mutations = 0;
+    for (const { unit } of this.#queue) mutations += unit.mutations.length;
+    return Math.max(WORTH_A_LANE, mutations / 2);
+  }
+
   /** Takes from the queue, in order, what fits into one commit and conflicts with nothing before it. */
   #gather(standing: Standing): Pending[] {
     const { limits } = this.store;
     let checks = limits.checks - 1;
     let mutations = limits.mutations - 1;
+    let share = this.#share();
     let bytes = limits.bytes - LANE_BYTES;
     let keyBytes = limits.keyBytes - LANE_BYTES;
     const batch: Pending[] = [];
@@ -254,7 +284,7 @@ export class Committer {
     /** What the batch checks: the same check is sent once. */
     const checked = new Set<string>();
     let at = 0;
-    for (; at < this.#queue.length; at++) {
+    for (; at < this.#queue.length && share > 0; at++) {
       const pending = this.#queue[at]!;
       const { unit } = pending;
       if (this.#isOutdated(pending, standing)) continue;
@@ -273,6 +303,7 @@ export class Committer {
       checks -= own.length;
       for (const id of own) checked.add(id);
       mutations -= unit.mutations.length;
+      share -= unit.mutations.length;
       bytes -= pending.bytes;
       keyBytes -= pending.keyBytes;
       this.#holds.add(unit, pending.checkIds, pending.mutationIds);

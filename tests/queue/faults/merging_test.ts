@@ -54,6 +54,32 @@ Deno.test("units of one turn share one commit", async () => {
   assert.deepEqual(written(store), [names]);
 });
 
+Deno.test("of what is much the half goes at once, so that the store has work while the first half is answered", async () => {
+  const { store, commitAll } = await open();
+  const names = Array.from({ length: 300 }, (_, n) => `n${n}`);
+  assert((await commitAll(names.map((name) => write(name)))).every(landed));
+  assert.deepEqual(written(store).map(({ length }) => length), [150, 150]);
+});
+
+Deno.test("a unit is made when its commit is put together", async () => {
+  const { store, clock, committer } = await open();
+  const made: string[] = [];
+  const late = (name: string) => () => {
+    made.push(name);
+    return write(name);
+  };
+  const outcome = committer.commit(late("a"));
+  assert.deepEqual(made, []);
+  await clock.settle();
+  assert.notEqual(await outcome, null);
+  assert.deepEqual([made, written(store)], [["a"], [["a"]]]);
+  const ended = committer.commit(late("b"));
+  committer.end();
+  await assert.rejects(ended, { code: "stopped" });
+  await clock.settle();
+  assert.deepEqual(made, ["a"]);
+});
+
 Deno.test("a check that many units make counts once", async () => {
   const { store, commitAll } = await open({ checks: 3 });
   const checks = [{ key: key("absent"), versionstamp: null }];

@@ -53,6 +53,54 @@ Deno.test("a file of which little is free, or that was made otherwise, is opened
   }
 });
 
+Deno.test("Deno's index of expiry times holds the rows that expire, and Deno still finds them", async () => {
+  using files = folder();
+  const fresh = `${files.path}/fresh.kv`;
+  (await openStore(fresh)).close();
+  const before = `${files.path}/before.kv`;
+  const kv = await Deno.openKv(before);
+  await kv.set(["stays"], 1);
+  await kv.set(["expires"], 1, { expireIn: 1 });
+  kv.close();
+  (await openStore(before)).close();
+  for (const path of [fresh, before]) {
+    const database = new DatabaseSync(path);
+    const plan = (sql: string) => database.prepare(`explain query plan ${sql}`).get()!.detail as string;
+    // What Deno asks: which rows have expired, and when the next one will.
+    const expired = "delete from kv where expiration_ms >= 0 and expiration_ms <= 5 returning k";
+    const next = "select expiration_ms from kv where expiration_ms >= 0 order by expiration_ms limit 1";
+    for (const sql of [expired, next]) assert.match(plan(sql), /INDEX kv_expiration_ms_idx/);
+    const [{ sql }] = database.prepare(
+      "select sql from sqlite_master where type = 'index' and tbl_name = 'kv'",
+    )
+      .all() as [{ sql: string }];
+    assert.match(sql, /where expiration_ms >= 0$/);
+    assert.equal(database.prepare("pragma integrity_check").get()!.integrity_check, "ok");
+    database.close();
+  }
+  // Deno removes what has expired when it opens the file.
+  const again = await Deno.openKv(before);
+  assert.equal((await again.get(["expires"])).value, null);
+  assert.equal((await again.get(["stays"])).value, 1);
+  again.close();
+});
+
+Deno.test("an index that is not as Deno makes it is left alone", async () => {
+  using files = folder();
+  const path = `${files.path}/a.kv`;
+  (await Deno.openKv(path)).close();
+  const database = new DatabaseSync(path);
+  database.exec(
+    "drop index kv_expiration_ms_idx; create index kv_expiration_ms_idx on kv (expiration_ms, version)",
+  );
+  const sql = () =>
+    database.prepare("select sql from sqlite_master where name = 'kv_expiration_ms_idx'").get()!.sql;
+  const before = sql();
+  (await openStore(path)).close();
+  assert.equal(sql(), before);
+  database.close();
+});
+
 /** So many megabytes of rows, and none. */
 async function fillAndEmpty(path: string, megabytes: number): Promise<void> {
   const store = await openStore(path);
