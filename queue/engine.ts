@@ -16,7 +16,7 @@ import type { OnEvent } from "./events.ts";
 import type { RecordCache } from "./claim/record_cache.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import type { CascadeKind, Keys } from "./store/keys.ts";
-import type { Store } from "./store/port.ts";
+import type { Entry, Store } from "./store/port.ts";
 import type { Followers } from "./workflow/followers.ts";
 import type { Results } from "./workflow/results.ts";
 import type { ThreadPool } from "./threads/pool.ts";
@@ -77,8 +77,8 @@ export interface Engine {
   readonly solo: Solo | null;
   readonly nextId: () => string;
   readonly emit: OnEvent;
-  /** Tells whoever executes a channel that a task became ready; see `ReadyWindow.arrived` for the priority. */
-  wake(channel: string, priority?: number): void;
+  /** Tells whoever executes a channel that a task became ready; see `ReadyWindow.arrived` for the entry. */
+  wake(channel: string, entry?: Entry): void;
   /** Who executes a channel in this process. */
   consumer(channel: string): Slots | undefined;
   /** Tells the scheduler that a schedule is due at this time. */

@@ -7,7 +7,7 @@
  */
 import { dropChunks, pack, putChunks } from "./payload.ts";
 import type { ParkedPointer, Pointer, RunRow, TaskRecord, WaitingPointer } from "./record.ts";
-import { decode } from "./store/codec.ts";
+import { decode, encode } from "./store/codec.ts";
 import { idOf, type Keys, limitedBy, unknownName } from "./store/keys.ts";
 import type { Check, Entry, Key, Mutation } from "./store/port.ts";
 import { del, put, type Unit } from "./store/unit.ts";
@@ -65,6 +65,12 @@ export function begin(keys: Keys, record: TaskRecord, now: number): Mutation[] {
   const place = wait(keys, record, 0, now);
   if (record.expiresAt === undefined) return [place];
   return [place, put(keys.later(record.expiresAt, record.id), {})];
+}
+
+/** What `submitUnit` has stored of a task that is ready. */
+export function readyEntry(keys: Keys, record: TaskRecord, versionstamp: string): Entry {
+  const key = keys.ready(record.channel, record.priority, record.id);
+  return { key, value: encode(pointer(record, 0)), versionstamp };
 }
 
 /** → waiting: for a task, a group or a submission. */

@@ -166,9 +166,9 @@ class EngineQueue implements Queue {
         onEvent(event);
         this.#watches.heard(event);
       },
-      wake: (channel, priority) => {
+      wake: (channel, entry) => {
         this.#activity.stir();
-        wakeups.wake(channel, priority);
+        wakeups.wake(channel, entry);
       },
       consumer: (channel) => this.#consumers.get(channel),
       dueAt: (time) => {
@@ -224,9 +224,12 @@ class EngineQueue implements Queue {
     const { onDemand = false } = options;
     // A hint is no reason to work, and listening keeps a store busy.
     const heard = onDemand ? [] : [...slots.keys()];
-    const wakeups = new Wakeups(store.doorbell, heard, (channel, priority) => {
-      this.#consumers.get(channel)?.ring(priority);
-    });
+    const wakeups = new Wakeups(
+      store.doorbell,
+      heard,
+      (channel, entry) => this.#consumers.get(channel)?.ring(entry),
+      (channel) => this.#consumers.get(channel)?.hear(),
+    );
     this.#activity = new Activity(clock, onDemand, {
       loops: [this.#scheduler, this.#promoter, this.#sweeper, this.#cascades, ...this.#consumers.values()],
       prepare: () => this.#prepare(),

@@ -17,7 +17,7 @@ import {
 } from "./errors.ts";
 import { keyOf } from "./limits/concurrency.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
-import { handOffUnit, submitUnit } from "./places.ts";
+import { handOffUnit, readyEntry, submitUnit } from "./places.ts";
 import type { RunRow, TaskRecord } from "./record.ts";
 import { together, type Unit } from "./store/unit.ts";
 import { channelFaults, optionFaults } from "./options.ts";
@@ -89,18 +89,18 @@ export async function store(
   stored: (versionstamp: string) => void = () => {},
 ): Promise<string | null> {
   // Of a batch the most urgent come first to a free slot.
-  const placed = records.toSorted((a, b) => b.priority - a.priority).map((record) =>
-    place(engine, record, now)
-  );
-  const units = placed.map(({ unit }) => unit);
-  const unit = units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
+  const inOrder = records.length === 1 ? records : records.toSorted((a, b) => b.priority - a.priority);
+  let placed: readonly Placed[] = [];
   let versionstamp: string | null = null;
   try {
-    versionstamp = await engine.committer.commit(unit);
+    versionstamp = await engine.committer.commit(() => {
+      placed = inOrder.map((record) => place(engine, record, now));
+      const units = placed.map(({ unit }) => unit);
+      return units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
+    });
   } catch (error) {
-    if (error instanceof FencedError && unit.worker !== undefined) {
-      return store(engine, records, also, now, stored);
-    }
+    const isRun = placed.some(({ run }) => run !== null);
+    if (error instanceof FencedError && isRun) return store(engine, records, also, now, stored);
     if (!(error instanceof RefusedCommitError)) throw error;
     throw new TooLargeError(
       records.length > 1
@@ -117,12 +117,16 @@ export async function store(
   return versionstamp;
 }
 
+/** A new task and where it goes. */
+interface Placed {
+  readonly record: TaskRecord;
+  /** When it goes into a slot. */
+  readonly run: RunRow | null;
+  readonly unit: Unit;
+}
+
 /** Where a new task goes: into a free slot of this process, else ready or delayed. */
-function place(
-  engine: Engine,
-  record: TaskRecord,
-  now: number,
-): { record: TaskRecord; run: RunRow | null; unit: Unit } {
+function place(engine: Engine, record: TaskRecord, now: number): Placed {
   const run = slotFor(engine, record, now);
   const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
   return { record, run, unit };
@@ -185,7 +189,7 @@ export function accepted(
   if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
     engine.records.put(record, versionstamp);
   }
-  engine.wake(record.channel, record.priority);
+  engine.wake(record.channel, readyEntry(engine.keys, record, versionstamp));
 }
 
 function toRecords(

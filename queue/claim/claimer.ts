@@ -36,6 +36,9 @@ interface Candidate {
   readonly run: RunRow;
 }
 
+/** The records of candidates, in their order. */
+type Records = readonly (TaskRecord | null)[];
+
 /** What was found in the window. */
 interface Chosen {
   readonly candidates: Candidate[];
@@ -72,6 +75,7 @@ export class Claimer {
   /** Ids that a claim, or a parking, in flight is about to remove. */
   #claiming = new Set<string>();
   #inFlight = 0;
+  #reading = 0;
   #rereading: Promise<void> | null = null;
   #parking: Parking;
   #progressAt: number;
@@ -87,6 +91,11 @@ export class Claimer {
   /** Tasks being claimed. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Claims whose records are being read. */
+  get reading(): number {
+    return this.#reading;
   }
 
   /** Monotonic time of the last sign of progress: a claim that landed, or a look that found nothing to claim. */
@@ -283,7 +292,7 @@ export class Claimer {
     await Promise.all(
       Array.from({ length: Math.ceil(candidates.length / most) }, (_, n) => {
         const [from, to] = [n * most, (n + 1) * most];
-        const ours = records.then((all) => all.slice(from, to));
+        const ours = "then" in records ? records.then((all) => all.slice(from, to)) : records.slice(from, to);
         return this.#commit(candidates.slice(from, to), taker, worker, under, ours);
       }),
     );
@@ -306,7 +315,8 @@ export class Claimer {
       const unit = claimUnit(engine.keys, candidates, worker, under);
       landed = await engine.committer.commit({ ...unit, contested }) !== null;
       engine.emit({ type: "claim", channel, tasks: candidates.length, landed });
-      const read = landed ? await records : [];
+      // What is known starts at once, before what is handed off by the same commit.
+      const read = !landed ? [] : "then" in records ? await records : records;
       // Judged lost meanwhile: the rescue gives them back.
       if (taker.worker() !== worker) landed = false;
       else read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
@@ -355,14 +365,17 @@ export class Claimer {
   }
 
   /** The candidates' records: as this process wrote them, else read while the claim is being committed. */
-  async #records(candidates: readonly Candidate[]): Promise<(TaskRecord | null)[]> {
+  #records(candidates: readonly Candidate[]): Records | Promise<Records> {
     const { engine } = this;
     const records = candidates.map(({ id, entry }) => engine.records.take(id, entry.versionstamp));
     const missing = candidates.filter((_, i) => records[i] === null).map(({ id }) => id);
     if (missing.length === 0) return records;
-    const read = await this.#read(missing, 2 * engine.peers(this.channel).length);
-    let next = 0;
-    return records.map((record) => record ?? read[next++] ?? null);
+    this.#reading++;
+    return this.#read(missing, 2 * engine.peers(this.channel).length).then((read) => {
+      this.#reading--;
+      let next = 0;
+      return records.map((record) => record ?? read[next++] ?? null);
+    });
   }
 
   /** Reads until the store answers: the tasks may be ours already. */

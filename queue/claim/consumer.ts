@@ -10,6 +10,7 @@ import type { AnyTaskDefinition } from "../define.ts";
 import type { Engine } from "../engine.ts";
 import type { RunRow, TaskRecord } from "../record.ts";
 import { Run } from "../run/run.ts";
+import type { Entry } from "../store/port.ts";
 
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;
@@ -17,12 +18,28 @@ const WORTH_A_CLAIM = 1 / 4;
 /** Milliseconds that handlers have to return after their runs were ended, before their channel counts as stuck. */
 const PATIENCE = 5000;
 
-/** Runs the tasks of one channel. */
+/** A run that ends within so many milliseconds leaves its slot sooner than the commit of another claim lands. */
+const QUICK = 50;
+
+/** Slots' worth of tasks that are taken at a time while runs are quick. */
+const AHEAD = 4;
+
+/**
+ * Runs the tasks of one channel, as many at a time as it has slots.
+ *
+ * Who takes a task takes a slot for it, before its commit. While runs are quick, slots would be taken by commits alone:
+ * then more tasks are taken, and one that meets no free slot when its commit has landed waits for the next. On a store
+ * that no other process can have open: there nobody else could run them.
+ */
 export class Consumer implements Taker, Loop {
   #claimer: Claimer;
   #bell: Bell;
   #runs = new Map<string, Run>();
-  /** Slots taken by runs, by claims in flight and by reservations. */
+  /** Of those, the ones that wait for a slot, in order. */
+  #next = new Set<Run>();
+  /** Runs that ended at once, since one did not. */
+  #quick = 0;
+  /** Tasks that are run, that wait for a slot, that are being claimed or reserved. */
   #taken = 0;
   /** Claims and reservations that are being committed. */
   #committing = 0;
@@ -34,6 +51,8 @@ export class Consumer implements Taker, Loop {
   #freedAt = -Infinity;
   /** Wall-clock time before which there is nothing to claim, as the last look found. */
   #nextAt = 0;
+  /** The store may hold what this process was not told of. */
+  #looks = true;
   #stopping = false;
   #loop: Promise<void> | null = null;
 
@@ -59,9 +78,16 @@ export class Consumer implements Taker, Loop {
     return this.#runs;
   }
 
-  /** Slots that could take a task now. */
+  /** Tasks that could be taken now. */
   get free(): number {
-    const free = Math.max(0, this.slots - this.#taken);
+    const { slots } = this;
+    const isAhead = this.#quick >= slots && this.engine.store.incarnation !== null;
+    return this.#below(isAhead ? AHEAD * slots : slots);
+  }
+
+  /** Tasks that could be taken before there are so many. */
+  #below(room: number): number {
+    const free = Math.max(0, room - this.#taken);
     const { solo } = this.engine;
     return solo ? Math.min(free, 1 - solo.taken) : free;
   }
@@ -82,8 +108,14 @@ export class Consumer implements Taker, Loop {
   }
 
   /** A task became ready; see `ReadyWindow.arrived`. */
-  ring(priority?: number): void {
-    this.#claimer.window.arrived(priority);
+  ring(entry?: Entry): void {
+    this.#claimer.window.arrived(entry);
+    this.#bell.ring();
+  }
+
+  /** Another queue may have submitted a task. */
+  hear(): void {
+    this.#looks = true;
     this.#bell.ring();
   }
 
@@ -97,7 +129,10 @@ export class Consumer implements Taker, Loop {
     const worker = this.worker();
     if (worker === "" || this.#stopping || this.exhausted) return null;
     if (this.engine.overrides.has(this.channel)) return null;
-    if (this.free <= this.#claimer.window.waiting) return null;
+    const { window: { waiting }, reading } = this.#claimer;
+    // Who goes first starts first: a task that others wait beside needs a slot that none of them needs.
+    const free = waiting > 0 || reading > 0 ? this.#below(this.slots) : this.free;
+    if (free <= waiting) return null;
     this.take(1);
     this.#committing++;
     return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
@@ -122,12 +157,14 @@ export class Consumer implements Taker, Loop {
   /** The channel's settings are others than before. */
   changed(): void {
     this.#claimer.changed();
+    this.#execute();
     this.#bell.ring();
   }
 
-  /** Resolves when nothing that was begun before is on its way to run: what a pause waits for. */
+  /** Resolves when nothing that was taken before is on its way to run: what a pause waits for. */
   async quiet(): Promise<void> {
     while (this.#committing > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
+    await Promise.all([...this.#next].map((run) => run.giveBack()));
   }
 
   #committed(): void {
@@ -152,9 +189,20 @@ export class Consumer implements Taker, Loop {
   begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
     const run = new Run(this.engine, record, definition, row, this.#closed, this.#left);
     this.#runs.set(record.id, run);
-    const waited = (this.engine.clock.now() - record.runAt) / 1000;
-    this.engine.emit({ type: "started", task: record, retries: record.retries, waited });
-    run.execute();
+    this.#next.add(run);
+    this.#execute();
+  }
+
+  /** Runs who waits for a slot, while there is one. */
+  #execute(): void {
+    for (const run of this.#next) {
+      if (this.#stopping || this.#runs.size - this.#next.size >= this.slots) return;
+      this.#next.delete(run);
+      const { record } = run;
+      const waited = (this.engine.clock.now() - record.runAt) / 1000;
+      this.engine.emit({ type: "started", task: record, retries: record.retries, waited });
+      run.execute();
+    }
   }
 
   get nextAt(): number {
@@ -173,6 +221,7 @@ export class Consumer implements Taker, Loop {
     await this.#loop;
     this.#loop = null;
     while (this.#committing > 0) await this.#bell.wait(POLL.last);
+    for (const run of this.#next) run.giveBack();
   }
 
   /** The registration was judged lost: its runs end here, and nothing of them is stored. */
@@ -192,6 +241,7 @@ export class Consumer implements Taker, Loop {
       }
       const pause = this.#nextAt > 0 ? Math.max(1, this.#nextAt - this.engine.clock.now()) : poll;
       const rang = await this.#bell.wait(Math.min(poll, pause));
+      if (!rang) this.#looks = true;
       poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
     }
   }
@@ -207,7 +257,10 @@ export class Consumer implements Taker, Loop {
     const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
     if (this.free < least) return false;
     const { inFlight, window } = this.#claimer;
-    if (inFlight > 0 && this.engine.overrides.shared && window.exhausted) return false;
+    // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
+    const isTold = inFlight > 0 || !this.engine.overrides.shared;
+    if (isTold && !this.#looks && window.exhausted) return false;
+    this.#looks = false;
     // Counted while the channel is being read: a pause waits for what was begun before it.
     this.#committing++;
     try {
@@ -246,7 +299,11 @@ export class Consumer implements Taker, Loop {
     const wasFull = this.free === 0;
     this.#runs.delete(run.record.id);
     this.take(-1);
-    this.#zombies++;
+    if (!this.#next.delete(run)) {
+      this.#zombies++;
+      this.#quick = this.engine.clock.now() - run.begunAt <= QUICK ? this.#quick + 1 : 0;
+    }
+    this.#execute();
     if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();
     if (isSuspect(run.row)) this.engine.suspects.count--;
     if (this.#claimer.window.waiting > 0 || this.#stopping) this.#bell.ring();

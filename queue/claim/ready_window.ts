@@ -1,7 +1,7 @@
 /**
  * The ready tasks at the head of a channel, as of the last look at the store. On a store that no other process can
- * change, one look of 500 tasks serves many claims; elsewhere a look shows what is this process's share, and serves the
- * claims of a moment.
+ * change, one look of 500 tasks serves many claims, and what this process stores itself is known without a look;
+ * elsewhere a look shows what is this process's share, and serves the claims of a moment.
  *
  * @module
  */
@@ -13,15 +13,22 @@ import type { Entry } from "../store/port.ts";
 /** Milliseconds for which a look at a store that others change serves claims. */
 const FRESH = 50;
 
+/** Tasks that are known at most; what stands behind them is read when they are taken. */
+const MOST = 1024;
+
 /** What is known of a channel's ready range. */
 export class ReadyWindow {
   readonly #unshared: boolean;
   readonly #shares: Shares;
-  #entries: readonly Entry[] = [];
+  #entries: Entry[] = [];
   #next = 0;
+  /** Stored by this process while the channel is being read; `null` while it is not. */
+  #meanwhile: Entry[] | null = null;
+  /** The latest commit that a look has seen: what it stored was seen as well. */
+  #seen = "";
   /** Nothing stood behind the window's last entry when it was read. */
   #complete = false;
-  /** Tasks that became ready since the window began to be read, as far as this process was told. */
+  /** Tasks that became ready since the window began to be read and are not in it, as far as this process was told. */
   #arrivals = 0;
   /** The foremost place, as in keys, that one of them may stand at. */
   #foremost = Infinity;
@@ -38,7 +45,8 @@ export class ReadyWindow {
 
   /** Ready tasks that no claim has taken: at most so many. Known only where no other process can submit. */
   get waiting(): number {
-    return this.#unshared && this.#complete ? this.#entries.length - this.#next + this.#arrivals : Infinity;
+    if (!this.#unshared || !this.#complete) return Infinity;
+    return this.#entries.length - this.#next + this.#arrivals + (this.#meanwhile?.length ?? 0);
   }
 
   /** Whether the last look has shown all there was, all of it is taken, and no more has become ready that is known of. */
@@ -54,19 +62,31 @@ export class ReadyWindow {
   /**
    * A task became ready.
    *
-   * @param priority of a task just submitted, which stands behind all others of its priority; unknown for a task that
-   *   comes back from somewhere
+   * @param entry of one that this process has just stored; not known of one that comes back from somewhere
    */
-  arrived(priority?: number): void {
+  arrived(entry?: Entry): void {
+    if (entry && this.#meanwhile) return void this.#meanwhile.push(entry);
+    if (entry && this.#unshared && this.#arrivals === 0) return this.#add(entry);
     this.#arrivals++;
-    this.#foremost = Math.min(this.#foremost, priority === undefined ? -1 : 9 - priority);
+    this.#foremost = Math.min(this.#foremost, entry ? placeOf(entry) : -1);
     if (this.#overtaken) this.clear();
+  }
+
+  /** Puts a task in its place, unless a look has seen it or it stands behind what is known. */
+  #add(entry: Entry): void {
+    if (entry.versionstamp <= this.#seen) return;
+    const entries = this.#entries;
+    let at = entries.length;
+    while (at > this.#next && isBefore(entry, entries[at - 1]!)) at--;
+    if (at < entries.length) entries.splice(at, 0, entry);
+    else if (this.#complete && at - this.#next < MOST) entries.push(entry);
+    else this.#complete = false;
   }
 
   /** A task became ready that stands before an entry of the window. */
   get #overtaken(): boolean {
     const last = this.#entries.at(-1);
-    return last !== undefined && this.#foremost < Number(last.key.at(-2));
+    return last !== undefined && this.#foremost < placeOf(last);
   }
 
   /** Monotonic time at which a task that is left to other processes may be taken. */
@@ -107,14 +127,25 @@ export class ReadyWindow {
     this.#foremost = Infinity;
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
-    const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
+    this.#meanwhile = this.#unshared ? [] : null;
+    const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit }).catch(
+      (error) => {
+        this.#arrivals += this.#meanwhile?.length ?? 0;
+        this.#meanwhile = null;
+        throw error;
+      },
+    );
+    const meanwhile = this.#meanwhile ?? [];
+    this.#meanwhile = null;
     const free = entries.filter((entry) => !busy.has(idOf(entry.key)));
     const span = { behind: last, to: entries.length < limit ? undefined : entries.at(-1) };
-    this.#entries = this.#unshared ? free : this.#shares.divide(free, want, span);
+    this.#entries = this.#unshared ? free : [...this.#shares.divide(free, want, span)];
     this.#next = 0;
     this.#arrivals -= known;
     this.#last = entries.at(-1);
     this.#complete = entries.length < limit;
+    for (const { versionstamp } of entries) if (versionstamp > this.#seen) this.#seen = versionstamp;
+    for (const entry of meanwhile) this.arrived(entry);
   }
 
   /** Entries to read of a store that others change: more while looks are used up before they are old. */
@@ -133,6 +164,7 @@ export class ReadyWindow {
     if (this.empty) return undefined;
     const entry = this.#entries[this.#next++]!;
     if (!this.#unshared) this.#shares.take(entry);
+    else if (this.#next === MOST) this.#entries.splice(0, this.#next, entry), this.#next = 1;
     return entry;
   }
 
@@ -146,4 +178,14 @@ export class ReadyWindow {
     const { clock } = this.engine;
     if (this.#unshared ? this.#overtaken : clock.monotonic() - this.#lookedAt >= FRESH) this.clear();
   }
+}
+
+/** Where a task stands in its channel by its priority: 0 is the foremost. */
+function placeOf({ key }: Entry): number {
+  return Number(key.at(-2));
+}
+
+function isBefore(one: Entry, other: Entry): boolean {
+  const [place, others] = [placeOf(one), placeOf(other)];
+  return place < others || place === others && idOf(one.key) < idOf(other.key);
 }

@@ -46,6 +46,8 @@ import { resolveArgs } from "../workflow/value.ts";
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {
   deadline = Infinity;
+  /** Wall-clock time at which its handler was called. */
+  begunAt = Infinity;
   #hardDeadline = Infinity;
   #closed = false;
   #controller: AbortController | null = null;
@@ -95,6 +97,7 @@ export class Run implements Limited {
   /** Runs the handler and settles. Resolves when the handler has returned; never rejects. */
   async execute(): Promise<void> {
     const { engine, record, definition } = this;
+    this.begunAt = engine.clock.now();
     const { threads } = engine;
     const thread = threads && definition.thread;
     if (!thread) this.#startLimits();
@@ -223,7 +226,9 @@ export class Run implements Limited {
     this.#abort(new ShutdownError("The worker is stopping; the task runs again elsewhere"));
     if (!wasOpen) return;
     const { engine, record } = this;
-    if (record.acks === "early") return await this.#settle({ state: "FAILURE", error: STOPPED });
+    if (record.acks === "early" && this.begunAt < Infinity) {
+      return await this.#settle({ state: "FAILURE", error: STOPPED });
+    }
     const next = returned(record, this.row);
     const unit = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
     try {

@@ -4,26 +4,27 @@
  *
  * @module
  */
-import type { Doorbell } from "../store/port.ts";
+import type { Doorbell, Entry } from "../store/port.ts";
 
 /** Carries the news that a channel has work. */
 export class Wakeups {
   /**
    * @param channels that this process executes
    * @param ring rings the bell of whoever executes a channel in this process
+   * @param hear tells them what the store's doorbell says
    */
   constructor(
     readonly doorbell: Doorbell | null,
     channels: readonly string[],
-    readonly ring: (channel: string, priority?: number) => void,
+    readonly ring: (channel: string, entry?: Entry) => void,
+    hear: (channel: string) => void,
   ) {
-    // At the end of the channel, for all that is known: where others submit, no look at the store is kept for long.
-    if (channels.length > 0) doorbell?.listen(channels, (channel) => ring(channel, 0));
+    if (channels.length > 0) doorbell?.listen(channels, hear);
   }
 
-  /** A channel has work. */
-  wake(channel: string, priority?: number): void {
-    this.ring(channel, priority);
+  /** A channel has work: the task of this entry, when this process has just stored it. */
+  wake(channel: string, entry?: Entry): void {
+    this.ring(channel, entry);
     this.doorbell?.ring(channel).catch(lost);
   }
 }

@@ -119,8 +119,10 @@ Deno.test("a pause on a store of one's own is answered when what was being read 
     const slow = slowed === "read"
       ? store.onRead("late", asks("ready"))
       : store.onCommit("held", sets("run"));
-    const submitted = q.queue.submitAll([{ name: slowed === "read" ? "keyed" : "plain", args: [] }]);
-    await q.clock.settle();
+    // The channel is read for a task that comes from elsewhere.
+    const request = slowed === "read" ? { name: "keyed", args: [], delay: 1 } : { name: "plain", args: [] };
+    const submitted = q.queue.submitAll([request]);
+    await q.clock.advance(1000);
     assert(slow.met);
     let atAnswer = -1;
     const pausing = q.queue.changeChannel("default", { paused: true }).then(() => atAnswer = runs());
