@@ -6,6 +6,7 @@
  */
 import { keysOf } from "../queue/store/keys.ts";
 import { encode } from "../queue/store/codec.ts";
+import { openStore } from "../queue/mod.ts";
 import type { TaskRecord } from "../queue/record.ts";
 
 const TASKS_A_COMMIT = 50;
@@ -47,9 +48,14 @@ export const rows = {
 /** A way through the engine: six mutations over `ready`, or four when a submit finds a free slot. */
 export type Life = "ready" | "hand-off";
 
-/** Takes `count` tasks through a life. @returns tasks a second */
-export async function rawLife(path: string, count: number, life: Life): Promise<number> {
-  using kv = await Deno.openKv(path);
+/**
+ * Takes `count` tasks through a life.
+ *
+ * @param isOurs whether the file is made as the engine makes it, or by Deno alone
+ * @returns tasks a second
+ */
+export async function rawLife(path: string, count: number, life: Life, isOurs = true): Promise<number> {
+  using kv = isOurs ? await openAsEngine(path) : await Deno.openKv(path);
   const seconds = await eachGroup(count, async (ids) => {
     if (life === "hand-off") await submitRun(kv, ids);
     else await claim(kv, ids, await submitReady(kv, ids));
@@ -60,7 +66,7 @@ export async function rawLife(path: string, count: number, life: Life): Promise<
 
 /** Writes `count` tasks, then takes all of them from the front. @returns tasks a second, of both halves */
 export async function rawDrain(path: string, count: number): Promise<{ submit: number; drain: number }> {
-  using kv = await Deno.openKv(path);
+  using kv = await openAsEngine(path);
   const stamps = new Map<string, string>();
   const submitSeconds = await eachGroup(count, async (ids) => {
     stamps.set(ids[0]!, await submitReady(kv, ids));
@@ -74,7 +80,7 @@ export async function rawDrain(path: string, count: number): Promise<{ submit: n
 
 /** Milliseconds of each of `tries` commits of one task, one after the other. */
 export async function rawCommits(path: string, tries: number): Promise<number[]> {
-  using kv = await Deno.openKv(path);
+  using kv = await openAsEngine(path);
   const submit = rawSubmit(kv);
   const times: number[] = [];
   for (let i = 0; i < tries; i++) {
@@ -89,6 +95,12 @@ export async function rawCommits(path: string, tries: number): Promise<number[]>
 export function rawSubmit(kv: Deno.Kv): () => Promise<string> {
   let next = 0;
   return () => submitRun(kv, [idAt(next++)]);
+}
+
+/** A file as the engine makes it (`queue/store/file.ts`). */
+async function openAsEngine(path: string): Promise<Deno.Kv> {
+  (await openStore(path)).close();
+  return await Deno.openKv(path);
 }
 
 /** Calls `work` for groups of ids in order, some at once. @returns seconds */

@@ -5,6 +5,7 @@
  */
 import { idSource } from "../queue/ids.ts";
 import { systemClock } from "../queue/clock.ts";
+import { rawLife } from "./ceiling.ts";
 import { row, rowBytes } from "./row.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 
@@ -17,7 +18,8 @@ const READS = 50;
 export const store: ScenarioMaker = (workplace) => ({
   method:
     `${ROWS} rows of a task in commits of ${A_COMMIT}, ${LANES} in flight: under growing ids and random ones, as ` +
-    "bytes and as objects; commits of 1, 10, 100 and 500 rows, one at a time; 100 rows read by ten and by one list.",
+    "bytes and as objects; as many tasks of six mutations each, with Deno's index of expiry times and with the " +
+    "engine's; commits of 1, 10, 100 and 500 rows, one at a time; 100 rows read by ten and by one list.",
   variants: [
     { name: "growing ids, bytes", measure: () => write(workplace.file(), idSource(systemClock), rowBytes) },
     {
@@ -25,12 +27,24 @@ export const store: ScenarioMaker = (workplace) => ({
       measure: () => write(workplace.file(), () => crypto.randomUUID(), rowBytes),
     },
     { name: "growing ids, objects", measure: () => write(workplace.file(), idSource(systemClock), row) },
+    { name: "tasks, file as the engine makes it", measure: () => tasks(workplace.file(), true) },
+    { name: "tasks, file as Deno makes it", measure: () => tasks(workplace.file(), false) },
     { name: "commits", measure: () => commits(workplace.file()) },
     { name: "reads", measure: () => reads(workplace.file()) },
   ],
   ratios: [
     { name: "growing / random", of: "growing ids, bytes: rows/s", to: "random ids, bytes: rows/s" },
     { name: "bytes / objects", of: "growing ids, bytes: rows/s", to: "growing ids, objects: rows/s" },
+    {
+      name: "index of expiry times: ours / Deno's",
+      of: "tasks, file as the engine makes it: tasks/s",
+      to: "tasks, file as Deno makes it: tasks/s",
+    },
+    {
+      name: "bytes: ours / Deno's",
+      of: "tasks, file as the engine makes it: MB",
+      to: "tasks, file as Deno makes it: MB",
+    },
   ],
 });
 
@@ -46,6 +60,12 @@ async function write(path: string, nextId: () => string, value: unknown): Promis
     }
   }));
   return { "rows/s": ROWS / (performance.now() - begin) * 1000 };
+}
+
+/** Tasks through six mutations each, and the file's size afterwards. */
+async function tasks(path: string, isOurs: boolean): Promise<Figures> {
+  const rate = await rawLife(path, ROWS, "ready", isOurs);
+  return { "tasks/s": rate, MB: Deno.statSync(path).size / 1e6 };
 }
 
 async function commits(path: string): Promise<Figures> {
