@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { rawSubmit } from "./ceiling.ts";
+import { openAsEngine, rawSubmit } from "./ceiling.ts";
 
 const answer = JSON.stringify({ task_id: crypto.randomUUID(), status: "Task submitted" });
 const headers = { "content-type": "application/json" };
 
 const constant = () => new Response(answer, { headers });
 const [database] = Deno.args;
-const submit = database === undefined ? null : rawSubmit(await Deno.openKv(database));
+const submit = database === undefined ? null : rawSubmit(await openAsEngine(database));
 
 Deno.serve({
   hostname: "127.0.0.1",

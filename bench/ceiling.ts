@@ -97,8 +97,8 @@ export function rawSubmit(kv: Deno.Kv): () => Promise<string> {
   return () => submitRun(kv, [idAt(next++)]);
 }
 
-/** A file as the engine makes it (`queue/store/file.ts`). */
-async function openAsEngine(path: string): Promise<Deno.Kv> {
+/** Opens a file that is made as the engine makes it (`queue/store/file.ts`). */
+export async function openAsEngine(path: string): Promise<Deno.Kv> {
   (await openStore(path)).close();
   return await Deno.openKv(path);
 }
