@@ -85,13 +85,13 @@ async function* everything({ store, keys }: Case): AsyncGenerator<Entry[], void>
     const [first] = await store.list({ ...all, ...from }, { limit: 1 });
     if (!first) return;
     const family = first.key[1];
-    if (typeof family === "string") {
+    if (typeof family === "string" && first.key.length > 2) {
       const range = keys.under([family]);
       const [last] = await store.list(range, { limit: 1, reverse: true });
       if (last) yield* pagesOf(store, { ...range, end: keyAfter(last.key) });
       from = { start: [...all.prefix, `${family}\0`] };
     } else {
-      // Nothing that the engine writes.
+      // The only row of its kind, or nothing that the engine writes.
       yield [first];
       from = { start: keyAfter(first.key) };
     }
