@@ -33,7 +33,7 @@ export interface Scenario {
 }
 
 /** Seconds that a measurement is meant to take. */
-const SECONDS = 2;
+const SECONDS = 1.5;
 /** Seconds of its work that warm a peer up. */
 const WARM_UP = 0.3;
 const CONNECTIONS = [1, 16, 64, 256] as const;
