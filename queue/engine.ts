@@ -32,7 +32,7 @@ export interface EngineSettings {
 /** A channel's slots, as those see them who have a task for one; `Consumer` says more. */
 export interface Slots {
   readonly free: number;
-  reserve(): RunRow | null;
+  reserve(mayWait?: boolean): RunRow | null;
   beginReserved(run: RunRow, record: TaskRecord): void;
   withdraw(): void;
   /** Resolves when nothing that was begun before is on its way to run. */

@@ -90,11 +90,11 @@ export async function store(
 ): Promise<string | null> {
   // Of a batch the most urgent come first to a free slot.
   const inOrder = records.length === 1 ? records : records.toSorted((a, b) => b.priority - a.priority);
-  let placed: readonly Placed[] = [];
+  const placed: Placed[] = [];
   let versionstamp: string | null = null;
   try {
     versionstamp = await engine.committer.commit(() => {
-      placed = inOrder.map((record) => place(engine, record, now));
+      for (const record of inOrder) placed.push(place(engine, record, now));
       const units = placed.map(({ unit }) => unit);
       return units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
     });
@@ -135,7 +135,7 @@ function place(engine: Engine, record: TaskRecord, now: number): Placed {
 /** A free slot of this process for a new task; `null`: it has to wait. To be followed by {@link accepted} or `withdraw`. */
 export function slotFor(engine: Engine, record: TaskRecord, now: number): RunRow | null {
   const mayRun = record.runAt <= now && !engine.limits.has(record);
-  return mayRun ? engine.consumer(record.channel)?.reserve() ?? null : null;
+  return mayRun ? engine.consumer(record.channel)?.reserve(record.acks !== "early") ?? null : null;
 }
 
 /**

@@ -56,6 +56,8 @@ interface Chosen {
 export interface Taker {
   /** Slots free now. */
   readonly free: number;
+  /** Tasks that it could take now, slots or not. */
+  readonly room: number;
   /** The worker id of the current registration. */
   worker(): string;
   /** Slots are taken for so many tasks, or given back. */
@@ -135,18 +137,20 @@ export class Claimer {
     const begin = clock.monotonic();
     // As the caller knows the channel: what this process learns of it while it reads lets no claim land.
     const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
-    const want = () => Math.min(taker.free, this.#reach);
+    const want = () => Math.min(taker.room, this.#reach);
     window.expire();
     if (window.empty) await window.fill(want(), this.#claiming);
     const chosen = this.#choose(taker, worker);
     // Suspects that have to wait do not hide what stands behind them.
-    while (chosen.skipped && taker.free > 0 && this.#weight(chosen) < this.#reach && window.more) {
+    while (chosen.skipped && taker.room > 0 && this.#weight(chosen) < this.#reach && window.more) {
       // What was chosen is claimed even when no more can be read.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
       this.#choose(taker, worker, chosen);
     }
     const { candidates, limited, strangers } = chosen;
+    // They stand where they stood, and are looked for when the other one has ended.
+    if (chosen.skipped) window.clear();
     window.expire();
     const claims: Promise<unknown>[] = [];
     if (candidates.length > 0) claims.push(this.#commitAll(candidates, taker, worker, known));
@@ -194,7 +198,7 @@ export class Claimer {
     const startedAt = engine.clock.now();
     const rate = engine.overrides.rateOf(channel);
     const most = this.#most;
-    while (taker.free > 0 && this.#weight(chosen) < this.#reach) {
+    while (taker.room > 0 && this.#weight(chosen) < this.#reach) {
       const entry = window.take();
       if (!entry) break;
       const pointer = decode<Pointer>(entry.value);
@@ -205,6 +209,11 @@ export class Claimer {
         continue;
       }
       const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
+      // What has been claimed counts for its limits, and for one worker only: it shall start at once.
+      if ((isLimited || definition.acks === "early") && taker.free === 0) {
+        window.putBack();
+        break;
+      }
       if (isLimited) {
         const limits = limitsOf(pointer, definition, rate);
         if (this.#parking.isSweeping(limits)) continue;
@@ -224,6 +233,7 @@ export class Claimer {
         engine.suspects.count++;
       }
       taker.take(1);
+      this.#claiming.add(idOf(entry.key));
       const candidate = { entry, id: idOf(entry.key), pointer, definition, run };
       (isLimited ? limited : candidates).push(candidate);
     }

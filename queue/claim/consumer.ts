@@ -21,6 +21,9 @@ const PATIENCE = 5000;
 /** A run that ends within so many milliseconds leaves its slot sooner than the commit of another claim lands. */
 const QUICK = 50;
 
+/** Milliseconds without an end of a run after which those that were taken ahead are given back. */
+const SLOW = 1000;
+
 /** Slots' worth of tasks that are taken at a time while runs are quick. */
 const AHEAD = 4;
 
@@ -37,8 +40,12 @@ export class Consumer implements Taker, Loop {
   #runs = new Map<string, Run>();
   /** Of those, the ones that wait for a slot, in order. */
   #next = new Set<Run>();
+  /** The lowest priority among them. */
+  #lowest = 0;
   /** Runs that ended at once, since one did not. */
   #quick = 0;
+  /** Wall-clock time at which the last run ended. */
+  #endedAt = -Infinity;
   /** Tasks that are run, that wait for a slot, that are being claimed or reserved. */
   #taken = 0;
   /** Claims and reservations that are being committed. */
@@ -78,8 +85,13 @@ export class Consumer implements Taker, Loop {
     return this.#runs;
   }
 
-  /** Tasks that could be taken now. */
+  /** Slots that could take a task now. */
   get free(): number {
+    return this.#below(this.slots);
+  }
+
+  /** Tasks that could be taken now. */
+  get room(): number {
     const { slots } = this;
     const isAhead = this.#quick >= slots && this.engine.store.incarnation !== null;
     return this.#below(isAhead ? AHEAD * slots : slots);
@@ -123,15 +135,16 @@ export class Consumer implements Taker, Loop {
    * Hand-off: takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of
    * six mutations and one of three commits (docs/performance.md).
    *
+   * @param mayWait whether it may be taken ahead
    * @returns the `run` row to be written with the task, to be followed by `beginReserved` or `withdraw`; else `null`
    */
-  reserve(): RunRow | null {
+  reserve(mayWait = true): RunRow | null {
     const worker = this.worker();
     if (worker === "" || this.#stopping || this.exhausted) return null;
     if (this.engine.overrides.has(this.channel)) return null;
     const { window: { waiting }, reading } = this.#claimer;
     // Who goes first starts first: a task that others wait beside needs a slot that none of them needs.
-    const free = waiting > 0 || reading > 0 ? this.#below(this.slots) : this.free;
+    const free = mayWait && waiting === 0 && reading === 0 ? this.room : this.free;
     if (free <= waiting) return null;
     this.take(1);
     this.#committing++;
@@ -189,14 +202,17 @@ export class Consumer implements Taker, Loop {
   begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
     const run = new Run(this.engine, record, definition, row, this.#closed, this.#left);
     this.#runs.set(record.id, run);
+    const isUrgent = this.#next.size > 0 && record.priority > this.#lowest;
+    this.#lowest = this.#next.size === 0 ? record.priority : Math.min(this.#lowest, record.priority);
     this.#next.add(run);
+    if (isUrgent) this.#next = new Set([...this.#next].sort((a, b) => b.record.priority - a.record.priority));
     this.#execute();
   }
 
   /** Runs who waits for a slot, while there is one. */
   #execute(): void {
     for (const run of this.#next) {
-      if (this.#stopping || this.#runs.size - this.#next.size >= this.slots) return;
+      if (this.#stopping || this.exhausted || this.#runs.size - this.#next.size >= this.slots) return;
       this.#next.delete(run);
       const { record } = run;
       const waited = (this.engine.clock.now() - record.runAt) / 1000;
@@ -221,18 +237,20 @@ export class Consumer implements Taker, Loop {
     await this.#loop;
     this.#loop = null;
     while (this.#committing > 0) await this.#bell.wait(POLL.last);
-    for (const run of this.#next) run.giveBack();
+    for (const run of [...this.#next]) run.giveBack();
   }
 
   /** The registration was judged lost: its runs end here, and nothing of them is stored. */
   drop(worker: string): void {
-    for (const run of [...this.#runs.values()]) if (run.row.worker === worker) run.drop();
+    // Who has not begun goes first: none shall begin in the place of another one.
+    for (const run of [...this.#next, ...this.#runs.values()]) if (run.row.worker === worker) run.drop();
   }
 
   async #run(): Promise<void> {
     let poll: number = POLL.first;
     let told = false;
     while (!this.#stopping) {
+      this.#giveBackNext();
       if (this.stuck && !told) this.engine.emit({ type: "exhausted", channel: this.channel });
       told = this.stuck;
       if (!this.exhausted && await this.#claim()) {
@@ -246,6 +264,13 @@ export class Consumer implements Taker, Loop {
     }
   }
 
+  /** Runs have become slow: who waits for a slot waits in the store again, where the most urgent is the first. */
+  #giveBackNext(): void {
+    if (this.#next.size === 0 || this.engine.clock.now() - this.#endedAt < SLOW) return;
+    this.#quick = 0;
+    for (const run of [...this.#next]) run.giveBack();
+  }
+
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
     this.#nextAt = 0;
@@ -255,11 +280,15 @@ export class Consumer implements Taker, Loop {
       return false;
     }
     const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
-    if (this.free < least) return false;
+    if (this.room < least) return false;
     const { inFlight, window } = this.#claimer;
     // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
     const isTold = inFlight > 0 || !this.engine.overrides.shared;
-    if (isTold && !this.#looks && window.exhausted) return false;
+    if (isTold && !this.#looks && window.exhausted) {
+      if (inFlight === 0) this.#claimer.idle();
+      this.#nextAt = this.engine.clock.now() + this.#claimer.turn;
+      return false;
+    }
     this.#looks = false;
     // Counted while the channel is being read: a pause waits for what was begun before it.
     this.#committing++;
@@ -301,7 +330,8 @@ export class Consumer implements Taker, Loop {
     this.take(-1);
     if (!this.#next.delete(run)) {
       this.#zombies++;
-      this.#quick = this.engine.clock.now() - run.begunAt <= QUICK ? this.#quick + 1 : 0;
+      this.#endedAt = this.engine.clock.now();
+      this.#quick = this.#endedAt - run.begunAt <= QUICK ? this.#quick + 1 : 0;
     }
     this.#execute();
     if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();
@@ -312,5 +342,6 @@ export class Consumer implements Taker, Loop {
   #left = (): void => {
     this.#zombies--;
     if (this.#zombies === this.slots - 1) this.#bell.ring();
+    this.#execute();
   };
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
+import { POLL } from "../wake/bell.ts";
 import { Shares } from "./shares.ts";
 import { idOf } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
@@ -32,7 +33,9 @@ export class ReadyWindow {
   #arrivals = 0;
   /** The foremost place, as in keys, that one of them may stand at. */
   #foremost = Infinity;
-  /** Monotonic time of the last look at a store that others change, and for how many tasks' worth. */
+  /** It was forgotten while it was being read. */
+  #outdated = false;
+  /** Monotonic time of the last look, and for how many tasks' worth it was at a store that others change. */
   #lookedAt = -Infinity;
   #looks = 1;
   /** The last entry that was read. */
@@ -51,7 +54,12 @@ export class ReadyWindow {
 
   /** Whether the last look has shown all there was, all of it is taken, and no more has become ready that is known of. */
   get exhausted(): boolean {
-    return this.empty && this.#complete && this.#arrivals === 0;
+    return this.empty && this.#complete && this.#arrivals === 0 && !this.#isOld;
+  }
+
+  /** Whatever it was not told of, a poll's time later it looks. */
+  get #isOld(): boolean {
+    return this.#unshared && this.engine.clock.monotonic() - this.#lookedAt >= POLL.last;
   }
 
   /** Whether nothing is left to take. */
@@ -78,8 +86,12 @@ export class ReadyWindow {
     const entries = this.#entries;
     let at = entries.length;
     while (at > this.#next && isBefore(entry, entries[at - 1]!)) at--;
-    if (at < entries.length) entries.splice(at, 0, entry);
-    else if (this.#complete && at - this.#next < MOST) entries.push(entry);
+    if (at < entries.length) {
+      entries.splice(at, 0, entry);
+      if (entries.length - this.#next <= MOST) return;
+      entries.pop();
+      this.#complete = false;
+    } else if (this.#complete && at - this.#next < MOST) entries.push(entry);
     else this.#complete = false;
   }
 
@@ -106,6 +118,7 @@ export class ReadyWindow {
 
   /** Forgets what was read. */
   clear(): void {
+    this.#outdated = true;
     this.#entries = [];
     this.#next = 0;
     this.#complete = false;
@@ -120,14 +133,17 @@ export class ReadyWindow {
   async fill(want: number, taken: ReadonlySet<string>, from: "head" | "behind" = "head"): Promise<void> {
     const { store, keys } = this.engine;
     const limit = this.#unshared ? store.limits.listBatch : this.#reach(want, taken.size);
-    const last = from === "behind" ? this.#last : undefined;
+    const known = this.#unshared ? this.#entries.at(-1) ?? this.#last : this.#last;
+    const last = from === "behind" ? known : undefined;
     const start = last && { start: [...last.key.slice(0, -1), `${idOf(last.key)}\0`] };
     // They count as waiting until the answer tells; a hand-off in between would overtake them.
-    const known = this.#arrivals;
+    const told = this.#arrivals;
     this.#foremost = Infinity;
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
     this.#meanwhile = this.#unshared ? [] : null;
+    this.#outdated = false;
+    if (this.#unshared) this.#lookedAt = this.engine.clock.monotonic();
     const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit }).catch(
       (error) => {
         this.#arrivals += this.#meanwhile?.length ?? 0;
@@ -141,9 +157,9 @@ export class ReadyWindow {
     const span = { behind: last, to: entries.length < limit ? undefined : entries.at(-1) };
     this.#entries = this.#unshared ? free : [...this.#shares.divide(free, want, span)];
     this.#next = 0;
-    this.#arrivals -= known;
+    this.#arrivals -= told;
     this.#last = entries.at(-1);
-    this.#complete = entries.length < limit;
+    this.#complete = entries.length < limit && !this.#outdated;
     for (const { versionstamp } of entries) if (versionstamp > this.#seen) this.#seen = versionstamp;
     for (const entry of meanwhile) this.arrived(entry);
   }
@@ -176,7 +192,9 @@ export class ReadyWindow {
   /** Forgets what is old. */
   expire(): void {
     const { clock } = this.engine;
-    if (this.#unshared ? this.#overtaken : clock.monotonic() - this.#lookedAt >= FRESH) this.clear();
+    if (this.#unshared ? this.#overtaken || this.#isOld : clock.monotonic() - this.#lookedAt >= FRESH) {
+      this.clear();
+    }
   }
 }
 

@@ -61,6 +61,8 @@ export class Shares {
 
   /** A claim took so many milliseconds, from the look to its answer. */
   took(milliseconds: number): void {
+    // One that met an outage says nothing of those to come.
+    milliseconds = Math.min(milliseconds, TURN.most / 2);
     this.#pace = this.#pace === null ? milliseconds : this.#pace + (milliseconds - this.#pace) / 8;
   }
 

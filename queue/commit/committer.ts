@@ -130,8 +130,8 @@ export class Committer {
   /**
    * Commits a unit.
    *
-   * @param unit or what makes it, called when the next commit is put together: the runs of this turn have left their
-   *   slots by then, and those of a commit that has just landed are among them
+   * @param unit or what makes it, called at the next look at the queue: the runs of this turn have left their slots by
+   *   then, and those of a commit that has just landed are among them
    * @returns the versionstamp of its commit, or `null` when one of its checks did not hold
    * @throws {FencedError} when it acted in the name of a registration that others judged lost, or when it cannot be
    *   known whether it landed before that
@@ -165,6 +165,8 @@ export class Committer {
   async drained(): Promise<void> {
     while (!this.#ended && !this.#isIdle) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
+      // Who was just answered may have more to commit: an end whose followers had moved goes again without them.
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 
@@ -197,7 +199,15 @@ export class Committer {
   }
 
   #pump(): void {
-    for (const { make, resolve, reject } of this.#late.splice(0)) this.#enqueue(make(), resolve, reject);
+    for (const { make, resolve, reject } of this.#late.splice(0)) {
+      try {
+        this.#enqueue(make(), resolve, reject);
+      } catch (error) {
+        reject(error);
+      }
+    }
+    // Of what was made nothing may be left to commit.
+    if (this.#isIdle) this.#wakeIdle();
     while (this.#free.length > 0 && this.#standing) {
       const standing = this.#standing;
       let batch = this.#worthACommit() ? this.#gather(standing) : [];

@@ -59,7 +59,7 @@ export async function explainTask(
       id,
       state,
       place: "run",
-      reasons: whyRunning(engine, standing, run, runHere(id)?.reserved ?? false),
+      reasons: whyRunning(engine, standing, run, waitsFor(runHere(id))),
     };
   }
   const place = String(standing.pointer!.key[1]) as Exclude<Place, null>;
@@ -109,17 +109,27 @@ async function whyEnded(
   return reasons;
 }
 
-function whyRunning(engine: Engine, { record, revoked }: Standing, run: RunRow, reserved: boolean): Reason[] {
+/** What a claimed task still waits for. */
+function waitsFor(run: Run | undefined): "slot" | "thread" | null {
+  return run?.isNext ? "slot" : run?.reserved ? "thread" : null;
+}
+
+function whyRunning(
+  engine: Engine,
+  { record, revoked }: Standing,
+  run: RunRow,
+  waitsFor: "slot" | "thread" | null,
+): Reason[] {
   const seconds = span(engine.clock.now() - run.startedAt);
   const reasons: Reason[] = [];
   if (revoked) {
     reasons.push({ code: "revoking", message: `It was revoked; worker ${run.worker} is ending its run` });
   }
   reasons.push(
-    reserved
+    waitsFor
       ? {
         code: "claimed",
-        message: `Worker ${run.worker} has claimed it ${seconds} ago; it waits for a free thread`,
+        message: `Worker ${run.worker} has claimed it ${seconds} ago; it waits for a free ${waitsFor}`,
       }
       : { code: "running", message: `It has been running on worker ${run.worker} for ${seconds}` },
   );

@@ -46,7 +46,7 @@ import { resolveArgs } from "../workflow/value.ts";
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {
   deadline = Infinity;
-  /** Wall-clock time at which its handler was called. */
+  /** Wall-clock time at which it got its slot. */
   begunAt = Infinity;
   #hardDeadline = Infinity;
   #closed = false;
@@ -70,6 +70,11 @@ export class Run implements Limited {
     readonly closed: (run: Run) => void,
     readonly left: (run: Run) => void,
   ) {}
+
+  /** It waits for a slot. */
+  get isNext(): boolean {
+    return this.begunAt === Infinity;
+  }
 
   /** It waits for a thread. */
   get reserved(): boolean {
@@ -222,15 +227,21 @@ export class Run implements Limited {
    * worker only, when it has failed.
    */
   async giveBack(): Promise<void> {
+    const hasBegun = !this.isNext && !this.reserved;
     const wasOpen = this.#close();
     this.#abort(new ShutdownError("The worker is stopping; the task runs again elsewhere"));
     if (!wasOpen) return;
     const { engine, record } = this;
-    if (record.acks === "early" && this.begunAt < Infinity) {
+    if (record.acks === "early" && hasBegun) {
       return await this.#settle({ state: "FAILURE", error: STOPPED });
     }
-    const next = returned(record, this.row);
-    const unit = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
+    const next = hasBegun ? returned(record, this.row) : record;
+    const { expiresAt } = next;
+    const back = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
+    // Its reminder may have come, or was never written, while it had a slot or was about to get one.
+    const unit = hasBegun || expiresAt === undefined
+      ? back
+      : together(back, { checks: [], mutations: [put(engine.keys.later(expiresAt, record.id), {})] });
     try {
       if (await this.#commit(unit) === null) return await this.#settle({ state: "REVOKED", error: REVOKED });
     } catch (error) {
@@ -239,6 +250,7 @@ export class Run implements Limited {
     this.#locks?.releaseAll();
     engine.freed(record);
     engine.emit({ type: "returned", task: record });
+    if (!hasBegun && expiresAt !== undefined) engine.dueAt(expiresAt);
     engine.wake(record.channel);
   }
 

@@ -65,6 +65,8 @@ export function thinIndex(path: string): void {
     const index = database.prepare("select sql from sqlite_master where name = 'kv_expiration_ms_idx'").get();
     if (index?.sql !== INDEX_OF_ALL) return;
     database.exec(`begin; drop index kv_expiration_ms_idx; ${INDEX_OF_ALL} where expiration_ms >= 0; commit`);
+  } catch {
+    // A full disk, for example: the file is as good without it, and what is wrong shows where it matters.
   } finally {
     database.close();
   }

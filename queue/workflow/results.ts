@@ -26,7 +26,7 @@ export class Results {
   copy({ id, state, result = null, resultChunks, workflow }: TaskRecord): () => void {
     const of = workflow?.followed ? id : workflow?.group;
     if (of === undefined || state !== "SUCCESS" || resultChunks !== undefined) return NOTHING;
-    const json = JSON.stringify(result);
+    const json = JSON.stringify(result) ?? "null";
     return () => this.#put(of, id, json);
   }
 

@@ -83,7 +83,9 @@ async function storeSmall(
   );
   try {
     const starts = plan.records.filter((record) => !waits(record));
-    const known = (versionstamp: string) => engine.followers.put(followers, versionstamp);
+    const known = (versionstamp: string) => {
+      if (engine.slots.size > 0) engine.followers.put(followers, versionstamp);
+    };
     if (await store(engine, starts, rest, now, known) === null) return false;
   } catch (error) {
     if (error instanceof TooLargeError) return null;

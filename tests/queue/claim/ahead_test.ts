@@ -145,3 +145,95 @@ Deno.test("a submission sees the slot that a run of the same turn leaves", async
   held.runs[1]!.finish();
   await q.clock.settle();
 });
+
+Deno.test("who was taken ahead and given back has not started: it expires as if it had waited all the time", async () => {
+  const { held, store, q } = await quickQueue();
+  await using _ = q;
+  await q.queue.submitAll([0, 1].map((n) => ({ name: "held", args: [n] })));
+  const { tasks: [task] } = await q.queue.submitAll([{ name: "held", args: [2], expires: 10 }]);
+  await q.clock.settle();
+  assert.equal((await rowsOf(store, "run")).length, 3);
+  await q.queue.changeChannel("default", { paused: true });
+  await q.clock.advance(20_000);
+  const ended = await q.queue.get(task!.id);
+  assert.deepEqual([ended.state, ended.error?.type, ended.startedAt], ["REVOKED", "Expired", null]);
+  for (const run of held.runs) run.finish();
+  await q.clock.settle();
+});
+
+Deno.test("when runs become slow, those taken ahead wait in the store again", async () => {
+  const { held, store, q, submit } = await quickQueue();
+  await using _ = q;
+  for (let n = 0; n < 6; n++) await submit(n);
+  assert.equal((await rowsOf(store, "run")).length, 6);
+  await q.clock.advance(5000);
+  assert.equal((await rowsOf(store, "run")).length, 2);
+  await q.queue.submit(held.definition, [99], { priority: 9 });
+  await q.clock.settle();
+  for (let n = 0; n < 7; n++) {
+    held.runs[n]!.finish();
+    await q.clock.settle();
+  }
+  assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 1, 99, 2, 3, 4, 5]);
+});
+
+Deno.test("of those taken ahead the most urgent begins first, and a task for one worker only is not taken ahead", async () => {
+  const held = heldTask("held");
+  const once = heldTask("once", { acks: "early" });
+  const quick = task("quick", () => {});
+  const store = faultyStore(memoryStore({ incarnation: "only" }));
+  const definitions = [held.definition, once.definition, quick];
+  await using q = await openQueue({ store, definitions, channels: { default: 1 }, faults: true });
+  await q.clock.advance(100);
+  await q.queue.submit(quick, []);
+  await q.clock.settle();
+  for (const [n, priority] of [[0, 5], [1, 3], [2, 5], [3, 9]] as const) {
+    await q.queue.submit(held.definition, [n], { priority });
+    await q.clock.settle();
+  }
+  assert.equal((await rowsOf(store, "run")).length, 4);
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  held.runs[1]!.finish();
+  await q.clock.settle();
+  await q.queue.submit(once.definition, []);
+  await q.clock.settle();
+  assert.equal((await rowsOf(store, "run")).length, 2);
+  assert.equal((await rowsOf(store, "ready")).length, 1);
+  for (let n = 2; n < 4; n++) {
+    held.runs[n]!.finish();
+    await q.clock.settle();
+  }
+  assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 3, 2, 1]);
+  assert.equal(once.runs.length, 1);
+  once.runs[0]!.finish();
+  await q.clock.settle();
+});
+
+Deno.test("handlers that ignore the end of their runs keep those taken ahead from beginning", async () => {
+  const held = heldTask("held", { timeLimit: 3 });
+  const quick = task("quick", () => {});
+  const store = faultyStore(memoryStore({ incarnation: "only" }));
+  await using q = await openQueue({
+    store,
+    definitions: [held.definition, quick],
+    channels: { default: 1 },
+    faults: true,
+  });
+  await q.clock.advance(100);
+  await q.queue.submit(quick, []);
+  await q.clock.settle();
+  for (let n = 0; n < 3; n++) {
+    await q.queue.submit(held.definition, [n]);
+    await q.clock.settle();
+  }
+  await q.clock.advance(4000);
+  assert.equal(held.runs.length, 1);
+  held.runs[0]!.finish();
+  await q.clock.settle();
+  assert.equal(held.runs.length, 2);
+  for (let n = 1; n < 3; n++) {
+    held.runs[n]!.finish();
+    await q.clock.settle();
+  }
+});

@@ -80,6 +80,35 @@ Deno.test("a unit is made when its commit is put together", async () => {
   assert.deepEqual(made, ["a"]);
 });
 
+Deno.test("a unit that cannot be made, or never be stored, fails alone, and nobody waits for it", async () => {
+  const { store, clock, committer } = await open();
+  const broken = committer.commit(() => {
+    throw new Error("not made");
+  });
+  const large = committer.commit(() => write("large", "x".repeat(900_000)));
+  const drained = committer.drained();
+  const fine = committer.commit(() => write("fine"));
+  await assert.rejects(broken, /not made/);
+  await assert.rejects(large, RefusedCommitError);
+  await clock.settle();
+  assert.notEqual(await fine, null);
+  await drained;
+  assert.deepEqual(written(store), [["fine"]]);
+
+  const alone = committer.commit(() => write("large", "x".repeat(900_000)));
+  const empty = committer.drained();
+  await assert.rejects(alone, RefusedCommitError);
+  await empty;
+});
+
+Deno.test("who is answered by the last commit may commit once more before all counts as drained", async () => {
+  const { store, committer } = await open();
+  const twice = committer.commit(write("first")).then(() => committer.commit(write("second")));
+  await committer.drained();
+  assert.deepEqual(written(store), [["first"], ["second"]]);
+  await twice;
+});
+
 Deno.test("a check that many units make counts once", async () => {
   const { store, commitAll } = await open({ checks: 3 });
   const checks = [{ key: key("absent"), versionstamp: null }];
