@@ -35,7 +35,7 @@ export interface Slots {
   reserve(mayWait?: boolean): RunRow | null;
   beginReserved(run: RunRow, record: TaskRecord): void;
   withdraw(): void;
-  /** Resolves when nothing that was begun before is on its way to run. */
+  /** Resolves when nothing that was taken before is on its way to run. */
   quiet(): Promise<void>;
 }
 

@@ -209,7 +209,8 @@ export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, alo
 
 /**
  * What the end of a workflow's task owes the others, as the record alone tells: it leaves its group, and a `cascade`
- * row says that those who wait for it are to be released or ended. `workflow/cascades.ts` does that after the commit.
+ * row says that those who wait for it are to be released or ended, unless they are `released` already.
+ * `workflow/cascades.ts` does that after the commit.
  */
 function owe(keys: Keys, record: TaskRecord, mutations: Mutation[], released = false): void {
   if (!record.workflow) return;

@@ -15,8 +15,8 @@ import type { Entry } from "../store/port.ts";
 /**
  * Milliseconds that a task is left to its owner, and to each process whose turn comes before this one's, while this one
  * has slots to spare: twice the time that claims take, within these bounds. A turn that ends before the claim does takes
- * from owners what they are claiming: with 100 ms at most, 64 workers 100 ms from the store lost 61 of 100 claims; now they
- * lose 8, at twice the tasks a second (docs/scaling.md).
+ * from owners what they are claiming: with 100 ms at most, 64 workers 100 ms from the store lost 61 of 100 claims; with 1 s
+ * they lose 8, at twice the tasks a second (docs/scaling.md).
  */
 const TURN = { least: 25, most: 1000 } as const;
 /** Turns that anybody waits for at most. */

@@ -56,7 +56,7 @@ export async function changeChannel(engine: Engine, channel: string, change: Cha
   await settled(engine, channel);
 }
 
-/** A pause holds from now on: nothing that was begun before it is still on its way to run. */
+/** A pause holds from now on: nothing that was taken before it is still on its way to run. */
 async function settled(engine: Engine, channel: string): Promise<void> {
   if (engine.overrides.isPaused(channel)) await engine.consumer(channel)?.quiet();
   if (engine.overrides.shared) engine.wake(channel);

@@ -2,8 +2,8 @@
  * Tasks that wait in a workflow, as this process has written them, so that what comes before them lets them go on
  * without a read: a step of a chain is one commit then, of four mutations.
  *
- * What is known here may be outdated, as every pointer that is removed is checked; and it is complete: all that waits for
- * a task or group is written by its submission.
+ * What is known here may be outdated: every pointer that is removed is checked. And it is complete: all that waits for a
+ * task or group is written by its submission.
  *
  * @module
  */
