@@ -235,11 +235,13 @@ export class Run implements Limited {
     if (record.acks === "early" && hasBegun) {
       return await this.#settle({ state: "FAILURE", error: STOPPED });
     }
-    const next = hasBegun ? returned(record, this.row) : record;
+    // Of a group that was closed meanwhile only members go on that have started: this one was not ended with the others.
+    const isStarted = hasBegun || record.workflow?.group !== undefined;
+    const next = isStarted ? returned(record, this.row) : record;
     const { expiresAt } = next;
     const back = requeueUnit(engine.keys, next, this.row.deliveries - 1, engine.clock.now(), true);
     // Its reminder may have come, or was never written, while it had a slot or was about to get one.
-    const unit = hasBegun || expiresAt === undefined
+    const unit = isStarted || expiresAt === undefined
       ? back
       : together(back, { checks: [], mutations: [put(engine.keys.later(expiresAt, record.id), {})] });
     try {
@@ -250,7 +252,7 @@ export class Run implements Limited {
     this.#locks?.releaseAll();
     engine.freed(record);
     engine.emit({ type: "returned", task: record });
-    if (!hasBegun && expiresAt !== undefined) engine.dueAt(expiresAt);
+    if (!isStarted && expiresAt !== undefined) engine.dueAt(expiresAt);
     engine.wake(record.channel);
   }
 
