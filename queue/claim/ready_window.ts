@@ -7,7 +7,7 @@
  */
 import type { Engine } from "../engine.ts";
 import { POLL } from "../wake/bell.ts";
-import { Shares } from "./shares.ts";
+import { placeOf, Shares, standsBefore } from "./shares.ts";
 import { idOf } from "../store/keys.ts";
 import type { Entry } from "../store/port.ts";
 
@@ -85,7 +85,7 @@ export class ReadyWindow {
     if (entry.versionstamp <= this.#seen) return;
     const entries = this.#entries;
     let at = entries.length;
-    while (at > this.#next && isBefore(entry, entries[at - 1]!)) at--;
+    while (at > this.#next && standsBefore(entry, entries[at - 1]!)) at--;
     if (at < entries.length) {
       entries.splice(at, 0, entry);
       if (entries.length - this.#next <= MOST) return;
@@ -196,14 +196,4 @@ export class ReadyWindow {
       this.clear();
     }
   }
-}
-
-/** Where a task stands in its channel by its priority: 0 is the foremost. */
-function placeOf({ key }: Entry): number {
-  return Number(key.at(-2));
-}
-
-function isBefore(one: Entry, other: Entry): boolean {
-  const [place, others] = [placeOf(one), placeOf(other)];
-  return place < others || place === others && idOf(one.key) < idOf(other.key);
 }

@@ -129,12 +129,12 @@ export class Shares {
 }
 
 /** The place of its priority, as in keys. */
-function placeOf(entry: Entry): number {
+export function placeOf(entry: Entry): number {
   return Number(entry.key.at(-2));
 }
 
 /** In the order of their keys: by priority, then by age. */
-function standsBefore(a: Entry, b: Entry): boolean {
+export function standsBefore(a: Entry, b: Entry): boolean {
   const [first, second] = [placeOf(a), placeOf(b)];
   return first === second ? idOf(a.key) < idOf(b.key) : first < second;
 }
