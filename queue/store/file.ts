@@ -54,8 +54,8 @@ const SMALL = 64 * 2 ** 20;
 /**
  * Has Deno's index of when rows expire hold the rows that do: `expireIn`, which the engine does not use. As it is, each
  * row that is written or deleted is so in two trees. Deno's two questions to the index are about rows that expire, and
- * SQLite answers them from this one too. `deno task bench store` tells bare commits with both: 30,000 and 41,000
- * tasks a second of six mutations, 13 % fewer bytes. Does nothing with tables that are not as known. Nobody may have the
+ * SQLite answers them from this one too. `deno task bench store` tells bare commits with both: 1.27 times the
+ * tasks a second (0.97 to 1.28 in three rounds) and 13 % fewer bytes. Does nothing with tables that are not as known. Nobody may have the
  * file open.
  */
 export function thinIndex(path: string): void {
