@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { keysOf } from "../queue/store/keys.ts";
-import { encode } from "../queue/store/codec.ts";
+import { encode, keysOf, type TaskRecord } from "./inside.ts";
 import { openStore } from "../queue/mod.ts";
-import type { TaskRecord } from "../queue/record.ts";
 
 const TASKS_A_COMMIT = 50;
 const IN_FLIGHT = 3;

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { decode } from "../queue/store/codec.ts";
-import type { TaskRecord } from "../queue/record.ts";
+import { decode, type TaskRecord } from "./inside.ts";
 
 /** What a database holds. */
 export interface Census {

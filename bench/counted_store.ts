@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Entry, Key, Store } from "../queue/store/port.ts";
-import { keySize, valueSize } from "../queue/store/size.ts";
+import { type Entry, type Key, keySize, type Store, valueSize } from "./inside.ts";
 
 /** Bytes of a unit; an operation counts as one at least. */
 const UNIT = { read: 4096, write: 1024 } as const;

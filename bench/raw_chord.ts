@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { encode } from "../queue/store/codec.ts";
-import { LOCAL_LIMITS } from "../queue/store/limits.ts";
+import { encode, LOCAL_LIMITS } from "./inside.ts";
 import { CHANNEL, ended, idAt, keys, landed, PRIORITY, rows, waiting } from "./ceiling.ts";
 
 const { mutations: MOST, checks: MOST_CHECKS } = LOCAL_LIMITS;

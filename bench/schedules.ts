@@ -4,8 +4,7 @@
  * @module
  */
 import { createQueue, openStore, type Queue, type QueueEvent } from "../queue/mod.ts";
-import type { OccurrenceRow } from "../queue/record.ts";
-import { decode } from "../queue/store/codec.ts";
+import { decode, type OccurrenceRow } from "./inside.ts";
 import { expectDone } from "./census.ts";
 import { add, processorTime } from "./engine.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";

@@ -5,8 +5,7 @@
  */
 import { z } from "zod";
 import { type AnyTaskDefinition, defineTask } from "../queue/mod.ts";
-import type { Key } from "../queue/store/port.ts";
-import { keySize, valueSize } from "../queue/store/size.ts";
+import { type Key, keySize, valueSize } from "./inside.ts";
 import { expectDone } from "./census.ts";
 import { add, Engine } from "./engine.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { idSource } from "../queue/ids.ts";
-import { systemClock } from "../queue/clock.ts";
+import { idSource, systemClock } from "./inside.ts";
 import { rawLife } from "./ceiling.ts";
 import { row, rowBytes } from "./row.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";

@@ -13,8 +13,7 @@
  * @module
  */
 import type { Store } from "../../queue/mod.ts";
-import { idOf } from "../../queue/store/keys.ts";
-import type { Entry, Key } from "../../queue/store/port.ts";
+import { type Entry, idOf, type Key } from "../inside.ts";
 import type { Dice } from "../../tests/support/dice.ts";
 
 /** See the module's text. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, sleep, type Store } from "../../queue/mod.ts";
-import type { Doorbell } from "../../queue/store/port.ts";
+import type { Doorbell } from "../inside.ts";
 import type { Dice } from "../../tests/support/dice.ts";
 
 /** By how much each way differs from the mean, as a part of it: no two processes stay in step. */
