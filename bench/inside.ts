@@ -5,14 +5,14 @@
  *
  * @module
  */
-import type * as Clocks from "../queue/clock.ts";
-import type * as Ids from "../queue/ids.ts";
-import type * as Codec from "../queue/store/codec.ts";
-import type * as KeyTable from "../queue/store/keys.ts";
+import type * as Clocks from "../queue/ground/clock.ts";
+import type * as Ids from "../queue/ground/ids.ts";
+import type * as Codec from "../queue/rows/codec.ts";
+import type * as KeyTable from "../queue/rows/keys.ts";
 import type * as Limits from "../queue/store/limits.ts";
 import type * as Sizes from "../queue/store/size.ts";
 
-export type { OccurrenceRow, TaskRecord } from "../queue/record.ts";
+export type { OccurrenceRow, TaskRecord } from "../queue/rows/record.ts";
 export type { Doorbell, Entry, Key, Store } from "../queue/store/port.ts";
 
 export const { systemClock } = await part<typeof Clocks>("ground/clock.ts", "clock.ts");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { z } from "@hono/zod-openapi";
-import type * as contract from "../routes/contract.ts";
+import type * as contract from "../routes/contract/mod.ts";
 import type { Api } from "./api.ts";
 import type { Table } from "./table.ts";
 

@@ -4,21 +4,21 @@
  * @module
  */
 import type { z } from "zod";
-import type { Clock, Random } from "./clock.ts";
-import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
-import type { Fault } from "./errors.ts";
-import type { OnEvent } from "./events.ts";
+import type { Clock, Random } from "./ground/clock.ts";
+import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./task/define.ts";
+import type { Fault } from "./ground/errors.ts";
+import type { OnEvent } from "./ground/events.ts";
 import type { Explanation } from "./inspect/explain.ts";
-import type { ChannelChange } from "./limits/channels.ts";
+import type { ChannelChange } from "./operate/channels.ts";
 import type { DefinitionView } from "./inspect/views.ts";
-import type { TaskFilter, TaskList } from "./list.ts";
-import type { RedriveFilter, Redriven } from "./redrive.ts";
-import type { TaskRoutes } from "./routing.ts";
+import type { TaskFilter, TaskList } from "./task/list.ts";
+import type { RedriveFilter, Redriven } from "./operate/redrive.ts";
+import type { TaskRoutes } from "./request/routing.ts";
 import type { CodeSchedule, Schedules } from "./schedules/schedule.ts";
 import type { Stats } from "./inspect/stats.ts";
 import type { Counts } from "./inspect/tally.ts";
 import type { Store } from "./store/port.ts";
-import type { WorkflowNode } from "./workflow/node.ts";
+import type { WorkflowNode } from "./task/node.ts";
 import type { Workflow } from "./workflow/view.ts";
 import type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
 import type {
@@ -30,7 +30,7 @@ import type {
   TaskChange,
   TaskRequest,
   Worker,
-} from "./task.ts";
+} from "./ground/task.ts";
 
 /** What a queue is made of. */
 export interface QueueOptions {

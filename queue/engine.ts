@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { Clock, Random } from "./clock.ts";
+import type { Clock, Random } from "./ground/clock.ts";
 import type { Committer } from "./commit/committer.ts";
 import type { Deadlines } from "./run/deadlines.ts";
-import type { AnyTaskDefinition } from "./define.ts";
-import type { Intake } from "./intake.ts";
-import type { Depths } from "./limits/depth.ts";
+import type { AnyTaskDefinition } from "./task/define.ts";
+import type { Intake } from "./request/intake.ts";
+import type { Depths } from "./request/depth.ts";
 import type { Limits } from "./limits/limits.ts";
-import type { LockWaits } from "./limits/locks.ts";
+import type { LockWaits } from "./run/locks.ts";
 import type { Overrides } from "./limits/overrides.ts";
-import type { OnEvent } from "./events.ts";
+import type { OnEvent } from "./ground/events.ts";
 import type { RecordCache } from "./claim/record_cache.ts";
-import type { RunRow, TaskRecord } from "./record.ts";
-import type { CascadeKind, Keys } from "./store/keys.ts";
+import type { RunRow, TaskRecord } from "./rows/record.ts";
+import type { CascadeKind, Keys } from "./rows/keys.ts";
 import type { Entry, Store } from "./store/port.ts";
 import type { Followers } from "./workflow/followers.ts";
 import type { Results } from "./workflow/results.ts";

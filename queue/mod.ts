@@ -3,10 +3,10 @@
  *
  * @module
  */
-export * from "./errors.ts";
+export * from "./ground/errors.ts";
 export { backup } from "./backup/backup.ts";
 export { restore, type RestoreOptions } from "./backup/restore.ts";
-export { type Clock, type Random, sleep, systemClock } from "./clock.ts";
+export { type Clock, type Random, sleep, systemClock } from "./ground/clock.ts";
 export {
   type AnyTaskDefinition,
   type ArgsSchema,
@@ -18,20 +18,20 @@ export {
   type TaskIdempotency,
   type TaskLog,
   type TaskOptions,
-} from "./define.ts";
+} from "./task/define.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnose.ts";
-export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./events.ts";
+export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";
 export type { DefinitionView } from "./inspect/views.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
-export type { TaskFilter, TaskList } from "./list.ts";
+export type { TaskFilter, TaskList } from "./task/list.ts";
 export type { Reason, ReasonCode } from "./inspect/reasons.ts";
-export type { RedriveFilter, Redriven } from "./redrive.ts";
-export type { RetryPolicy } from "./run/retry.ts";
-export type { TaskRoutes } from "./routing.ts";
-export type { ChannelChange } from "./limits/channels.ts";
-export type { Lock, LockOptions } from "./limits/locks.ts";
+export type { RedriveFilter, Redriven } from "./operate/redrive.ts";
+export type { RetryPolicy } from "./task/retry.ts";
+export type { TaskRoutes } from "./request/routing.ts";
+export type { ChannelChange } from "./operate/channels.ts";
+export type { Lock, LockOptions } from "./run/locks.ts";
 export type {
   CatchUp,
   CodeSchedule,
@@ -51,11 +51,11 @@ export { memoryStore } from "./store/memory_store.ts";
 export { openAssignedStore } from "./store/assigned.ts";
 export { openStore } from "./store/open.ts";
 export type { Store } from "./store/port.ts";
-export { canonicalJson } from "./idempotency.ts";
+export { canonicalJson } from "./request/idempotency.ts";
 export type { Counts } from "./inspect/tally.ts";
 export type { Stats } from "./inspect/stats.ts";
 export type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
-export { nearest } from "./suggest.ts";
+export { nearest } from "./ground/suggest.ts";
 export {
   defineThreadTask,
   type ThreadContext,
@@ -78,8 +78,8 @@ export {
   type TaskRequest,
   type TaskState,
   type Worker,
-} from "./task.ts";
-export { chain, chord, group, map, Signature, type SignatureOptions, starmap } from "./workflow/canvas.ts";
+} from "./ground/task.ts";
+export { chain, chord, group, map, Signature, type SignatureOptions, starmap } from "./task/canvas.ts";
 export type {
   ChainNode,
   ChordNode,
@@ -89,5 +89,5 @@ export type {
   StarmapNode,
   TaskNode,
   WorkflowNode,
-} from "./workflow/node.ts";
+} from "./task/node.ts";
 export type { GraphGroup, GraphNode, GraphTask, Workflow } from "./workflow/view.ts";

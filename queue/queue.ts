@@ -4,19 +4,19 @@
  * @module
  */
 import type { z } from "zod";
-import { Activity } from "./activity.ts";
+import { Activity } from "./ground/activity.ts";
 import type { Queue, QueueOptions, TickOptions } from "./api.ts";
-import { sleep, systemClock } from "./clock.ts";
+import { sleep, systemClock } from "./ground/clock.ts";
 import { Committer } from "./commit/committer.ts";
 import { Consumer } from "./claim/consumer.ts";
 import { withDeadline } from "./commit/lane.ts";
 import { Deadlines } from "./run/deadlines.ts";
-import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./define.ts";
+import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./task/define.ts";
 import type { Engine } from "./engine.ts";
-import { type Fault, StoppedError, StoreUnavailableError, TaskFailedError } from "./errors.ts";
-import { oneLine } from "./run/failure.ts";
+import { type Fault, StoppedError, StoreUnavailableError, TaskFailedError } from "./ground/errors.ts";
+import { oneLine } from "./task/failure.ts";
 import { explainTask, type Explanation } from "./inspect/explain.ts";
-import { idSource } from "./ids.ts";
+import { idSource } from "./ground/ids.ts";
 import {
   type DefinitionView,
   viewChannels,
@@ -24,31 +24,31 @@ import {
   viewHealth,
   viewWorkers,
 } from "./inspect/views.ts";
-import { changeChannel, type ChannelChange, purge } from "./limits/channels.ts";
-import { Depths } from "./limits/depth.ts";
+import { changeChannel, type ChannelChange, purge } from "./operate/channels.ts";
+import { Depths } from "./request/depth.ts";
 import { Limits } from "./limits/limits.ts";
-import { LockWaits } from "./limits/locks.ts";
+import { LockWaits } from "./run/locks.ts";
 import { Overrides } from "./limits/overrides.ts";
 import { Releaser } from "./limits/releaser.ts";
 import { Membership } from "./membership/membership.ts";
-import { Intake } from "./intake.ts";
-import { checkDefinition } from "./options.ts";
-import { Promoter } from "./promoter.ts";
-import { listTasks, type TaskFilter, type TaskList } from "./list.ts";
-import { getTask, lookAtTask } from "./read.ts";
-import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./redrive.ts";
+import { Intake } from "./request/intake.ts";
+import { checkDefinition } from "./task/options.ts";
+import { Promoter } from "./care/promoter.ts";
+import { listTasks, type TaskFilter, type TaskList } from "./task/list.ts";
+import { getTask, lookAtTask } from "./task/read.ts";
+import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./operate/redrive.ts";
 import { RecordCache } from "./claim/record_cache.ts";
-import type { TaskRecord } from "./record.ts";
-import { obeyRevokes, revoke } from "./revoke.ts";
+import type { TaskRecord } from "./rows/record.ts";
+import { obeyRevokes, revoke } from "./request/revoke.ts";
 import type { Run } from "./run/run.ts";
-import { channelsOf } from "./routing.ts";
+import { channelsOf } from "./request/routing.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import { EngineSchedules } from "./schedules/schedules.ts";
 import { type Stats, viewStats } from "./inspect/stats.ts";
-import { keysOf } from "./store/keys.ts";
+import { keysOf } from "./rows/keys.ts";
 import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./inspect/stored_keys.ts";
-import { faultsOfRequest, submitAll } from "./submit.ts";
-import { Sweeper } from "./sweeper.ts";
+import { faultsOfRequest, submitAll } from "./request/submit.ts";
+import { Sweeper } from "./care/sweeper.ts";
 import type {
   Channel,
   FinalState,
@@ -59,18 +59,18 @@ import type {
   TaskChange,
   TaskRequest,
   Worker,
-} from "./task.ts";
+} from "./ground/task.ts";
 import { checkThreadTasks } from "./threads/define.ts";
 import { ThreadPool } from "./threads/pool.ts";
 import { type Counts, countsSince, Tally } from "./inspect/tally.ts";
-import { POLL } from "./wake/bell.ts";
+import { POLL } from "./ground/bell.ts";
 import { Lookout } from "./wake/lookout.ts";
 import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
 import { Watches } from "./wake/watches.ts";
 import { Cascades } from "./workflow/cascades.ts";
 import { Followers } from "./workflow/followers.ts";
-import type { WorkflowNode } from "./workflow/node.ts";
+import type { WorkflowNode } from "./task/node.ts";
 import { submitWorkflow } from "./workflow/submit.ts";
 import { Results } from "./workflow/results.ts";
 import { revokeWorkflow } from "./workflow/revoke.ts";

@@ -5,30 +5,30 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../queue/mod.ts";
-import { channelRoutes } from "./channels.ts";
-import { definitionRoutes } from "./definitions.ts";
-import { addDocs } from "./docs.ts";
+import { channelRoutes } from "./v1/channels.ts";
+import { definitionRoutes } from "./v1/definitions.ts";
+import { addDocs } from "./serve/docs.ts";
 import type { Env } from "./env.ts";
-import { eventRoutes } from "./events.ts";
-import { type AccessRecord, identify, requireToken } from "./gate.ts";
-import { healthRoutes } from "./health.ts";
-import { inspectRoutes } from "./inspect.ts";
-import type { AppLog } from "./log.ts";
-import { type Metrics, metricsRoutes } from "./metrics.ts";
-import { answerOtherMethods } from "./other_methods.ts";
-import { answerError, refuseUnknownRoute } from "./problems.ts";
-import { redriveRoutes } from "./redrive.ts";
-import { s0Routes } from "./s0.ts";
-import { addWordRoute, s2Routes } from "./s2.ts";
-import { s3Routes } from "./s3.ts";
-import { scheduleRoutes } from "./schedules.ts";
-import { taskRoutes } from "./tasks.ts";
-import { tickRoutes } from "./tick.ts";
-import { workerRoutes } from "./workers.ts";
-import { workflowRoutes } from "./workflows.ts";
+import { eventRoutes } from "./v1/events.ts";
+import { type AccessRecord, identify, requireToken } from "./http/gate.ts";
+import { healthRoutes } from "./serve/health.ts";
+import { inspectRoutes } from "./v1/inspect.ts";
+import type { AppLog } from "./serve/log.ts";
+import { type Metrics, metricsRoutes } from "./serve/metrics.ts";
+import { answerOtherMethods } from "./http/other_methods.ts";
+import { answerError, refuseUnknownRoute } from "./http/problems.ts";
+import { redriveRoutes } from "./v1/redrive.ts";
+import { s0Routes } from "./sources/s0.ts";
+import { addWordRoute, s2Routes } from "./sources/s2.ts";
+import { s3Routes } from "./sources/s3.ts";
+import { scheduleRoutes } from "./v1/schedules.ts";
+import { taskRoutes } from "./v1/tasks.ts";
+import { tickRoutes } from "./serve/tick.ts";
+import { workerRoutes } from "./v1/workers.ts";
+import { workflowRoutes } from "./v1/workflows.ts";
 
-export { createMetrics, type Metrics } from "./metrics.ts";
-export { type AppLog, createLog, type Log, type LogOptions } from "./log.ts";
+export { createMetrics, type Metrics } from "./serve/metrics.ts";
+export { type AppLog, createLog, type Log, type LogOptions } from "./serve/log.ts";
 export {
   isOnDeploy,
   isOpenToAll,
@@ -36,8 +36,8 @@ export {
   SETTINGS,
   type Settings,
   SettingsError,
-} from "./settings.ts";
-export { createUnreadyApp } from "./unready.ts";
+} from "./serve/settings.ts";
+export { createUnreadyApp } from "./serve/unready.ts";
 export type { AccessRecord };
 
 /** What an app is made of. */

@@ -65,21 +65,21 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "checked removal: claim",
     why: "invariant 4: two never claim the same task",
-    file: "queue/places.ts",
+    file: "queue/task/moves.ts",
     find: "checks.push({ key: entry.key, versionstamp: entry.versionstamp });",
     replace: "",
   },
   {
     name: "checked removal: end of a waiting task",
     why: "invariants 4 and 5: a task that was claimed does not end as one that waits",
-    file: "queue/places.ts",
+    file: "queue/task/moves.ts",
     find: "  return { checks: [{ key: place.key, versionstamp: place.versionstamp }], mutations };",
     replace: "  return { checks: [], mutations };",
   },
   {
     name: "checked removal: release and promotion",
     why: "invariant 4: what was revoked or released before does not become ready again",
-    file: "queue/places.ts",
+    file: "queue/task/moves.ts",
     find: `    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
     mutations: [del(entry.key), put(keys.ready(from.channel, from.priority, id), to)],`,
     replace: `    checks: [],
@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "requeue's check that nobody revokes",
     why: "a run that was revoked is not repeated",
-    file: "queue/places.ts",
+    file: "queue/task/moves.ts",
     find: "  return { checks: [{ key: keys.revoke(record.id), versionstamp: null }], mutations };",
     replace: "  return { checks: [], mutations };",
   },
@@ -132,8 +132,8 @@ export const MUTATIONS: readonly Mutation[] = [
 /** Where the mechanisms have their tests. */
 const TESTS = [
   "tests/queue/faults",
-  "tests/queue/commit_test.ts",
-  "tests/queue/holds_test.ts",
+  "tests/queue/run/commit_test.ts",
+  "tests/queue/commit/holds_test.ts",
   "tests/queue/limits",
   "tests/queue/schedules/race_test.ts",
   "tests/interleavings",

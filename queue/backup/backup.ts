@@ -17,16 +17,16 @@
  * @module
  */
 import { repair } from "../doctor/repair.ts";
-import { BackupError } from "../errors.ts";
-import { recordOf } from "../read.ts";
-import type { GroupRow, MetaRow } from "../record.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
+import { BackupError } from "../ground/errors.ts";
+import { recordOf } from "../task/read.ts";
+import type { GroupRow, MetaRow } from "../rows/record.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
 import { copyDatabase, exists, removeDatabase } from "../store/file.ts";
-import { idOf, type Keys, keysOf } from "../store/keys.ts";
+import { idOf, type Keys, keysOf } from "../rows/keys.ts";
 import { openStore } from "../store/open.ts";
 import type { Entry, Mutation, Store } from "../store/port.ts";
 import { isServer } from "../store/server.ts";
-import { putRaw } from "../store/unit.ts";
+import { putRaw } from "../rows/unit.ts";
 import { commitsOf, rowsBeside, rowsOf } from "./copy.ts";
 
 /** What a backup may be told. */

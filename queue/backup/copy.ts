@@ -4,7 +4,7 @@
  * @module
  */
 import { pagesOf } from "../doctor/rows.ts";
-import { keyAfter, keysOf } from "../store/keys.ts";
+import { keyAfter, keysOf } from "../rows/keys.ts";
 import type { Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
 

@@ -9,17 +9,17 @@
  *
  * @module
  */
-import { type Clock, sleep, systemClock } from "../clock.ts";
+import { type Clock, sleep, systemClock } from "../ground/clock.ts";
 import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "../commit/lane.ts";
-import { BackupError, RefusedCommitError, StoreBrokenError } from "../errors.ts";
-import { idSource } from "../ids.ts";
+import { BackupError, RefusedCommitError, StoreBrokenError } from "../ground/errors.ts";
+import { idSource } from "../ground/ids.ts";
 import { dataVersion } from "../membership/upgrades.ts";
-import type { MetaRow, WorkerRow } from "../record.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
+import type { MetaRow, WorkerRow } from "../rows/record.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
 import { keyId } from "../store/key_id.ts";
-import { type Keys, keysOf } from "../store/keys.ts";
+import { type Keys, keysOf } from "../rows/keys.ts";
 import type { Key, Mutation, Store } from "../store/port.ts";
-import { del, put, putRaw } from "../store/unit.ts";
+import { del, put, putRaw } from "../rows/unit.ts";
 import { commitsOf, rowsBeside, rowsOf } from "./copy.ts";
 
 /** What a restore may be told. */

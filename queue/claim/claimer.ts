@@ -7,20 +7,20 @@
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import type { AnyTaskDefinition } from "../define.ts";
+import { sleep } from "../ground/clock.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import { admit, limitsOf, type Verdict } from "../limits/admission.ts";
 import { Parking } from "../limits/parking.ts";
-import { claimUnit } from "../places.ts";
-import { readRecords } from "../read.ts";
+import { claimUnit } from "../task/moves.ts";
+import { readRecords } from "../task/read.ts";
 import { ReadyWindow } from "./ready_window.ts";
-import type { Pointer, RunRow, TaskRecord } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf, unknownName } from "../store/keys.ts";
+import type { Pointer, RunRow, TaskRecord } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf, unknownName } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
-import { together, type Unit } from "../store/unit.ts";
+import { together, type Unit } from "../rows/unit.ts";
 
 /** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
 export const SUSPECT = 2;

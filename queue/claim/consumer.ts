@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Loop } from "../activity.ts";
-import { Bell, POLL } from "../wake/bell.ts";
+import type { Loop } from "../ground/activity.ts";
+import { Bell, POLL } from "../ground/bell.ts";
 import { Claimer, isSuspect, type Taker } from "./claimer.ts";
-import type { AnyTaskDefinition } from "../define.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
-import type { RunRow, TaskRecord } from "../record.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { Run } from "../run/run.ts";
 import type { Entry } from "../store/port.ts";
 

@@ -6,9 +6,9 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { POLL } from "../wake/bell.ts";
+import { POLL } from "../ground/bell.ts";
 import { placeOf, Shares, standsBefore } from "./shares.ts";
-import { idOf } from "../store/keys.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
 /** Milliseconds for which a look at a store that others change serves claims. */

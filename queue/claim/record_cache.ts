@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { TaskRecord } from "../record.ts";
+import type { TaskRecord } from "../rows/record.ts";
 
 /** Records kept at most; with a longer backlog claims read from the store. */
 const CAPACITY = 1024;

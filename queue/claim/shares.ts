@@ -7,9 +7,9 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import type { Pointer } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import type { Pointer } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
 /**

@@ -9,13 +9,13 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { FencedError, RefusedCommitError, StoppedError, StoreUnavailableError } from "../errors.ts";
+import { FencedError, RefusedCommitError, StoppedError, StoreUnavailableError } from "../ground/errors.ts";
 import { Holds } from "./holds.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../ground/clock.ts";
 import { type Commit, type Lane, LaneGone, readUntilAnswered } from "./lane.ts";
 import type { Check, Key, Mutation, Store } from "../store/port.ts";
 import { LANE_BYTES, type Load, weigh } from "./load.ts";
-import type { Unit } from "../store/unit.ts";
+import type { Unit } from "../rows/unit.ts";
 
 /** Mutations that are worth a further lane while another commit is in flight. */
 const WORTH_A_LANE = 100;

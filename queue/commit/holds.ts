@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Unit } from "../store/unit.ts";
+import type { Unit } from "../rows/unit.ts";
 
 interface Hold {
   checks: number;

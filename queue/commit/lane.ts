@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Clock, sleep } from "../clock.ts";
-import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../errors.ts";
+import { type Clock, sleep } from "../ground/clock.ts";
+import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../ground/errors.ts";
 import type { Check, Entry, Key, Mutation, Store } from "../store/port.ts";
 
 /** Milliseconds after which a commit's answer counts as lost. A stall of the disk of 2.7 s has been measured. */

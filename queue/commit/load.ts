@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { RefusedCommitError } from "../errors.ts";
+import { RefusedCommitError } from "../ground/errors.ts";
 import { keyId } from "../store/key_id.ts";
 import type { StoreLimits } from "../store/port.ts";
 import { mutationSizeWith } from "../store/size.ts";
-import type { Unit } from "../store/unit.ts";
+import type { Unit } from "../rows/unit.ts";
 
 /** What a lane's own check and mutation take of a commit. */
 export const LANE_BYTES = 1024;

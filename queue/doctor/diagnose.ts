@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
-import type { AnyTaskDefinition } from "../define.ts";
+import { type Clock, systemClock } from "../ground/clock.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
 import { assertCurrent } from "../membership/upgrades.ts";
-import { keysOf } from "../store/keys.ts";
+import { keysOf } from "../rows/keys.ts";
 import type { Key, Store } from "../store/port.ts";
 import { examine } from "./examine.ts";
 import type { Finding } from "./law.ts";

@@ -9,10 +9,10 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
-import type { AnyTaskDefinition } from "../define.ts";
-import type { TaskRecord } from "../record.ts";
-import { keyAfter, keysOf } from "../store/keys.ts";
+import { type Clock, systemClock } from "../ground/clock.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import { keyAfter, keysOf } from "../rows/keys.ts";
 import type { Entry, KeyRange, Store } from "../store/port.ts";
 import { Histories } from "./histories.ts";
 import type { Finding, Law, Stored } from "./law.ts";

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { OccurrenceRow, ScheduleRow, TaskRecord } from "../record.ts";
+import type { OccurrenceRow, ScheduleRow, TaskRecord } from "../rows/record.ts";
 import { HISTORY } from "../schedules/row.ts";
-import { idOf } from "../store/keys.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
-import { decode } from "../store/codec.ts";
+import { decode } from "../rows/codec.ts";
 import type { Finding } from "./law.ts";
 import { type Case, pagesOf } from "./rows.ts";
 

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { AnyTaskDefinition } from "../define.ts";
-import type { Keys } from "../store/keys.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { Check, Key } from "../store/port.ts";
-import type { Unit } from "../store/unit.ts";
+import type { Unit } from "../rows/unit.ts";
 
 /** A row as it was read: the check that it is still so, and what it says. */
 export interface Stored<Row> extends Check {

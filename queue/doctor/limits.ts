@@ -1,13 +1,13 @@
 /**
  * Laws of concurrency keys: the key's row names all that run under it, once each, and no more run than the definitions
- * let run. Who is named and does not run counts for nothing (`limits/concurrency.ts`).
+ * let run. Who is named and does not run counts for nothing (`task/concurrency.ts`).
  *
  * @module
  */
-import { limitOf } from "../limits/concurrency.ts";
-import type { RunRow, SlotsRow, Standing, TaskRecord } from "../record.ts";
-import { idOf } from "../store/keys.ts";
-import { put } from "../store/unit.ts";
+import { limitOf } from "../task/concurrency.ts";
+import type { RunRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
+import { idOf } from "../rows/keys.ts";
+import { put } from "../rows/unit.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 
 /** See the module's text. */

@@ -5,14 +5,14 @@
  * @module
  */
 import { lostOutcome } from "../membership/rescuer.ts";
-import { endRunUnit, hold, requeueUnit, wait, waitingKeys } from "../places.ts";
-import type { GroupRow, RunRow, TaskRecord, WorkerRow } from "../record.ts";
-import { ended } from "../state.ts";
+import { endRunUnit, hold, requeueUnit, wait, waitingKeys } from "../task/moves.ts";
+import type { GroupRow, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
+import { ended } from "../task/state.ts";
 import { keyId } from "../store/key_id.ts";
-import { idOf } from "../store/keys.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Key, Mutation } from "../store/port.ts";
-import { del, together, type Unit } from "../store/unit.ts";
-import { isFinal } from "../task.ts";
+import { del, together, type Unit } from "../rows/unit.ts";
+import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 import { familyOf } from "./rows.ts";
 

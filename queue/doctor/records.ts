@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { definitionKeyOf, definitionKeyRow } from "../definition_keys.ts";
-import type { IdempotencyRow, TaskRecord } from "../record.ts";
-import { idOf } from "../store/keys.ts";
-import { del, put } from "../store/unit.ts";
-import { isFinal } from "../task.ts";
+import { definitionKeyOf, definitionKeyRow } from "../request/definition_keys.ts";
+import type { IdempotencyRow, TaskRecord } from "../rows/record.ts";
+import { idOf } from "../rows/keys.ts";
+import { del, put } from "../rows/unit.ts";
+import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 
 /** See the module's text. */

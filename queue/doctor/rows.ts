@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { AnyTaskDefinition } from "../define.ts";
-import type { UndoRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { UndoRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
 import { keyId } from "../store/key_id.ts";
-import { idOf, type Keys } from "../store/keys.ts";
+import { idOf, type Keys } from "../rows/keys.ts";
 import type { Entry, Key, KeyRange, Store } from "../store/port.ts";
 import type { Finding, Law, Look, Stored } from "./law.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { OccurrenceRow, ScheduleRow } from "../record.ts";
+import type { OccurrenceRow, ScheduleRow } from "../rows/record.ts";
 import { withDue } from "../schedules/row.ts";
-import { idOf } from "../store/keys.ts";
-import { del, put } from "../store/unit.ts";
+import { idOf } from "../rows/keys.ts";
+import { del, put } from "../rows/unit.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 import { leftBehind } from "./records.ts";
 

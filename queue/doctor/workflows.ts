@@ -5,12 +5,12 @@
  *
  * @module
  */
-import type { GroupRow, TaskRecord } from "../record.ts";
-import type { CascadeKind } from "../store/keys.ts";
-import { idOf } from "../store/keys.ts";
+import type { GroupRow, TaskRecord } from "../rows/record.ts";
+import type { CascadeKind } from "../rows/keys.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Key } from "../store/port.ts";
-import { del, put } from "../store/unit.ts";
-import { isFinal } from "../task.ts";
+import { del, put } from "../rows/unit.ts";
+import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, type Repair, seen, type Stored } from "./law.ts";
 import { placesOf } from "./places.ts";
 import { leftBehind } from "./records.ts";

@@ -5,16 +5,16 @@
  */
 import { SUSPECT } from "../claim/claimer.ts";
 import type { Engine } from "../engine.ts";
-import { whyHeldBack, whyParked } from "../limits/why.ts";
-import { waitingKeys } from "../places.ts";
-import { assertSubmitted, findTask, recordOf } from "../read.ts";
+import { whyHeldBack, whyParked } from "./why.ts";
+import { waitingKeys } from "../task/moves.ts";
+import { assertSubmitted, findTask, recordOf } from "../task/read.ts";
 import { at, type Reason, span } from "./reasons.ts";
-import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../record.ts";
+import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
 import type { Run } from "../run/run.ts";
-import { viewOf } from "../state.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
+import { viewOf } from "../task/state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
 import type { Entry } from "../store/port.ts";
-import type { TaskState } from "../task.ts";
+import type { TaskState } from "../ground/task.ts";
 
 /** Where a task stands; `null` when it has ended. */
 export type Place = "ready" | "delayed" | "blocked" | "waiting" | "run" | null;

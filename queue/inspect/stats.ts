@@ -6,10 +6,10 @@
 import type { Engine } from "../engine.ts";
 import { listUpToCap, viewChannels } from "./views.ts";
 import type { Membership } from "../membership/membership.ts";
-import type { WorkerRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
+import type { WorkerRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
 import type { Counts, Tally } from "./tally.ts";
-import type { Channel } from "../task.ts";
+import type { Channel } from "../ground/task.ts";
 
 /** See `Queue.stats`. Each number of tasks is counted up to 10,000. */
 export interface Stats {

@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { keysHeldBy } from "../definition_keys.ts";
+import { keysHeldBy } from "../request/definition_keys.ts";
 import type { Engine } from "../engine.ts";
-import { InvalidTaskError } from "../errors.ts";
-import { waitingKeys } from "../places.ts";
-import { findTask } from "../read.ts";
+import { InvalidTaskError } from "../ground/errors.ts";
+import { waitingKeys } from "../task/moves.ts";
+import { findTask } from "../task/read.ts";
 import type { Entry, Key, KeyPart } from "../store/port.ts";
 
 /** A stored key. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { QueueEvent } from "../events.ts";
+import type { Clock } from "../ground/clock.ts";
+import type { QueueEvent } from "../ground/events.ts";
 
 /** Seconds over which the rate is taken. */
 const WINDOW = 60;

@@ -5,18 +5,18 @@
  */
 import { z } from "zod";
 import type { Consumer } from "../claim/consumer.ts";
-import { keyRules } from "../definition_keys.ts";
+import { keyRules } from "../request/definition_keys.ts";
 import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "../engine.ts";
 import { withDeadline } from "../commit/lane.ts";
 import type { Membership } from "../membership/membership.ts";
-import { readRecords } from "../read.ts";
+import { readRecords } from "../task/read.ts";
 import type { Run } from "../run/run.ts";
-import type { ParkedPointer, RunRow, WorkerRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import type { ParkedPointer, RunRow, WorkerRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
-import { knownChannels } from "../options.ts";
-import type { Channel, Health, Json, Worker } from "../task.ts";
+import { knownChannels } from "../task/options.ts";
+import type { Channel, Health, Json, Worker } from "../ground/task.ts";
 
 /** Entries counted at most for one depth. */
 const DEPTH_CAP = 10_000;

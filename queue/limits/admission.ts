@@ -10,14 +10,14 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import type { Pointer, RateRow, SlotsRow, Standing } from "../record.ts";
-import { decodeEntry } from "../store/codec.ts";
-import { idOf, limitedBy, whatBlocks } from "../store/keys.ts";
+import type { Pointer, RateRow, SlotsRow, Standing } from "../rows/record.ts";
+import { decodeEntry } from "../rows/codec.ts";
+import { idOf, limitedBy, whatBlocks } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
-import { put, type Unit } from "../store/unit.ts";
-import type { AnyTaskDefinition } from "../define.ts";
-import { limitOf, standsOf } from "./concurrency.ts";
-import { passable, passableAt, passed, type Rate } from "./rate.ts";
+import { put, type Unit } from "../rows/unit.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import { limitOf, standsOf } from "../task/concurrency.ts";
+import { passable, passableAt, passed, type Rate } from "../ground/rate.ts";
 
 /** A task that a claim has met. */
 export interface Applicant {

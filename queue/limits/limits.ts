@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { AnyTaskDefinition } from "../define.ts";
-import type { TaskRecord } from "../record.ts";
-import { parseRate, type Rate } from "./rate.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import { parseRate, type Rate } from "../ground/rate.ts";
 
 /** See the module's text. */
 export class Limits {

@@ -9,12 +9,12 @@
  */
 import type { Engine } from "../engine.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
-import type { ChannelRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import type { ChannelRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Check, Entry } from "../store/port.ts";
-import { del, put } from "../store/unit.ts";
-import { parseRate, type Rate } from "./rate.ts";
+import { del, put } from "../rows/unit.ts";
+import { parseRate, type Rate } from "../ground/rate.ts";
 
 /** A row as this process knows it. */
 interface Known {

@@ -5,11 +5,11 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
-import { parkUnit } from "../places.ts";
-import type { Pointer } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { parkUnit } from "../task/moves.ts";
+import type { Pointer } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { limitOfBlocked, limitsOf } from "./admission.ts";
 

@@ -9,16 +9,16 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
-import { releaseUnit } from "../places.ts";
-import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../record.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
-import { idOf, limitedBy, whatBlocks } from "../store/keys.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { releaseUnit } from "../task/moves.ts";
+import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf, limitedBy, whatBlocks } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
-import { del, put, together, type Unit } from "../store/unit.ts";
+import { del, put, together, type Unit } from "../rows/unit.ts";
 import { nameRateName } from "./admission.ts";
-import { limitOf, standsOf } from "./concurrency.ts";
-import { passable, passableAt } from "./rate.ts";
+import { limitOf, standsOf } from "../task/concurrency.ts";
+import { passable, passableAt } from "../ground/rate.ts";
 
 /** Things that tasks wait for, looked at together. */
 const LOOKS = 20;

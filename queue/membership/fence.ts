@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { WorkerRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf, type Keys } from "../store/keys.ts";
+import type { WorkerRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf, type Keys } from "../rows/keys.ts";
 import type { Mutation, Store } from "../store/port.ts";
-import { del, put } from "../store/unit.ts";
+import { del, put } from "../rows/unit.ts";
 
 /**
  * Judges all workers lost: their lanes are deleted, so nothing of theirs can land any more (invariant 3), and whoever

@@ -5,9 +5,9 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { LaneGone } from "../commit/lane.ts";
-import type { WorkerRow } from "../record.ts";
+import type { WorkerRow } from "../rows/record.ts";
 import { register, type Registration } from "./registration.ts";
 import { Rescuer } from "./rescuer.ts";
 

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { type Clock, sleep } from "../clock.ts";
-import { StoreBrokenError } from "../errors.ts";
+import { type Clock, sleep } from "../ground/clock.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "../commit/lane.ts";
-import type { MetaRow, WorkerRow } from "../record.ts";
-import type { Keys } from "../store/keys.ts";
+import type { MetaRow, WorkerRow } from "../rows/record.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { Mutation, Store } from "../store/port.ts";
-import { del, put } from "../store/unit.ts";
+import { del, put } from "../rows/unit.ts";
 import { dataVersion, type Upgrade, upgrade } from "./upgrades.ts";
 
 /** A registration in good standing, as far as this process knows. */

@@ -13,15 +13,15 @@
  * @module
  */
 import { type Engine, MAX_DELIVERIES } from "../engine.ts";
-import { INLINE_BYTES } from "../payload.ts";
-import { endRunUnit, requeueUnit } from "../places.ts";
-import { readRecords } from "../read.ts";
-import type { RunRow, TaskRecord, WorkerRow } from "../record.ts";
-import { ended, type Outcome } from "../state.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import { INLINE_BYTES } from "../rows/payload.ts";
+import { endRunUnit, requeueUnit } from "../task/moves.ts";
+import { readRecords } from "../task/read.ts";
+import type { RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
+import { ended, type Outcome } from "../task/state.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
-import { del, put, together, type Unit } from "../store/unit.ts";
+import { del, put, together, type Unit } from "../rows/unit.ts";
 
 /** No record of a task that ends with its worker takes more of a commit. */
 const RECORD_BYTES = 2 * INLINE_BYTES;

@@ -12,15 +12,15 @@
  *
  * @module
  */
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../ground/clock.ts";
 import { COMMIT_DEADLINE, patient, readUntilAnswered, withDeadline } from "../commit/lane.ts";
-import { RefusedCommitError, StoreBrokenError } from "../errors.ts";
-import type { MetaRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import type { Keys } from "../store/keys.ts";
+import { RefusedCommitError, StoreBrokenError } from "../ground/errors.ts";
+import type { MetaRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { Entry, Mutation, Store } from "../store/port.ts";
-import { put } from "../store/unit.ts";
-import type { Json } from "../task.ts";
+import { put } from "../rows/unit.ts";
+import type { Json } from "../ground/task.ts";
 import { fence } from "./fence.ts";
 
 /** What one batch of a step changes, and where the next one begins; `null`: the step is done. */

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { sleep } from "../clock.ts";
-import type { TaskCommit, TaskContext, TaskLog } from "../define.ts";
+import { sleep } from "../ground/clock.ts";
+import type { TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
-import type { RetryError } from "../errors.ts";
-import type { LogLevel } from "../events.ts";
-import type { TaskRecord } from "../record.ts";
-import type { Lock, LockOptions, RunLocks } from "../limits/locks.ts";
-import { retryRequest } from "./retry.ts";
+import type { RetryError } from "../ground/errors.ts";
+import type { LogLevel } from "../ground/events.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import type { Lock, LockOptions, RunLocks } from "./locks.ts";
+import { retryRequest } from "../task/retry.ts";
 import type { Check, Key, Mutation } from "../store/port.ts";
-import { del, putRaw } from "../store/unit.ts";
-import type { Json } from "../task.ts";
+import { del, putRaw } from "../rows/unit.ts";
+import type { Json } from "../ground/task.ts";
 
 /** Mutations and checks that `ctx.commit` takes. */
 const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { faultsOf } from "../args.ts";
+import { faultsOf } from "../task/args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
-import type { AnyTaskDefinition } from "../define.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Limited } from "./deadlines.ts";
 import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "../engine.ts";
 import {
@@ -26,18 +26,18 @@ import {
   TaskRevokedError,
   ThreadExitError,
   TimeLimitExceeded,
-} from "../errors.ts";
-import { brief, describe, oneLine } from "./failure.ts";
+} from "../ground/errors.ts";
+import { brief, describe, oneLine } from "../task/failure.ts";
 import { patient } from "../commit/lane.ts";
-import { RunLocks } from "../limits/locks.ts";
-import { chunkCount, toReport, toResult } from "../payload.ts";
-import { endRunUnit, requeueUnit } from "../places.ts";
-import type { RunRow, TaskRecord } from "../record.ts";
-import { isRetryable, retryDelay } from "./retry.ts";
-import { ended, EXPIRED, type Outcome, retried, returned } from "../state.ts";
-import { decode } from "../store/codec.ts";
-import { put, together, type Unit } from "../store/unit.ts";
-import type { Json, TaskError } from "../task.ts";
+import { RunLocks } from "./locks.ts";
+import { chunkCount, toReport, toResult } from "../rows/payload.ts";
+import { endRunUnit, requeueUnit } from "../task/moves.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
+import { isRetryable, retryDelay } from "../task/retry.ts";
+import { ended, EXPIRED, type Outcome, retried, returned } from "../task/state.ts";
+import { decode } from "../rows/codec.ts";
+import { put, together, type Unit } from "../rows/unit.ts";
+import type { Json, TaskError } from "../ground/task.ts";
 import type { ThreadTarget } from "../threads/define.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
 import { endAndRelease } from "../workflow/release.ts";

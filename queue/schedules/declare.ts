@@ -6,10 +6,10 @@
  */
 import { createHash } from "node:crypto";
 import type { Engine } from "../engine.ts";
-import type { AnyTaskDefinition } from "../define.ts";
-import type { ScheduleRow } from "../record.ts";
-import { encode } from "../store/codec.ts";
-import { canonicalJson } from "../idempotency.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { ScheduleRow } from "../rows/record.ts";
+import { encode } from "../rows/codec.ts";
+import { canonicalJson } from "../request/idempotency.ts";
 import { gridOf, sameGrid } from "./grid.ts";
 import { changeUnit, createUnit, found, withDue } from "./row.ts";
 import type { CodeSchedule, ScheduledTask, ScheduleSettings } from "./schedule.ts";

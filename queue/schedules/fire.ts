@@ -5,14 +5,14 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { FencedError, InvalidTaskError, TooLargeError } from "../errors.ts";
-import { idempotencyUnit, replay } from "../idempotency.ts";
-import { readRecords } from "../read.ts";
-import type { OccurrenceRow, ScheduleRow } from "../record.ts";
-import { idOf } from "../store/keys.ts";
-import { together } from "../store/unit.ts";
-import { submitScheduled } from "../submit.ts";
-import type { Idempotency, Task } from "../task.ts";
+import { FencedError, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
+import { idempotencyUnit, replay } from "../request/idempotency.ts";
+import { readRecords } from "../task/read.ts";
+import type { OccurrenceRow, ScheduleRow } from "../rows/record.ts";
+import { idOf } from "../rows/keys.ts";
+import { together } from "../rows/unit.ts";
+import { submitScheduled } from "../request/submit.ts";
+import type { Idempotency, Task } from "../ground/task.ts";
 import { gridOf } from "./grid.ts";
 import { changeUnit, type Found, MOST_INSTANCES, readSchedule, withDue } from "./row.ts";
 import { type Step, stepOf } from "./step.ts";

@@ -4,13 +4,13 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { InvalidScheduleError } from "../errors.ts";
-import { readRecords } from "../read.ts";
-import type { OccurrenceRow, RunRow, ScheduleRow } from "../record.ts";
-import { viewOf } from "../state.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
-import type { TaskState } from "../task.ts";
+import { InvalidScheduleError } from "../ground/errors.ts";
+import { readRecords } from "../task/read.ts";
+import type { OccurrenceRow, RunRow, ScheduleRow } from "../rows/record.ts";
+import { viewOf } from "../task/state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { TaskState } from "../ground/task.ts";
 import { found, readSchedule } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
 

@@ -5,12 +5,12 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ScheduleChangedError, ScheduleNotFoundError } from "../errors.ts";
-import type { IdempotencyRow, OccurrenceRow, ScheduleRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import type { Keys } from "../store/keys.ts";
+import { ScheduleChangedError, ScheduleNotFoundError } from "../ground/errors.ts";
+import type { IdempotencyRow, OccurrenceRow, ScheduleRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { Entry, Mutation } from "../store/port.ts";
-import { del, put, type Unit } from "../store/unit.ts";
+import { del, put, type Unit } from "../rows/unit.ts";
 
 /** Occurrences of a schedule that are kept. */
 export const HISTORY = 1000;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { AnyTaskDefinition } from "../define.ts";
-import type { Fault } from "../errors.ts";
-import type { Idempotency, Task, TaskRequest, TaskState } from "../task.ts";
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { Fault } from "../ground/errors.ts";
+import type { Idempotency, Task, TaskRequest, TaskState } from "../ground/task.ts";
 
 /** When a schedule is due. */
 export type Trigger =

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Loop } from "../activity.ts";
-import { Bell, POLL } from "../wake/bell.ts";
+import type { Loop } from "../ground/activity.ts";
+import { Bell, POLL } from "../ground/bell.ts";
 import type { Engine } from "../engine.ts";
-import { idOf } from "../store/keys.ts";
+import { idOf } from "../rows/keys.ts";
 import { type Declared, declareSchedules, readDeclared } from "./declare.ts";
 import { fire } from "./fire.ts";
 import { readSchedules } from "./row.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../errors.ts";
-import { idempotencyUnit } from "../idempotency.ts";
-import type { ScheduleRow } from "../record.ts";
-import { del, together } from "../store/unit.ts";
-import type { Idempotency, Task } from "../task.ts";
+import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../ground/errors.ts";
+import { idempotencyUnit } from "../request/idempotency.ts";
+import type { ScheduleRow } from "../rows/record.ts";
+import { del, together } from "../rows/unit.ts";
+import type { Idempotency, Task } from "../ground/task.ts";
 import { runNow } from "./fire.ts";
 import { gridOf, sameGrid } from "./grid.ts";
 import { listOccurrences, listSchedules, viewOfSchedule } from "./read.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import type { WorkerRow } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
-import { together } from "../store/unit.ts";
+import type { WorkerRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import { together } from "../rows/unit.ts";
 import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts";
 
 /**

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { acceptArgs } from "../args.ts";
+import { acceptArgs } from "../task/args.ts";
 import type { Engine } from "../engine.ts";
-import { type Fault, InvalidScheduleError, TooLargeError } from "../errors.ts";
-import { LONGEST } from "../options.ts";
-import { encode } from "../store/codec.ts";
-import { faultsOfRequest } from "../submit.ts";
-import { nearest } from "../suggest.ts";
+import { type Fault, InvalidScheduleError, TooLargeError } from "../ground/errors.ts";
+import { LONGEST } from "../task/options.ts";
+import { encode } from "../rows/codec.ts";
+import { faultsOfRequest } from "../request/submit.ts";
+import { nearest } from "../ground/suggest.ts";
 import { cronOf, gridOf } from "./grid.ts";
 import { isScheduleId, MOST_INSTANCES } from "./row.ts";
 import type {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { RefusedCommitError, StoreBrokenError } from "../errors.ts";
+import { RefusedCommitError, StoreBrokenError } from "../ground/errors.ts";
 
 const LOCKED = /database is locked/;
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { commitError, isLocked, readError } from "./kv_errors.ts";
 import { LOCAL_LIMITS } from "./limits.ts";
 import type { Check, Doorbell, Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "./port.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { RefusedCommitError } from "../errors.ts";
+import { RefusedCommitError } from "../ground/errors.ts";
 import type { Check, Mutation, StoreLimits } from "./port.ts";
 import { checkSize, keySize, MAX_KEY_SIZE, MAX_VALUE_SIZE, valueSize } from "./size.ts";
 

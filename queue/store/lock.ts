@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 
 /** A lock that is held. */
 export interface FileLock {

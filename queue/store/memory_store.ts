@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { keyId } from "./key_id.ts";
 import { assertCommit, LOCAL_LIMITS } from "./limits.ts";
 import type { Check, Doorbell, Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "./port.ts";

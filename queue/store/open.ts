@@ -6,7 +6,7 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { assertReadable } from "./damage.ts";
 import { makeShrinkable, shrink, thinIndex } from "./file.ts";
 import { kvDoorbell } from "./doorbell.ts";

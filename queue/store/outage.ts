@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { StoreBrokenError, StoreUnavailableError } from "../errors.ts";
+import { StoreBrokenError, StoreUnavailableError } from "../ground/errors.ts";
 import { isBusy, isRefusal } from "./kv_errors.ts";
 import type { Store } from "./port.ts";
 

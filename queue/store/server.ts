@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { StoreBrokenError } from "../errors.ts";
+import { StoreBrokenError } from "../ground/errors.ts";
 import { kvStore } from "./kv_store.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { type OutageOptions, withOutages } from "./outage.ts";

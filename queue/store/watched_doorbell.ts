@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { decode, encode } from "./codec.ts";
+import { decode, encode } from "../rows/codec.ts";
 import { brokenHint } from "./kv_errors.ts";
-import { keysOf } from "./keys.ts";
+import { keysOf } from "../rows/keys.ts";
 import type { Doorbell } from "./port.ts";
 
 /** Keys that one watch takes. */

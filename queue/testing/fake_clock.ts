@@ -5,7 +5,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../ground/clock.ts";
 
 interface Timer {
   readonly at: number;

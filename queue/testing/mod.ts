@@ -6,12 +6,12 @@
  */
 import type { z } from "zod";
 import type { Queue, QueueOptions } from "../api.ts";
-import type { ArgsSchema, TaskDefinition } from "../define.ts";
+import type { ArgsSchema, TaskDefinition } from "../task/define.ts";
 import { createQueue } from "../queue.ts";
-import { keysOf } from "../store/keys.ts";
+import { keysOf } from "../rows/keys.ts";
 import { memoryStore } from "../store/memory_store.ts";
-import type { SubmitOptions, Task } from "../task.ts";
-import type { WorkflowNode } from "../workflow/node.ts";
+import type { SubmitOptions, Task } from "../ground/task.ts";
+import type { WorkflowNode } from "../task/node.ts";
 import type { Workflow } from "../workflow/view.ts";
 import { FakeClock, START } from "./fake_clock.ts";
 import { nextMoment } from "./next_moment.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Keys } from "../store/keys.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { KeyRange, Store } from "../store/port.ts";
 
 /** `"now"` while tasks run, wait for a slot or for a limit; else the wall-clock time of what is due first. */

@@ -4,14 +4,14 @@
  * @module
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { systemClock } from "../clock.ts";
-import type { TaskLog } from "../define.ts";
+import { systemClock } from "../ground/clock.ts";
+import type { TaskLog } from "../task/define.ts";
 import { PROGRESS_INTERVAL } from "../engine.ts";
-import type { RetryError } from "../errors.ts";
-import type { LogLevel } from "../events.ts";
-import { toReport } from "../payload.ts";
-import { retryRequest } from "../run/retry.ts";
-import type { Json } from "../task.ts";
+import type { RetryError } from "../ground/errors.ts";
+import type { LogLevel } from "../ground/events.ts";
+import { toReport } from "../rows/payload.ts";
+import { retryRequest } from "../task/retry.ts";
+import type { Json } from "../ground/task.ts";
 import type { ThreadContext } from "./define.ts";
 import type { Abort, FromThread, ThreadTask } from "./protocol.ts";
 import { fromThrown } from "./thrown.ts";

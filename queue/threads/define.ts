@@ -11,7 +11,7 @@ import {
   defineTask,
   type TaskContext,
   type TaskOptions,
-} from "../define.ts";
+} from "../task/define.ts";
 
 /** What a function is given in a thread beside its arguments. Threads have no part in the database. */
 export type ThreadContext = Pick<

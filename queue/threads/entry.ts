@@ -7,10 +7,10 @@
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 import { locks, parentPort, threadId, workerData } from "node:worker_threads";
-import { systemClock } from "../clock.ts";
-import { ThreadModuleError } from "../errors.ts";
-import { describe, oneLine } from "../run/failure.ts";
-import { toResult } from "../payload.ts";
+import { systemClock } from "../ground/clock.ts";
+import { ThreadModuleError } from "../ground/errors.ts";
+import { describe, oneLine } from "../task/failure.ts";
+import { toResult } from "../rows/payload.ts";
 import { InThreadContext } from "./context.ts";
 import type { ThreadContext } from "./define.ts";
 import type { FromThread, ThreadData, ThreadTask, ToThread } from "./protocol.ts";

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import type { OnEvent } from "../events.ts";
-import type { Json } from "../task.ts";
+import type { Clock } from "../ground/clock.ts";
+import type { OnEvent } from "../ground/events.ts";
+import type { Json } from "../ground/task.ts";
 import type { FromThread, ThreadTask } from "./protocol.ts";
 import { Thread, type ThreadListener } from "./thread.ts";
 

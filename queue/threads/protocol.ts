@@ -5,7 +5,7 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import type { LogLevel } from "../events.ts";
+import type { LogLevel } from "../ground/events.ts";
 import type { ThreadTarget } from "./define.ts";
 import type { Thrown } from "./thrown.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from "node:worker_threads";
-import { systemClock } from "../clock.ts";
-import { OutOfMemoryError, ThreadExitError } from "../errors.ts";
+import { systemClock } from "../ground/clock.ts";
+import { OutOfMemoryError, ThreadExitError } from "../ground/errors.ts";
 import type { Abort, FromThread, ThreadData, ThreadTask, ToThread } from "./protocol.ts";
 import { fromThrown, toThrown } from "./thrown.ts";
 

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { NonRetryableError, ResultNotSerializable, ResultTooLarge, RetryError } from "../errors.ts";
-import { describe } from "../run/failure.ts";
+import { NonRetryableError, ResultNotSerializable, ResultTooLarge, RetryError } from "../ground/errors.ts";
+import { describe } from "../task/failure.ts";
 
 /** An error as plain data. */
 export interface Thrown {

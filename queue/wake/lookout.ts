@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Bell } from "./bell.ts";
-import type { Clock } from "../clock.ts";
+import type { Bell } from "../ground/bell.ts";
+import type { Clock } from "../ground/clock.ts";
 import { keyId } from "../store/key_id.ts";
 import type { Key, Store } from "../store/port.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { Bell } from "./bell.ts";
-import type { Clock } from "../clock.ts";
+import { Bell } from "../ground/bell.ts";
+import type { Clock } from "../ground/clock.ts";
 import type { Lookout, Sight } from "./lookout.ts";
 
 /** What a look at something has found. */

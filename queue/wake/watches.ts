@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { Bell } from "./bell.ts";
+import { Bell } from "../ground/bell.ts";
 import type { Engine } from "../engine.ts";
-import { StoreUnavailableError } from "../errors.ts";
+import { StoreUnavailableError } from "../ground/errors.ts";
 import type { Lookout } from "./lookout.ts";
-import type { QueueEvent } from "../events.ts";
-import { unpack } from "../payload.ts";
-import { findTask } from "../read.ts";
-import { viewOf } from "../state.ts";
-import { isFinal, type TaskChange } from "../task.ts";
+import type { QueueEvent } from "../ground/events.ts";
+import { unpack } from "../rows/payload.ts";
+import { findTask } from "../task/read.ts";
+import { viewOf } from "../task/state.ts";
+import { isFinal, type TaskChange } from "../ground/task.ts";
 
 /** Milliseconds until a store is asked again that did not answer. */
 const AGAIN = 1000;

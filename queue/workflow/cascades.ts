@@ -15,19 +15,19 @@
  *
  * @module
  */
-import type { Loop } from "../activity.ts";
-import { Bell, POLL } from "../wake/bell.ts";
+import type { Loop } from "../ground/activity.ts";
+import { Bell, POLL } from "../ground/bell.ts";
 import type { Engine } from "../engine.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../errors.ts";
-import type { TaskRecord, UndoRow, WorkerRow } from "../record.ts";
+import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
 import type { Run } from "../run/run.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
-import type { CascadeKind } from "../store/keys.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { CascadeKind } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
-import { announce } from "../submit.ts";
+import { announce } from "../request/submit.ts";
 import { endGroup, failTask } from "./end.ts";
-import { errorCallback } from "./link_error.ts";
+import { errorCallback } from "../task/error_callback.ts";
 import { join, release } from "./release.ts";
 import { revokeAll, undo } from "./revoke.ts";
 
@@ -90,7 +90,7 @@ export class Cascades implements Loop {
   }
 
   /**
-   * A workflow's task has ended: what `places.ts` wrote with that end is worked off.
+   * A workflow's task has ended: what `task/moves.ts` wrote with that end is worked off.
    *
    * @param released those who wait for it are on their way
    */

@@ -5,11 +5,11 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { type Fault, InvalidTaskError, UnknownTaskError } from "../errors.ts";
-import { jsonSize } from "../payload.ts";
-import type { GroupRow, TaskRecord, WorkflowEnd, WorkflowPart, WorkflowRow } from "../record.ts";
-import { toRecord } from "../submit.ts";
-import type { Idempotency, TaskRequest } from "../task.ts";
+import { type Fault, InvalidTaskError, UnknownTaskError } from "../ground/errors.ts";
+import { jsonSize } from "../rows/payload.ts";
+import type { GroupRow, TaskRecord, WorkflowEnd, WorkflowPart, WorkflowRow } from "../rows/record.ts";
+import { toRecord } from "../request/submit.ts";
+import type { Idempotency, TaskRequest } from "../ground/task.ts";
 import {
   type ChordNode,
   type GroupNode,
@@ -18,7 +18,7 @@ import {
   type OnFailure,
   type TaskNode,
   type WorkflowNode,
-} from "./node.ts";
+} from "../task/node.ts";
 
 /** Bytes of an error callback's own arguments: they are kept in the record of the task that may fail. */
 const CALLBACK_BYTES = 4096;

@@ -4,17 +4,17 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ChainError, ChordError } from "../errors.ts";
-import { brief, oneLine } from "../run/failure.ts";
-import { readRecords, recordOf } from "../read.ts";
-import type { GroupRow, OpenRow, TaskRecord } from "../record.ts";
-import { endIfWaiting } from "../revoke.ts";
-import type { Outcome } from "../state.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import { ChainError, ChordError } from "../ground/errors.ts";
+import { brief, oneLine } from "../task/failure.ts";
+import { readRecords, recordOf } from "../task/read.ts";
+import type { GroupRow, OpenRow, TaskRecord } from "../rows/record.ts";
+import { endIfWaiting } from "../request/revoke.ts";
+import type { Outcome } from "../task/state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
-import { del, put } from "../store/unit.ts";
-import type { TaskError } from "../task.ts";
+import { del, put } from "../rows/unit.ts";
+import type { TaskError } from "../ground/task.ts";
 
 /** A task has failed: closes the group that it fails, and ends what waits for it. Idempotent. */
 export async function failTask(engine: Engine, id: string): Promise<void> {

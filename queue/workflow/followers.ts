@@ -7,9 +7,9 @@
  *
  * @module
  */
-import { hold } from "../places.ts";
-import type { TaskRecord } from "../record.ts";
-import type { Keys } from "../store/keys.ts";
+import { hold } from "../task/moves.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import type { Keys } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
 /** Tasks that are released in the commit that decides it. */

@@ -6,7 +6,7 @@
 import { LANE_BYTES } from "../commit/load.ts";
 import type { Mutation, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
-import { together, type Unit } from "../store/unit.ts";
+import { together, type Unit } from "../rows/unit.ts";
 
 /** What a commit still takes beside its lane's row and a check. */
 export class Room {

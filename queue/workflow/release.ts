@@ -5,14 +5,14 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { releaseTimedUnit, releaseToRunUnit, releaseUnit } from "../places.ts";
-import { readRecords } from "../read.ts";
-import type { GroupRow, TaskRecord, WaitingPointer } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import { releaseTimedUnit, releaseToRunUnit, releaseUnit } from "../task/moves.ts";
+import { readRecords } from "../task/read.ts";
+import type { GroupRow, TaskRecord, WaitingPointer } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
-import { del, put, together, type Unit } from "../store/unit.ts";
-import { slotFor } from "../submit.ts";
+import { del, put, together, type Unit } from "../rows/unit.ts";
+import { slotFor } from "../request/submit.ts";
 import { FEW, type Follower } from "./followers.ts";
 
 /** Releases all that waits for a task, group or submission, and deletes its `cascade` row. Idempotent. */

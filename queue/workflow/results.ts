@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { TaskRecord } from "../record.ts";
-import type { Json } from "../task.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import type { Json } from "../ground/task.ts";
 
 /** Characters of JSON kept at most; whoever takes results beyond that reads them from the store. */
 const CAPACITY = 1_000_000;

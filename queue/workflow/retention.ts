@@ -5,10 +5,10 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { keptUntil } from "../read.ts";
-import type { TaskRecord, WorkflowRow } from "../record.ts";
-import { decodeEntry } from "../store/codec.ts";
-import { del } from "../store/unit.ts";
+import { keptUntil } from "../task/read.ts";
+import type { TaskRecord, WorkflowRow } from "../rows/record.ts";
+import { decodeEntry } from "../rows/codec.ts";
+import { del } from "../rows/unit.ts";
 import { groupsOf, recordsOf } from "./rows.ts";
 
 /**

@@ -4,15 +4,15 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { TaskRevokedError, WorkflowFinalError } from "../errors.ts";
-import { brief } from "../run/failure.ts";
-import { forget } from "../places.ts";
-import type { GroupRow, UndoRow, WorkflowRow } from "../record.ts";
-import { revokeAnyhow } from "../revoke.ts";
+import { TaskRevokedError, WorkflowFinalError } from "../ground/errors.ts";
+import { brief } from "../task/failure.ts";
+import { forget } from "../task/moves.ts";
+import type { GroupRow, UndoRow, WorkflowRow } from "../rows/record.ts";
+import { revokeAnyhow } from "../request/revoke.ts";
 import type { Run } from "../run/run.ts";
-import type { Outcome } from "../state.ts";
-import { decodeEntry } from "../store/codec.ts";
-import { del, put, type Unit } from "../store/unit.ts";
+import type { Outcome } from "../task/state.ts";
+import { decodeEntry } from "../rows/codec.ts";
+import { del, put, type Unit } from "../rows/unit.ts";
 import { eachRecord, groupsOf } from "./rows.ts";
 import { getWorkflow, type Workflow } from "./view.ts";
 

@@ -5,10 +5,10 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { recordOf } from "../read.ts";
-import type { GroupRow, RunRow, TaskRecord } from "../record.ts";
-import { decode } from "../store/codec.ts";
-import { idOf } from "../store/keys.ts";
+import { recordOf } from "../task/read.ts";
+import type { GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
 import type { Entry, Key, KeyRange } from "../store/port.ts";
 
 /** Records handled at once. */

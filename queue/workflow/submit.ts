@@ -12,17 +12,17 @@
  */
 import { setImmediate } from "node:timers";
 import type { Engine } from "../engine.ts";
-import { RefusedCommitError, TooLargeError } from "../errors.ts";
-import { idempotencyUnit } from "../idempotency.ts";
-import { begin, holdUnit, writeUnit } from "../places.ts";
-import type { GroupRow, RunRow, TaskRecord, UndoRow, WorkflowRow } from "../record.ts";
+import { RefusedCommitError, TooLargeError } from "../ground/errors.ts";
+import { idempotencyUnit } from "../request/idempotency.ts";
+import { begin, holdUnit, writeUnit } from "../task/moves.ts";
+import type { GroupRow, RunRow, TaskRecord, UndoRow, WorkflowRow } from "../rows/record.ts";
 import type { Mutation, StoreLimits } from "../store/port.ts";
-import { del, put, together, type Unit } from "../store/unit.ts";
-import type { Keys } from "../store/keys.ts";
-import { accepted, announce, slotFor, store } from "../submit.ts";
-import type { Idempotency } from "../task.ts";
+import { del, put, together, type Unit } from "../rows/unit.ts";
+import type { Keys } from "../rows/keys.ts";
+import { accepted, announce, slotFor, store } from "../request/submit.ts";
+import type { Idempotency } from "../ground/task.ts";
 import { compile, type Plan } from "./compile.ts";
-import type { WorkflowNode } from "./node.ts";
+import type { WorkflowNode } from "../task/node.ts";
 import { joined, Room } from "./pieces.ts";
 import { Drawing, getWorkflow, type Workflow } from "./view.ts";
 

@@ -4,12 +4,12 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ArgumentsError } from "../errors.ts";
-import { jsonSize, leastSize, PAYLOAD_BYTES, unpack } from "../payload.ts";
-import { readRecords } from "../read.ts";
-import type { GroupRow, TaskRecord } from "../record.ts";
-import { decodeEntry } from "../store/codec.ts";
-import type { Json, TaskError } from "../task.ts";
+import { ArgumentsError } from "../ground/errors.ts";
+import { jsonSize, leastSize, PAYLOAD_BYTES, unpack } from "../rows/payload.ts";
+import { readRecords } from "../task/read.ts";
+import type { GroupRow, TaskRecord } from "../rows/record.ts";
+import { decodeEntry } from "../rows/codec.ts";
+import type { Json, TaskError } from "../ground/task.ts";
 import { groupsOf, recordsOf } from "./rows.ts";
 
 /**

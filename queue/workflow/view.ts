@@ -5,13 +5,13 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ArgumentsError, WorkflowNotFoundError } from "../errors.ts";
-import { isTaskId, timeOfId } from "../ids.ts";
-import { unpack } from "../payload.ts";
-import { readRecords } from "../read.ts";
-import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../record.ts";
-import { decode, decodeEntry } from "../store/codec.ts";
-import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../task.ts";
+import { ArgumentsError, WorkflowNotFoundError } from "../ground/errors.ts";
+import { isTaskId, timeOfId } from "../ground/ids.ts";
+import { unpack } from "../rows/payload.ts";
+import { readRecords } from "../task/read.ts";
+import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../rows/record.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../ground/task.ts";
 import type { Found } from "../wake/waits.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
 import { groupResult } from "./value.ts";

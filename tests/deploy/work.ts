@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import type { AnyTaskDefinition, Clock, CodeSchedule } from "../../queue/mod.ts";
-import { encode } from "../../queue/store/codec.ts";
+import { encode } from "../../queue/rows/codec.ts";
 import { task } from "../support/held_task.ts";
 import type { Ledger } from "./ledger.ts";
 

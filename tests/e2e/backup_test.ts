@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { openStore } from "../../queue/mod.ts";
 import { folder } from "../queue/store/folder.ts";
-import { decode } from "../../queue/store/codec.ts";
-import { keysOf } from "../../queue/store/keys.ts";
+import { decode } from "../../queue/rows/codec.ts";
+import { keysOf } from "../../queue/rows/keys.ts";
 import { KvServer, kvServerTest } from "../support/kv_server.ts";
 import { Child } from "./child.ts";
 import { judge } from "./conservation.ts";

@@ -13,7 +13,7 @@
 import { parseArgs } from "node:util";
 import { openStore } from "../../queue/mod.ts";
 import { pagesOf } from "../../queue/doctor/rows.ts";
-import { keysOf } from "../../queue/store/keys.ts";
+import { keysOf } from "../../queue/rows/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { folder } from "../queue/store/folder.ts";
 import { Dice } from "../support/dice.ts";

@@ -1,8 +1,8 @@
 /** What a user sees whose data were written by a newer Sluice. */
 import assert from "node:assert/strict";
 import { openStore } from "../../queue/mod.ts";
-import { keysOf } from "../../queue/store/keys.ts";
-import { put } from "../../queue/store/unit.ts";
+import { keysOf } from "../../queue/rows/keys.ts";
+import { put } from "../../queue/rows/unit.ts";
 import { folder } from "../queue/store/folder.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { isFinal, type TaskRequest, type TaskState } from "../../queue/mod.ts";
 import { memoryStore } from "../../queue/store/memory_store.ts";
-import { encode } from "../../queue/store/codec.ts";
+import { encode } from "../../queue/rows/codec.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { FakeClock, START } from "../../queue/testing/fake_clock.ts";
 import { type HeldRun, heldTask } from "../support/held_task.ts";

@@ -1,6 +1,6 @@
 /** Wake-ups between processes by way of a KV server. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../queue/clock.ts";
+import { systemClock } from "../../queue/ground/clock.ts";
 import { openStore } from "../../queue/store/open.ts";
 import { watchedDoorbell } from "../../queue/store/watched_doorbell.ts";
 import { KvServer, kvServerTest } from "../support/kv_server.ts";

@@ -1,6 +1,6 @@
 /** What a person is told who cannot reach the KV server. */
 import assert from "node:assert/strict";
-import { StoreBrokenError } from "../../queue/errors.ts";
+import { StoreBrokenError } from "../../queue/ground/errors.ts";
 import { openStore } from "../../queue/store/open.ts";
 import { SERVER_LIMITS } from "../../queue/store/limits.ts";
 import { selfSigned } from "../support/certificate.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { AnyTaskDefinition, TaskContext, TaskRequest, WorkflowNode } from "../../queue/mod.ts";
-import { encode } from "../../queue/store/codec.ts";
+import { encode } from "../../queue/rows/codec.ts";
 import type { Dice } from "../support/dice.ts";
 import { task } from "../support/held_task.ts";
 import type { Ledger } from "./ledger.ts";

@@ -1,12 +1,12 @@
 /**
  * Watches a store's commits, one by one, in the order in which they are applied, and says where one breaks a law that
- * no look at the rows afterwards would show (numbers: queue/state.ts). What the rows show: `support/invariants.ts`.
+ * no look at the rows afterwards would show (numbers: queue/task/state.ts). What the rows show: `support/invariants.ts`.
  *
  * @module
  */
 import { type Clock, isFinal } from "../../queue/mod.ts";
-import type { RunRow, TaskRecord, WorkerRow } from "../../queue/record.ts";
-import { decode } from "../../queue/store/codec.ts";
+import type { RunRow, TaskRecord, WorkerRow } from "../../queue/rows/record.ts";
+import { decode } from "../../queue/rows/codec.ts";
 import { keyId } from "../../queue/store/key_id.ts";
 import type { Key, Mutation, Store } from "../../queue/store/port.ts";
 

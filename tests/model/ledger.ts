@@ -14,7 +14,7 @@ import {
   type TaskRequest,
   type WorkflowNode,
 } from "../../queue/mod.ts";
-import type { TaskRecord } from "../../queue/record.ts";
+import type { TaskRecord } from "../../queue/rows/record.ts";
 
 /** One call of `submitAll`. */
 interface Submission {

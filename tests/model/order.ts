@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TaskRecord } from "../../queue/record.ts";
+import type { TaskRecord } from "../../queue/rows/record.ts";
 import type { Row } from "../support/rows.ts";
 import type { History } from "./history.ts";
 

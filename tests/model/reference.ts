@@ -6,7 +6,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { isFinal, type Json } from "../../queue/mod.ts";
-import type { TaskRecord } from "../../queue/record.ts";
+import type { TaskRecord } from "../../queue/rows/record.ts";
 import type { HeldRun } from "../support/held_task.ts";
 import type { History } from "./history.ts";
 

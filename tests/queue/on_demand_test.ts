@@ -1,4 +1,4 @@
-/** Queues that work only while there is a reason: see queue/activity.ts. */
+/** Queues that work only while there is a reason: see queue/ground/activity.ts. */
 import assert from "node:assert/strict";
 import {
   createQueue,

@@ -5,7 +5,7 @@
  */
 import { Committer } from "../../queue/commit/committer.ts";
 import { register, type Registration } from "../../queue/membership/registration.ts";
-import { keysOf } from "../../queue/store/keys.ts";
+import { keysOf } from "../../queue/rows/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
 import type { FakeClock } from "../../queue/testing/fake_clock.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decode } from "../../queue/store/codec.ts";
+import { decode } from "../../queue/rows/codec.ts";
 import type { Entry, Key, KeyRange, Store } from "../../queue/store/port.ts";
 
 /** One stored row; chunks and lanes keep their raw value. */

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { restore } from "../../../queue/backup/restore.ts";
 import { upgrade } from "../../../queue/membership/upgrades.ts";
-import { BackupError } from "../../../queue/errors.ts";
+import { BackupError } from "../../../queue/ground/errors.ts";
 import { keyId } from "../../../queue/store/key_id.ts";
-import { idOf, keysOf } from "../../../queue/store/keys.ts";
+import { idOf, keysOf } from "../../../queue/rows/keys.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
-import { del, put, putRaw } from "../../../queue/store/unit.ts";
+import { del, put, putRaw } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { dyingStore } from "../../support/dying_store.ts";
 import { type CommitFault, deletes, faultyStore, sets } from "../../support/faulty_store.ts";

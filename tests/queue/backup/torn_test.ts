@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { copyRows } from "../../../queue/backup/backup.ts";
 import { restore } from "../../../queue/backup/restore.ts";
-import { BackupError } from "../../../queue/errors.ts";
+import { BackupError } from "../../../queue/ground/errors.ts";
 import { type AnyTaskDefinition, isFinal, type WorkflowNode } from "../../../queue/mod.ts";
-import { idOf, keysOf } from "../../../queue/store/keys.ts";
+import { idOf, keysOf } from "../../../queue/rows/keys.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Store } from "../../../queue/store/port.ts";
-import { put } from "../../../queue/store/unit.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { Dice } from "../../support/dice.ts";
 import { task } from "../../support/held_task.ts";

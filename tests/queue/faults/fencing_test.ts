@@ -7,7 +7,7 @@ import { faultyStore } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
-import { put } from "../../../queue/store/unit.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { rowsOf } from "../../support/rows.ts";
 
 const registers = ({ checks }: CommitCall) =>

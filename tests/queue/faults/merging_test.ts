@@ -1,9 +1,9 @@
 /** Group commit: what may share a commit, and what a bad neighbour costs (docs/architecture.md). */
 import assert from "node:assert/strict";
-import { FencedError, RefusedCommitError } from "../../../queue/errors.ts";
+import { FencedError, RefusedCommitError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Mutation, Store, StoreLimits } from "../../../queue/store/port.ts";
-import { del, putRaw, type Unit } from "../../../queue/store/unit.ts";
+import { del, putRaw, type Unit } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type CommitCall, faultyStore } from "../../support/faulty_store.ts";
 import { openCommitter } from "../../support/open_committer.ts";

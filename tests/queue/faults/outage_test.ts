@@ -1,10 +1,10 @@
 /** What becomes of commits while the store is known not to answer, and of those whose answer never came. */
 import assert from "node:assert/strict";
-import { StoreUnavailableError } from "../../../queue/errors.ts";
+import { StoreUnavailableError } from "../../../queue/ground/errors.ts";
 import { group } from "../../../queue/mod.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
-import { putRaw, type Unit } from "../../../queue/store/unit.ts";
+import { putRaw, type Unit } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { asks, type CommitCall, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";

@@ -1,6 +1,6 @@
 /** Workers that are lost, those that only seem so, and those who rescue (invariants 3 and 9). */
 import assert from "node:assert/strict";
-import { put } from "../../../queue/store/unit.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type CommitCall, deletes } from "../../support/faulty_store.ts";

@@ -1,10 +1,10 @@
 /** What becomes of a commit whose answer is lost, late, wrong or repeated (invariants 3 and 10). */
 import assert from "node:assert/strict";
-import { FencedError, RefusedCommitError, StoreBrokenError } from "../../../queue/errors.ts";
+import { FencedError, RefusedCommitError, StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
-import { keysOf } from "../../../queue/store/keys.ts";
-import { del, putRaw, type Unit } from "../../../queue/store/unit.ts";
+import { keysOf } from "../../../queue/rows/keys.ts";
+import { del, putRaw, type Unit } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { asks, type CommitFault, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask } from "../../support/held_task.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Doorbell, Store } from "../../../queue/store/port.ts";
 import { openStore } from "../../../queue/store/open.ts";
-import { systemClock } from "../../../queue/clock.ts";
+import { systemClock } from "../../../queue/ground/clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { folder } from "../store/folder.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";

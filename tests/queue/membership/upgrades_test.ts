@@ -1,15 +1,15 @@
 /** A store of an older version is brought to the program's, once, whoever starts and whatever fails. */
 import assert from "node:assert/strict";
-import { sleep } from "../../../queue/clock.ts";
-import { StoreBrokenError } from "../../../queue/errors.ts";
+import { sleep } from "../../../queue/ground/clock.ts";
+import { StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { register } from "../../../queue/membership/registration.ts";
 import { type Upgrade, upgrade } from "../../../queue/membership/upgrades.ts";
-import type { MetaRow, WorkerRow } from "../../../queue/record.ts";
-import { decode } from "../../../queue/store/codec.ts";
-import { idOf, keysOf } from "../../../queue/store/keys.ts";
+import type { MetaRow, WorkerRow } from "../../../queue/rows/record.ts";
+import { decode } from "../../../queue/rows/codec.ts";
+import { idOf, keysOf } from "../../../queue/rows/keys.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Key, Store } from "../../../queue/store/port.ts";
-import { del, put } from "../../../queue/store/unit.ts";
+import { del, put } from "../../../queue/rows/unit.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { dyingStore } from "../../support/dying_store.ts";
 import { asks, type CommitFault, faultyStore, sets } from "../../support/faulty_store.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { type CodeSchedule, createQueue, defineTask, memoryStore } from "../../../queue/mod.ts";
-import { put } from "../../../queue/store/unit.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";
 import { task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { defineTask } from "../../../queue/mod.ts";
-import { decode } from "../../../queue/store/codec.ts";
-import { put } from "../../../queue/store/unit.ts";
+import { decode } from "../../../queue/rows/codec.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";

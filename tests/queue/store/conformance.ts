@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { RefusedCommitError, StoreBrokenError } from "../../../queue/errors.ts";
+import { RefusedCommitError, StoreBrokenError } from "../../../queue/ground/errors.ts";
 import type { Entry, Key, Mutation, Store } from "../../../queue/store/port.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** Commits 100 rows at a time until the store breaks; prints the count of commits, and the error's name, message and hint. */
-import { StoreBrokenError } from "../../../queue/errors.ts";
+import { StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { openStore } from "../../../queue/store/open.ts";
 import type { Mutation } from "../../../queue/store/port.ts";
 

@@ -1,5 +1,5 @@
 /** A process of its own that opens the store named by its argument, says so or why not, and waits to be ended. */
-import { StoreBrokenError } from "../../../queue/errors.ts";
+import { StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { openStore } from "../../../queue/store/open.ts";
 
 let answer: string;

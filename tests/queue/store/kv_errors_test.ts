@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { RefusedCommitError, StoreBrokenError } from "../../../queue/errors.ts";
+import { RefusedCommitError, StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { commitError, isLocked } from "../../../queue/store/kv_errors.ts";
 import { kvStore } from "../../../queue/store/kv_store.ts";
 import type { Store } from "../../../queue/store/port.ts";

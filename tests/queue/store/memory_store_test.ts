@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RefusedCommitError } from "../../../queue/errors.ts";
+import { RefusedCommitError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Mutation } from "../../../queue/store/port.ts";
 import { conformance } from "./conformance.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StoreBrokenError } from "../../../queue/errors.ts";
+import { StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { openStore } from "../../../queue/store/open.ts";
 import { folder } from "./folder.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { StoreBrokenError, StoreUnavailableError } from "../../../queue/errors.ts";
+import { StoreBrokenError, StoreUnavailableError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import { type Connection, type OutageOptions, withOutages } from "../../../queue/store/outage.ts";
 import type { Mutation, Store } from "../../../queue/store/port.ts";

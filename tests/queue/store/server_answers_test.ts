@@ -1,6 +1,6 @@
 /** What the adapter makes of a server, or a proxy before it, that answers with an error. */
 import assert from "node:assert/strict";
-import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../../../queue/errors.ts";
+import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../../../queue/ground/errors.ts";
 import { kvStore } from "../../../queue/store/kv_store.ts";
 import { type OutageOptions, withOutages } from "../../../queue/store/outage.ts";
 

@@ -1,4 +1,4 @@
-/** What programs can get wrong in a workflow; what JSON can, is in tests/routes/workflows_test.ts. */
+/** What programs can get wrong in a workflow; what JSON can, is in tests/routes/v1/workflows_test.ts. */
 import assert from "node:assert/strict";
 import { z } from "zod";
 import {

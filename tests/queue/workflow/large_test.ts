@@ -1,7 +1,7 @@
 /** Workflows that no single commit takes. */
 import assert from "node:assert/strict";
 import { chord, group, memoryStore, type WorkflowNode } from "../../../queue/mod.ts";
-import { idOf } from "../../../queue/store/keys.ts";
+import { idOf } from "../../../queue/rows/keys.ts";
 import { sets } from "../../support/faulty_store.ts";
 import { brokenLaws } from "../../support/invariants.ts";
 import { heldTask, task } from "../../support/held_task.ts";

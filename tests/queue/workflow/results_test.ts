@@ -1,7 +1,7 @@
 /** Results that the next of a workflow takes from memory: they are what is stored, or are read. */
 import assert from "node:assert/strict";
 import { chain, chord, memoryStore, type WorkflowNode } from "../../../queue/mod.ts";
-import type { TaskRecord } from "../../../queue/record.ts";
+import type { TaskRecord } from "../../../queue/rows/record.ts";
 import { Results } from "../../../queue/workflow/results.ts";
 import { asks, faultyStore } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";

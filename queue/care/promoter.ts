@@ -1,0 +1,132 @@
+/**
+ * The promoter: makes delayed tasks ready when they are due, ends tasks that expired before they were started, and has
+ * parked tasks released.
+ *
+ * @module
+ */
+import type { Loop } from "../ground/activity.ts";
+import { Bell, POLL } from "../ground/bell.ts";
+import type { Engine } from "../engine.ts";
+import type { Releaser } from "../limits/releaser.ts";
+import { endWaitingUnit, releaseUnit, waitingKeys } from "../task/moves.ts";
+import { recordOf } from "../task/read.ts";
+import type { ParkedPointer, Pointer } from "../rows/record.ts";
+import { ended, EXPIRED } from "../task/state.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
+import { del, together } from "../rows/unit.ts";
+
+/** Entries handled in one look. */
+const BATCH = 200;
+
+/** Watches what becomes due. */
+export class Promoter implements Loop {
+  #bell: Bell;
+  #next = Infinity;
+  #stopping = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(readonly engine: Engine, readonly releaser: Releaser) {
+    this.#bell = new Bell(engine.clock);
+  }
+
+  get nextAt(): number {
+    return this.#bell.isWaiting ? this.#next : 0;
+  }
+
+  start(): void {
+    this.#stopping = false;
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+    this.#loop = null;
+  }
+
+  /** Something is due at this wall-clock time; look then at the latest. */
+  dueAt(time: number): void {
+    if (time < this.#next) this.#bell.ring();
+  }
+
+  async #run(): Promise<void> {
+    let poll: number = POLL.first;
+    while (!this.#stopping) {
+      let found = 0;
+      try {
+        found = await this.runOnce();
+      } catch (error) {
+        this.engine.emit({ type: "fault", message: "Due tasks could not be promoted", error });
+      }
+      if (found > 0) {
+        poll = POLL.first;
+        continue;
+      }
+      const rang = await this.#bell.wait(Math.max(1, Math.min(poll, this.#next - this.engine.clock.now())));
+      poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
+    }
+  }
+
+  /** One look at everything due. Returns how many tasks were moved or ended. */
+  async runOnce(): Promise<number> {
+    const { engine } = this;
+    const now = engine.clock.now();
+    const delayed = await this.#due(engine.keys.delayedAll(), now);
+    const later = await this.#due(engine.keys.laterAll(), now);
+    this.#next = Math.min(delayed.next, later.next);
+    const moved = await Promise.all([
+      ...delayed.entries.map((entry) => this.#promote(entry)),
+      ...later.entries.map((entry) => this.#lookAgain(entry, now)),
+    ]);
+    const released = await this.releaser.runOnce();
+    this.#next = Math.min(this.#next, this.releaser.next);
+    return moved.filter(Boolean).length + released;
+  }
+
+  /** The entries of a range in order of time whose time has come, and the time of the first that has not. */
+  async #due(range: KeyRange, now: number): Promise<{ entries: Entry[]; next: number }> {
+    const entries = await this.engine.store.list(range, { limit: BATCH });
+    const timeOf = (entry: Entry) => Number(entry.key.at(-2));
+    const pending = entries.findIndex((entry) => timeOf(entry) > now);
+    return pending < 0
+      ? { entries, next: Infinity }
+      : { entries: entries.slice(0, pending), next: timeOf(entries[pending]!) };
+  }
+
+  async #promote(entry: Entry): Promise<boolean> {
+    const { engine } = this;
+    const pointer = decode<ParkedPointer>(entry.value);
+    const landed = await engine.committer.commit(releaseUnit(engine.keys, entry, idOf(entry.key), pointer));
+    if (landed !== null) engine.wake(pointer.channel);
+    return landed !== null;
+  }
+
+  /** Ends a task that expired while it waited; one that has started or ended is left alone. */
+  async #lookAgain(reminder: Entry, now: number): Promise<boolean> {
+    const { engine } = this;
+    const { keys } = engine;
+    const id = idOf(reminder.key);
+    const done = { checks: [], mutations: [del(reminder.key)] };
+    const [entry] = await engine.store.getMany([keys.task(id)]);
+    const record = entry && recordOf(entry);
+    if (!record || record.doneAt !== undefined || record.startedAt !== undefined) {
+      await engine.committer.commit(done);
+      return true;
+    }
+    const places = await engine.store.getMany(waitingKeys(keys, record));
+    const place = places.find((found) => found !== null);
+    if (!place || decode<Pointer>(place.value).deliveries > 0) {
+      // Not landed: it was released to a later time between the reads; the next look tells.
+      await engine.committer.commit({ ...done, checks: [entry] });
+      return true;
+    }
+    const final = ended(record, null, { state: "REVOKED", error: EXPIRED }, now);
+    const unit = together({ ...done, checks: [entry] }, endWaitingUnit(keys, final, place));
+    // Not landed: it was claimed, retried or promoted at this moment; the next look tells.
+    if (await engine.committer.commit(unit) !== null) engine.ended(final);
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Deletes the rows of limits that say no more than their absence would: rates at rest, locks whose time is over, keys
+ * under which nothing runs any more (left by processes that died).
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import type { RateRow, SlotsRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry, Key, KeyRange } from "../store/port.ts";
+import { del } from "../rows/unit.ts";
+import { standsOf } from "../task/concurrency.ts";
+import { timeLeft } from "../run/locks.ts";
+import { isAtRest } from "../ground/rate.ts";
+
+/** Rows looked at in one step. */
+const STEP = 100;
+
+/** Goes round and round through the rows of limits. */
+export class RestingLimits {
+  /** The last row looked at, by the range it is in. */
+  #cursors = new Map<string, Key>();
+
+  constructor(readonly engine: Engine) {}
+
+  /** One step through each kind. Returns whether there are more to look at in this round. */
+  async runOnce(): Promise<boolean> {
+    const { engine } = this;
+    const { keys } = engine;
+    const now = engine.clock.now();
+    await this.#step(keys.rates(), async (entry) => {
+      const row = decode<RateRow>(entry.value);
+      return isAtRest(row, now) && (await standsOf(engine, row.tasks)).ready.length === 0;
+    });
+    await this.#step(keys.locks(), (entry) => Promise.resolve(timeLeft(entry, now) === 0));
+    await this.#step(keys.slotsAll(), async (entry) => {
+      const { running, ready } = await standsOf(engine, decode<SlotsRow>(entry.value).tasks);
+      return running.length === 0 && ready.length === 0;
+    });
+    return this.#cursors.size > 0;
+  }
+
+  async #step(range: KeyRange, rests: (entry: Entry) => Promise<boolean>): Promise<void> {
+    const { store, committer } = this.engine;
+    const kind = String(range.prefix.at(-1));
+    const last = this.#cursors.get(kind);
+    const start = last && { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
+    const entries = await store.list({ ...range, ...start }, { limit: STEP });
+    if (entries.length < STEP) this.#cursors.delete(kind);
+    else this.#cursors.set(kind, entries.at(-1)!.key);
+    await Promise.all(entries.map(async (entry) => {
+      // Not landed: it is in use again.
+      if (await rests(entry)) await committer.commit({ checks: [entry], mutations: [del(entry.key)] });
+    }));
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The sweeper: removes final tasks whose retention is over, behind a stored cursor in id order, so that the store does
+ * its deleting in small commits all the time. (A million rows left to `expireIn` stall every commit for 2.7 s when
+ * they are collected.) Tasks that ended long after they were made are met again by the next round. Now and then it looks
+ * at the rows of limits.
+ *
+ * @module
+ */
+import type { Loop } from "../ground/activity.ts";
+import { Bell } from "../ground/bell.ts";
+import { keysHeldBy } from "../request/definition_keys.ts";
+import type { Engine } from "../engine.ts";
+import { firstIdAt } from "../ground/ids.ts";
+import { RestingLimits } from "./rest.ts";
+import { timeUntil } from "../ground/wall_clock.ts";
+import { forget } from "../task/moves.ts";
+import { keptUntil, recordOf } from "../task/read.ts";
+import type { IdempotencyRow, SweepRow, TaskRecord } from "../rows/record.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { keyId } from "../store/key_id.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Mutation } from "../store/port.ts";
+import { del, put } from "../rows/unit.ts";
+import { isKept } from "../workflow/retention.ts";
+
+/** Keys of tasks deleted in one unit. Units of one look share commits where the store takes that many. */
+const KEYS = 200;
+/** Most milliseconds between two rounds over all tasks; else as long as tasks are kept. */
+const ROUND = 86_400_000;
+/** Milliseconds between two looks when nothing was due. */
+const PAUSE = 10_000;
+
+/** Removes what is no longer kept. */
+export class Sweeper implements Loop {
+  #bell: Bell;
+  #stopping = false;
+  #loop: Promise<void> | null = null;
+
+  #limits: RestingLimits;
+
+  constructor(readonly engine: Engine) {
+    this.#bell = new Bell(engine.clock);
+    this.#limits = new RestingLimits(engine);
+  }
+
+  get nextAt(): number {
+    return this.#bell.isWaiting ? Infinity : 0;
+  }
+
+  start(): void {
+    this.#stopping = false;
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+    this.#loop = null;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, settings } = this.engine;
+    const pause = Math.min(PAUSE, settings.resultTtl * 100);
+    let limitsAt = -Infinity;
+    while (!this.#stopping) {
+      let passed = 0;
+      try {
+        passed = await this.runOnce();
+        // Also while there are always tasks to remove.
+        if (clock.monotonic() >= limitsAt && !await this.#limits.runOnce()) {
+          limitsAt = clock.monotonic() + pause;
+        }
+      } catch (error) {
+        this.engine.emit({ type: "fault", message: "Retention could not go on", error });
+      }
+      if (passed === 0) await this.#bell.wait(pause);
+    }
+  }
+
+  /** One look. Returns how many tasks the cursor passed. */
+  async runOnce(): Promise<number> {
+    const { engine } = this;
+    const { keys, store, settings } = engine;
+    const now = engine.clock.now();
+    const round = Math.min(ROUND, settings.resultTtl * 1000);
+    const [entry] = await store.getMany([keys.sweep()]);
+    const row = decodeEntry<SweepRow>(entry);
+    // One that began in the future was begun by a clock that has been corrected since.
+    const goesOn = row !== null && timeUntil(row.startedAt + round, round, now) > 0;
+    const after = goesOn ? row.after : "";
+    // A task that took a tenth of the retention time to end is met in this round, a slower one in the next.
+    const horizon = firstIdAt(now - settings.resultTtl * 1100);
+    const range = { ...keys.tasks(), start: keys.task(`${after}\0`), end: keys.task(horizon) };
+    const entries = after >= horizon ? [] : await store.list(range, { limit: store.limits.listBatch });
+    if (entries.length === 0) return 0;
+
+    const over: TaskRecord[] = [];
+    for (const found of entries) {
+      const record = recordOf(found);
+      if (record.doneAt === undefined || keptUntil(engine, record) > now) continue;
+      if (!await isKept(engine, record, now)) over.push(record);
+    }
+    // Before its record: a task is kept as long as its keys.
+    await this.#forgetKeys(over);
+    const { committer } = engine;
+    await Promise.all(this.#units(over).map((mutations) => committer.commit({ checks: [], mutations })));
+    const next: SweepRow = { after: idOf(entries.at(-1)!.key), startedAt: goesOn ? row.startedAt : now };
+    const landed = await committer.commit({
+      checks: [{ key: keys.sweep(), versionstamp: entry?.versionstamp ?? null }],
+      mutations: [put(keys.sweep(), next)],
+    });
+    // Not landed: another process sweeps.
+    return landed === null ? 0 : entries.length;
+  }
+
+  /** What is deleted of tasks, in pieces. */
+  #units(records: readonly TaskRecord[]): Mutation[][] {
+    const units: Mutation[][] = [];
+    for (const record of records) {
+      const last = units.at(-1);
+      const mutations = forget(this.engine.keys, record);
+      if (last && last.length < KEYS) last.push(...mutations);
+      else units.push(mutations);
+    }
+    return units;
+  }
+
+  /** Deletes the idempotency keys of tasks, those that still name them. */
+  async #forgetKeys(records: readonly TaskRecord[]): Promise<void> {
+    const { keys, store, committer } = this.engine;
+    // The tasks of a batch share one.
+    const held = new Map(
+      records.flatMap((record) => keysHeldBy(keys, record).map((key) => [keyId(key), { key, record }])),
+    );
+    const entries = await store.getMany([...held.values()].map(({ key }) => key));
+    await Promise.all([...held.values()].map(async ({ record }, n) => {
+      const entry = entries[n];
+      if (!entry || !decode<IdempotencyRow>(entry.value).ids.includes(record.id)) return;
+      await committer.commit({ checks: [entry], mutations: [del(entry.key)] });
+    }));
+  }
+}

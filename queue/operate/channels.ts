@@ -1,0 +1,178 @@
+/**
+ * What people do to channels while everything runs: pause and resume, slots, rate, depth cap, purge.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import {
+  ChannelNotFoundError,
+  type Fault,
+  InvalidChannelError,
+  StoreUnavailableError,
+} from "../ground/errors.ts";
+import { knownChannels } from "../task/options.ts";
+import { endWaitingUnit } from "../task/moves.ts";
+import { readRecords } from "../task/read.ts";
+import type { ParkedPointer } from "../rows/record.ts";
+import { ended } from "../task/state.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
+import { nearest } from "../ground/suggest.ts";
+import type { TaskError } from "../ground/task.ts";
+import { parseRate, RATE_FORM } from "../ground/rate.ts";
+
+/** Slots that a process can be given for a channel. */
+const MOST_SLOTS = 9999;
+/** Largest depth cap: the depth is measured by listing. */
+const MOST_DEPTH = 100_000;
+/** Tasks of a purge that are ended together. */
+const PIECE = 200;
+
+/** What may be set for a channel; `null` is the default, what is left out stays. */
+export interface ChannelChange {
+  readonly paused?: boolean | null;
+  /** Tasks that each process which executes the channel runs at a time. */
+  readonly slots?: number | null;
+  /** How often its tasks start, in all processes together: `"10/m"`. */
+  readonly rateLimit?: string | null;
+  /** Ready tasks from which on submissions are refused. */
+  readonly maxDepth?: number | null;
+}
+
+/**
+ * See `Queue.changeChannel`.
+ *
+ * @throws {ChannelNotFoundError}
+ * @throws {InvalidChannelError}
+ */
+export async function changeChannel(engine: Engine, channel: string, change: ChannelChange): Promise<void> {
+  assertKnown(engine, channel);
+  const faults = faultsOf(change);
+  if (faults.length > 0) throw new InvalidChannelError(faults);
+  const { paused, ...rest } = change;
+  await engine.overrides.change(channel, (row) => {
+    const next: Record<string, unknown> = { ...row, ...rest };
+    if (paused !== undefined) next.paused = paused || null;
+    return Object.fromEntries(
+      Object.entries(next).filter(([, value]) => value !== null && value !== undefined),
+    );
+  });
+  await settled(engine, channel);
+}
+
+/** A pause holds from now on: nothing that was taken before it is still on its way to run. */
+async function settled(engine: Engine, channel: string): Promise<void> {
+  if (engine.overrides.isPaused(channel)) await engine.consumer(channel)?.quiet();
+  if (engine.overrides.shared) engine.wake(channel);
+}
+
+/**
+ * Ends what waits in a channel and was submitted before this moment; what runs goes on. While it works the channel is
+ * paused, whoever works it off; if this process dies, the others (on a local file the next one) end the pause, and
+ * what was not ended by then stays. See `Queue.purge`.
+ *
+ * @returns how many tasks were ended
+ * @throws {ChannelNotFoundError}
+ */
+export async function purge(engine: Engine, channel: string): Promise<number> {
+  const { overrides, keys } = engine;
+  assertKnown(engine, channel);
+  const worker = engine.worker();
+  try {
+    await overrides.change(channel, (row) => ({ ...row, purging: worker }));
+    await settled(engine, channel);
+    const before = engine.nextId();
+    const ranges = [keys.delayedAll(), keys.blockedAll(), keys.readyOf(channel)];
+    let purged = 0;
+    // Once more for what was being moved from one place to another.
+    for (let found = 1; found > 0;) {
+      found = 0;
+      for (const range of ranges) found += await purgeRange(engine, range, channel, before);
+      purged += found;
+    }
+    await endPause();
+    return purged;
+  } catch (error) {
+    const paused = endPause();
+    // Nobody is kept waiting for a store that does not answer, but nor is the channel kept paused when it does again.
+    if (error instanceof StoreUnavailableError) paused.catch(() => {});
+    else await paused;
+    throw error;
+  }
+
+  async function endPause(): Promise<void> {
+    await overrides.change(
+      channel,
+      ({ purging: by, ...row }) => by === undefined || by === worker ? row : { ...row, purging: by },
+      true,
+    );
+    await settled(engine, channel);
+  }
+}
+
+async function purgeRange(
+  engine: Engine,
+  range: KeyRange,
+  channel: string,
+  before: string,
+): Promise<number> {
+  let purged = 0;
+  let start = {};
+  for (;;) {
+    const entries = await engine.store.list({ ...range, ...start }, { limit: PIECE });
+    const own = entries.filter((entry) => idOf(entry.key) < before && channelOf(entry) === channel);
+    purged += await endAll(engine, own);
+    if (entries.length < PIECE) return purged;
+    const last = entries.at(-1)!.key;
+    start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
+  }
+
+  function channelOf(entry: Entry): string {
+    return entry.key[1] === "ready" ? String(entry.key[2]) : decode<ParkedPointer>(entry.value).channel;
+  }
+}
+
+async function endAll(engine: Engine, entries: readonly Entry[]): Promise<number> {
+  const now = engine.clock.now();
+  const records = await readRecords(engine, entries.map((entry) => idOf(entry.key)));
+  const landed = await Promise.all(entries.map(async (entry, i) => {
+    const record = records[i];
+    if (!record) return false;
+    const final = ended(record, null, { state: "REVOKED", error: PURGED }, now);
+    // Not landed: it was moved, claimed or ended at this moment.
+    if (await engine.committer.commit(endWaitingUnit(engine.keys, final, entry)) === null) return false;
+    engine.ended(final);
+    return true;
+  }));
+  return landed.filter(Boolean).length;
+}
+
+const PURGED: TaskError = {
+  type: "TaskRevokedError",
+  message: "Task was purged with its channel before it ran",
+  traceback: null,
+};
+
+function assertKnown(engine: Engine, channel: string): void {
+  const known = knownChannels(engine);
+  if (!known.has(channel)) throw new ChannelNotFoundError(channel, nearest(channel, known));
+}
+
+function faultsOf({ paused, slots, rateLimit, maxDepth }: ChannelChange): Fault[] {
+  const faults: Fault[] = [];
+  const demand = (pointer: string, value: unknown, holds: boolean, must: string) => {
+    if (value === undefined || value === null || holds) return;
+    faults.push({
+      pointer,
+      detail: `must be ${must}, or null: got ${JSON.stringify(value) ?? typeof value}`,
+    });
+  };
+  const within = (value: unknown, most: number) =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+  demand("/paused", paused, typeof paused === "boolean", "true or false");
+  demand("/slots", slots, within(slots, MOST_SLOTS), `an integer from 1 to ${MOST_SLOTS}`);
+  demand("/rate_limit", rateLimit, parseRate(rateLimit) !== null, RATE_FORM);
+  demand("/max_depth", maxDepth, within(maxDepth, MOST_DEPTH), `an integer from 1 to ${MOST_DEPTH}`);
+  return faults;
+}

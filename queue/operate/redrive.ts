@@ -1,0 +1,171 @@
+/**
+ * Redrive: a task that ended in FAILURE or REVOKED is submitted anew, as a new task that says whom it repeats. Final is
+ * final: the former keeps its record, and its `ended` row is marked in the commit that stores the new task, so each is
+ * redriven once whoever asks and however often.
+ *
+ * @module
+ */
+import { definitionKeys } from "../request/definition_keys.ts";
+import type { Engine } from "../engine.ts";
+import {
+  ArgumentsError,
+  DuplicateTaskError,
+  FencedError,
+  RedriveError,
+  SluiceError,
+  StoppedError,
+  StoreBrokenError,
+  TaskNotFoundError,
+} from "../ground/errors.ts";
+import { idempotencyUnit, replay } from "../request/idempotency.ts";
+import { listTasks, type TaskFilter } from "../task/list.ts";
+import { findTask } from "../task/read.ts";
+import type { EndedRow, TaskRecord } from "../rows/record.ts";
+import { viewOf } from "../task/state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { put, together, type Unit } from "../rows/unit.ts";
+import { store, toKeyedRecord } from "../request/submit.ts";
+import type { Idempotency, Json, Task, TaskRequest } from "../ground/task.ts";
+import { resolveArgs } from "../workflow/value.ts";
+
+/** Tasks whose arguments are in memory at a time. */
+const AT_ONCE = 50;
+
+/** Tasks that `redriveAll` takes; newest first. */
+export interface RedriveFilter extends Omit<TaskFilter, "state" | "redriven"> {
+  /** @default {"FAILURE"} */
+  readonly state?: "FAILURE" | "REVOKED";
+  /** 1 to 500 tasks are looked at in one call. @default {100} */
+  readonly limit?: number;
+  /** Says what would be redriven, and stores nothing. @default {false} */
+  readonly dryRun?: boolean;
+}
+
+/** What became of one task. */
+export interface Redriven {
+  readonly id: string;
+  readonly name: string;
+  /** The task that repeats it; `null` in a dry run, and when it was skipped. */
+  readonly taskId: string | null;
+  /** Why it was skipped. */
+  readonly skipped: string | null;
+}
+
+/** See `Queue.redrive`. */
+export async function redrive(
+  engine: Engine,
+  id: string,
+  idempotency?: Idempotency,
+): Promise<{ task: Task; replayed: boolean }> {
+  for (;;) {
+    const { record: former } = await findTask(engine, id);
+    const now = engine.clock.now();
+    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    // Read before the key: who finds the mark of an earlier call finds its key as well.
+    const { entry, row } = await endedRow(engine, former);
+    const request = requestOf(former, await argsOf(engine, former));
+    const record = { ...toKeyedRecord(engine, request, "", now, keyed), redriveOf: id };
+    const claim = keyed && await idempotencyUnit(engine, keyed, [record]);
+    if (claim?.first) return { task: (await replay(engine, claim.first))[0]!, replayed: true };
+    const { redrivenAs } = row;
+    if (redrivenAs !== undefined) throw new RedriveError(id, `it was before, as '${redrivenAs}'`, redrivenAs);
+    const { tasks: [holder], fresh, unit } = await definitionKeys(engine, [record], 2);
+    if (fresh.length === 0) throw new DuplicateTaskError(record.name, record.definitionKey!.key, holder!.id);
+    const mark: Unit = {
+      checks: [entry],
+      mutations: [put(entry.key, { redrivenAs: record.id } satisfies EndedRow)],
+    };
+    const also = together(mark, ...[claim?.unit, unit].filter((one) => one !== undefined));
+    const leave = engine.intake.enter([record]);
+    try {
+      await engine.depths.refuseFull(engine, [record]);
+      if (await store(engine, [record], also, now) !== null) {
+        return { task: viewOf(record, null), replayed: false };
+      }
+    } finally {
+      leave();
+    }
+    // Redriven or removed at this moment, or somebody took a key: look again.
+  }
+}
+
+/** @throws {RedriveError} when the task has not ended in FAILURE or REVOKED */
+async function endedRow(engine: Engine, { id, state }: TaskRecord) {
+  if (state !== "FAILURE" && state !== "REVOKED") {
+    throw new RedriveError(id, `it is ${state}, and only what ended in FAILURE or REVOKED can`);
+  }
+  const [entry] = await engine.store.getMany([engine.keys.ended(state, id)]);
+  if (!entry) throw new TaskNotFoundError(id, "expired");
+  return { entry, row: decode<EndedRow>(entry.value) };
+}
+
+/**
+ * The arguments that a task ran with, or would have. A workflow's task runs alone: what was before it is not run again.
+ *
+ * @throws {RedriveError} when a part of them never came, or is no longer kept
+ */
+async function argsOf(engine: Engine, record: TaskRecord): Promise<readonly Json[]> {
+  const { takes, waitsFor } = record.workflow ?? {};
+  if (takes === "task" || takes === "group") {
+    const { keys, store } = engine;
+    const [before] = await store.getMany([takes === "task" ? keys.task(waitsFor!) : keys.group(waitsFor!)]);
+    const state = decodeEntry<{ state: string }>(before)?.state;
+    if (state !== "SUCCESS" && state !== "fired") {
+      throw new RedriveError(
+        record.id,
+        `it has no arguments, as ${takes} '${waitsFor}' before it has no result`,
+      );
+    }
+  }
+  try {
+    return await resolveArgs(engine, record);
+  } catch (error) {
+    if (error instanceof ArgumentsError) throw new RedriveError(record.id, error.message);
+    throw error;
+  }
+}
+
+/** The submission that made a task; its delay is over. */
+function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
+  const { name, channel, priority, maxRetries, softTimeLimit, timeLimit, ignoreResult, tags } = record;
+  return {
+    name,
+    args,
+    channel,
+    priority,
+    maxRetries,
+    ...(record.expiresAt !== undefined && { expires: (record.expiresAt - record.createdAt) / 1000 }),
+    ...(softTimeLimit !== undefined && { softTimeLimit }),
+    ...(timeLimit !== undefined && { timeLimit }),
+    ...(ignoreResult !== undefined && { ignoreResult }),
+    ...(tags !== undefined && { tags }),
+  };
+}
+
+/** See `Queue.redriveAll`. */
+export async function redriveAll(
+  engine: Engine,
+  { dryRun = false, state = "FAILURE", limit = 100, ...filter }: RedriveFilter,
+): Promise<{ tasks: Redriven[]; cursor: string | null }> {
+  const page = await listTasks(engine, { ...filter, state, limit, redriven: false });
+  const one = async ({ id, name }: Task): Promise<Redriven> => {
+    if (dryRun) return { id, name, taskId: null, skipped: null };
+    try {
+      return { id, name, taskId: (await redrive(engine, id)).task.id, skipped: null };
+    } catch (error) {
+      if (!isItsOwn(error)) throw error;
+      return { id, name, taskId: null, skipped: error.message };
+    }
+  };
+  const tasks: Redriven[] = [];
+  for (let at = 0; at < page.tasks.length; at += AT_ONCE) {
+    tasks.push(...await Promise.all(page.tasks.slice(at, at + AT_ONCE).map(one)));
+  }
+  return { tasks, cursor: page.cursor };
+}
+
+/** An error about one task; the others may be redriven. */
+function isItsOwn(error: unknown): error is SluiceError {
+  return error instanceof SluiceError &&
+    !(error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError);
+}

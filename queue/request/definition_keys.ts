@@ -1,0 +1,190 @@
+/**
+ * Keys that definitions make of their tasks' arguments: one stands for the one task that does this piece of work
+ * (invariant 6). It is taken as `idempotency.ts` says, is free again at once when its task ends in FAILURE or REVOKED,
+ * and never before its task has ended.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { AnyTaskDefinition, TaskIdempotency } from "../task/define.ts";
+import type { Engine } from "../engine.ts";
+import {
+  DuplicateTaskError,
+  IdempotencyConflictError,
+  InvalidTaskError,
+  TooLargeError,
+} from "../ground/errors.ts";
+import { canonicalJson, DEFINITION_SCOPE, takeUnit } from "./idempotency.ts";
+import { unpack } from "../rows/payload.ts";
+import { recordOf } from "../task/read.ts";
+import type { IdempotencyRow, RunRow, TaskRecord } from "../rows/record.ts";
+import { viewOf } from "../task/state.ts";
+import { decodeEntry } from "../rows/codec.ts";
+import type { Keys } from "../rows/keys.ts";
+import type { Check, Key, Mutation } from "../store/port.ts";
+import type { Unit } from "../rows/unit.ts";
+import type { Json, Task } from "../ground/task.ts";
+
+/** Characters of a key. */
+const LONGEST_KEY = 255;
+
+/** A definition's rules about its keys with their defaults filled in. */
+export function keyRules({ ttl = 3600, onDuplicate = "return" }: TaskIdempotency) {
+  return { ttl, onDuplicate };
+}
+
+/**
+ * The record with the key that its definition makes of its arguments, if the definition makes any.
+ *
+ * @param at JSON pointer of the request
+ * @throws {InvalidTaskError} when what it makes is no key
+ */
+export function withDefinitionKey(engine: Engine, record: TaskRecord, at: string): TaskRecord {
+  const definition = engine.definitions.get(record.name);
+  if (!definition?.idempotency) return record;
+  const expiresAt = record.createdAt + keyRules(definition.idempotency).ttl * 1000;
+  return { ...record, definitionKey: { key: makeKey(definition, record.args ?? [], at), expiresAt } };
+}
+
+function makeKey(definition: AnyTaskDefinition, args: readonly Json[], at: string): string {
+  let detail: string;
+  try {
+    const key: unknown = definition.idempotency!.key(...definition.args.parse(args));
+    if (typeof key === "string" && key !== "" && key.length <= LONGEST_KEY && key.isWellFormed()) return key;
+    const found = typeof key !== "string"
+      ? Object.prototype.toString.call(key).slice(8, -1)
+      : key.length > LONGEST_KEY
+      ? `${key.length} characters`
+      : JSON.stringify(key);
+    detail =
+      `must give '${definition.name}' an idempotency key of 1 to ${LONGEST_KEY} characters: got ${found}`;
+  } catch (error) {
+    detail = `must give '${definition.name}' an idempotency key: its key function threw ${error}`;
+  }
+  throw new InvalidTaskError([{ pointer: `${at}/args`, detail }]);
+}
+
+/** Where the definition's key of a task is kept. */
+export function definitionKeyOf(keys: Keys, record: TaskRecord): Key {
+  return keys.idempotency(DEFINITION_SCOPE + record.name, record.definitionKey!.key);
+}
+
+/** What is kept there; the record's arguments must be inline or unpacked. */
+export function definitionKeyRow(record: TaskRecord): IdempotencyRow {
+  return { ids: [record.id], fingerprint: fingerprint(record), expiresAt: record.definitionKey!.expiresAt };
+}
+
+/** The keys that a task may hold. */
+export function keysHeldBy(keys: Keys, record: TaskRecord): Key[] {
+  const { idempotency, definitionKey } = record;
+  return [
+    ...idempotency ? [keys.idempotency(idempotency.scope, idempotency.key)] : [],
+    ...definitionKey ? [definitionKeyOf(keys, record)] : [],
+  ];
+}
+
+/** What became of the definitions' keys of a request. */
+export interface DefinitionKeys {
+  /** For each record the task that does its work: an earlier one that has its key, or the record's own. */
+  readonly tasks: readonly Task[];
+  /** The records that are to be stored. */
+  readonly fresh: readonly TaskRecord[];
+  /** Takes the keys of those, under check that they are free. */
+  readonly unit?: Unit;
+  /** Why a caller who submits them is refused. */
+  readonly refusal?: Error;
+}
+
+/**
+ * Looks the definitions' keys of new records up and prepares their claim. A key is free when nobody took it, when its
+ * task ended in FAILURE or REVOKED, and when its task succeeded and its time is over.
+ *
+ * @param spare checks of the commit that others need
+ * @throws {TooLargeError} when a commit of this store cannot check so many keys
+ */
+export async function definitionKeys(
+  engine: Engine,
+  records: readonly TaskRecord[],
+  spare: number,
+): Promise<DefinitionKeys> {
+  const keyed = records.filter((record) => record.definitionKey !== undefined);
+  if (keyed.length === 0) return { tasks: records.map((record) => viewOf(record, null)), fresh: records };
+  const groups = Map.groupBy(keyed, ({ name, definitionKey }) => JSON.stringify([name, definitionKey!.key]));
+  const most = engine.store.limits.checks - 1 - spare;
+  refuseAbove(most, groups.size);
+  const found = await holders(engine, [...groups.values()].map(([first]) => first!));
+
+  const firsts = new Map<string, Task>();
+  const checks: Check[] = [];
+  const mutations: Mutation[] = [];
+  let refusal: Error | undefined;
+  [...groups.values()].forEach(([leader, ...repeats], i) => {
+    const { entry, row, holder, task } = found[i]!;
+    const key = definitionKeyOf(engine.keys, leader!);
+    const taken = definitionKeyRow(leader!);
+    const held = row !== null && task !== null;
+    for (const record of held ? [leader!, ...repeats] : repeats) {
+      const { onDuplicate } = keyRules(engine.definitions.get(record.name)!.idempotency!);
+      const first = held ? task : viewOf(leader!, null);
+      if (fingerprint(record) !== (held ? row : taken).fingerprint) {
+        refusal ??= new IdempotencyConflictError(record.definitionKey!.key);
+      } else if (onDuplicate === "raise") {
+        refusal ??= held
+          ? new DuplicateTaskError(record.name, record.definitionKey!.key, first.id)
+          : twiceInOne(records, leader!, record);
+      }
+      firsts.set(record.id, onDuplicate === "raise" ? first : { ...first, duplicate: onDuplicate });
+    }
+    if (held) return;
+    const unit = takeUnit(key, taken, [entry, holder]);
+    checks.push(...unit.checks);
+    mutations.push(...unit.mutations);
+  });
+  refuseAbove(most, checks.length);
+  return {
+    tasks: records.map((record) => firsts.get(record.id) ?? viewOf(record, null)),
+    fresh: records.filter(({ id }) => !firsts.has(id)),
+    unit: { checks, mutations },
+    ...(refusal && { refusal }),
+  };
+}
+
+/** The tasks that hold the definitions' keys of these records: `task` is `null` where the key is free. */
+async function holders(engine: Engine, records: readonly TaskRecord[]) {
+  const { store, keys, clock } = engine;
+  const entries = await store.getMany(records.map((record) => definitionKeyOf(keys, record)));
+  const rows = entries.map((entry) => decodeEntry<IdempotencyRow>(entry));
+  const ids = rows.flatMap((row) => row ? row.ids : []);
+  const read = await store.getMany(ids.flatMap((id) => [keys.task(id), keys.run(id)]));
+  let next = 0;
+  return Promise.all(rows.map(async (row, i) => {
+    const entry = entries[i]!;
+    if (!row) return { entry, row, holder: null, task: null };
+    const [holder, run] = [read[next++] ?? null, read[next++] ?? null];
+    const record = holder && recordOf(holder);
+    const free = !record || record.state === "FAILURE" || record.state === "REVOKED" ||
+      record.state === "SUCCESS" && row.expiresAt <= clock.now();
+    if (free) return { entry, row, holder, task: null };
+    return { entry, row, holder, task: viewOf(await unpack(store, keys, record), decodeEntry<RunRow>(run)) };
+  }));
+}
+
+/** Two tasks of one request with one key, of a definition that refuses duplicates. */
+function twiceInOne(records: readonly TaskRecord[], first: TaskRecord, second: TaskRecord): Error {
+  const detail = `must not have the idempotency key of task ${records.indexOf(first)} of the same batch: ` +
+    JSON.stringify(second.definitionKey!.key);
+  return new InvalidTaskError([{ pointer: `/${records.indexOf(second)}/args`, detail }]);
+}
+
+function refuseAbove(most: number, checks: number): void {
+  if (checks <= most) return;
+  throw new TooLargeError(
+    `A batch must need at most ${most} checks for the idempotency keys of its tasks: needs ${checks}; ` +
+      "send fewer of them at once",
+  );
+}
+
+/** Tells two requests of one key apart: the arguments, whatever the order of their objects' fields. */
+function fingerprint(record: TaskRecord): string {
+  return createHash("sha256").update(canonicalJson(record.args ?? [])).digest("base64");
+}

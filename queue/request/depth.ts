@@ -1,0 +1,71 @@
+/**
+ * The depth cap of channels: submissions to a channel in which as many tasks stand ready are refused. The depth is
+ * measured by listing, up to the cap, and kept for a second, in which this process counts what it lets through.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { OverCapacityError } from "../ground/errors.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import { idOf } from "../rows/keys.ts";
+
+/** Milliseconds that a measured depth is kept. */
+const KEPT = 1000;
+
+/** A look at a channel, for all who ask within a second. */
+interface Look {
+  readonly at: number;
+  readonly cap: number;
+  readonly depth: Promise<Depth>;
+}
+
+interface Depth {
+  /** Ready tasks when it was measured, and those let through since. */
+  tasks: number;
+}
+
+/** The depths of the channels that have a cap. */
+export class Depths {
+  #looks = new Map<string, Look>();
+
+  /** @throws {OverCapacityError} when one of the channels has no room for all of its tasks */
+  async refuseFull(engine: Engine, records: readonly TaskRecord[]): Promise<void> {
+    const { overrides } = engine;
+    if (!overrides.isCapped) return;
+    const counts = new Map<string, number>();
+    for (const { channel } of records) counts.set(channel, (counts.get(channel) ?? 0) + 1);
+    const capped = await Promise.all([...counts].flatMap(([channel, count]) => {
+      const { maxDepth } = overrides.of(channel);
+      if (maxDepth === undefined) return [];
+      return this.#depthOf(engine, channel, maxDepth).then((depth) => ({ channel, count, maxDepth, depth }));
+    }));
+    // Decided for all at once: others who submit pass between the looks, not here.
+    for (const { channel, count, maxDepth, depth } of capped) {
+      if (depth.tasks + count > maxDepth) throw new OverCapacityError(channel, maxDepth);
+    }
+    for (const { count, depth } of capped) depth.tasks += count;
+  }
+
+  #depthOf(engine: Engine, channel: string, cap: number): Promise<Depth> {
+    const now = engine.clock.monotonic();
+    const last = this.#looks.get(channel);
+    if (last && now - last.at < KEPT && last.cap === cap) return last.depth;
+    const depth = this.#measure(engine, channel, cap);
+    this.#looks.set(channel, { at: now, cap, depth });
+    return depth;
+  }
+
+  async #measure({ store, keys }: Engine, channel: string, cap: number): Promise<Depth> {
+    const range = keys.readyOf(channel);
+    let tasks = 0;
+    let start = {};
+    for (;;) {
+      const limit = Math.min(store.limits.listBatch, cap - tasks);
+      const entries = limit > 0 ? await store.list({ ...range, ...start }, { limit }) : [];
+      tasks += entries.length;
+      if (entries.length < limit || tasks >= cap) return { tasks };
+      const last = entries.at(-1)!.key;
+      start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
+    }
+  }
+}

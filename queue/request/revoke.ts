@@ -1,0 +1,125 @@
+/**
+ * Revoke: a waiting task ends at once; a running one has its signal aborted and ends as REVOKED.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "../ground/errors.ts";
+import { brief } from "../task/failure.ts";
+import { assertSubmitted, findTask, readRecords, recordOf } from "../task/read.ts";
+import { endWaitingUnit, waitingKeys } from "../task/moves.ts";
+import type { Run } from "../run/run.ts";
+import { ended, type Outcome } from "../task/state.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry } from "../store/port.ts";
+import { del, put } from "../rows/unit.ts";
+import type { FinalState } from "../ground/task.ts";
+
+/** Why a task ends that is revoked before it runs. */
+const REVOKED: Outcome = {
+  state: "REVOKED",
+  error: brief(new TaskRevokedError("Task was revoked before it ran")),
+};
+
+/**
+ * See `Queue.revoke`.
+ *
+ * @param runHere the open run of a task in this process
+ */
+export async function revoke(
+  engine: Engine,
+  id: string,
+  runHere: (id: string) => Run | undefined,
+): Promise<void> {
+  await findTask(engine, id);
+  const state = await revokeAnyhow(engine, id, runHere, REVOKED);
+  if (state !== null) throw new TaskFinalError(id, state);
+}
+
+/**
+ * Ends a task where it waits, or has its run aborted.
+ *
+ * @param along see `endWaitingUnit`
+ * @returns the state it had before if it has ended already, else `null`
+ */
+export async function revokeAnyhow(
+  engine: Engine,
+  id: string,
+  runHere: (id: string) => Run | undefined,
+  outcome: Outcome,
+  along = false,
+): Promise<FinalState | null> {
+  for (;;) {
+    const here = runHere(id);
+    if (here) {
+      await here.revoke();
+      return null;
+    }
+    const found = await endIfWaiting(engine, id, outcome, along);
+    if (found === null) return null;
+    if (typeof found === "string") return found;
+    const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
+    if (await engine.committer.commit(unit) !== null) {
+      // Claimed by this process, it may have begun meanwhile.
+      await runHere(id)?.revoke();
+      return null;
+    }
+    // It moved between the read and the commit: look again.
+  }
+}
+
+/**
+ * Ends a task unless it runs.
+ *
+ * @param along see `endWaitingUnit`
+ * @returns its `run` row if it runs, its state if it has ended already, else `null`
+ */
+export async function endIfWaiting(
+  engine: Engine,
+  id: string,
+  outcome: Outcome,
+  along = false,
+): Promise<Entry | FinalState | null> {
+  for (;;) {
+    const [record] = await readRecords(engine, [id]);
+    if (!record) throw new TaskNotFoundError(id, "expired");
+    if (record.doneAt !== undefined) return record.state as FinalState;
+    // One snapshot: the task is in exactly one of these places (invariant 2).
+    const [run, task, ...places] = await engine.store.getMany([
+      engine.keys.run(id),
+      engine.keys.task(id),
+      ...waitingKeys(engine.keys, record),
+    ]);
+    // It was retried or has ended between the reads: look again.
+    if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
+    if (run) return run;
+    const place = places.find((entry) => entry !== null);
+    if (!place) {
+      await assertSubmitted(engine, record);
+      continue;
+    }
+    const final = ended(record, null, outcome, engine.clock.now());
+    if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place, along)) !== null) {
+      engine.ended(final, along ? "all" : null);
+      return null;
+    }
+    // It moved between the reads: look again.
+  }
+}
+
+/**
+ * Ends the runs of this process that others revoked, and removes what is left of revokes whose run has ended: retry,
+ * rescue and give-back fail while a `revoke` row exists, so a run that is gone has ended for good.
+ */
+export async function obeyRevokes(engine: Engine, runHere: (id: string) => Run | undefined): Promise<void> {
+  const { store, keys, committer } = engine;
+  const entries = await store.list(keys.revokes(), { limit: store.limits.listBatch });
+  await Promise.all(entries.map(({ key }) => runHere(idOf(key))?.revoke()));
+  const runs = await store.getMany(entries.map(({ key }) => keys.run(idOf(key))));
+  await Promise.all(
+    entries.filter((_, i) => !runs[i]).map((entry) => {
+      const checks = [entry, { key: keys.run(idOf(entry.key)), versionstamp: null }];
+      return committer.commit({ checks, mutations: [del(entry.key)] });
+    }),
+  );
+}

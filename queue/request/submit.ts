@@ -1,0 +1,290 @@
+/**
+ * Submission: from a request to a durable task. Everything is checked before anything is written.
+ *
+ * @module
+ */
+import { acceptArgs } from "../task/args.ts";
+import { definitionKeys, withDefinitionKey } from "./definition_keys.ts";
+import { DEFAULT_PRIORITY, type Engine } from "../engine.ts";
+import {
+  type Fault,
+  FencedError,
+  InvalidTaskError,
+  RefusedCommitError,
+  StoreUnavailableError,
+  TooLargeError,
+  UnknownTaskError,
+} from "../ground/errors.ts";
+import { keyOf } from "../task/concurrency.ts";
+import { idempotencyUnit, replay } from "./idempotency.ts";
+import { handOffUnit, readyEntry, submitUnit } from "../task/moves.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
+import { together, type Unit } from "../rows/unit.ts";
+import { channelFaults, optionFaults } from "../task/options.ts";
+import { nearest } from "../ground/suggest.ts";
+import type { Idempotency, Task, TaskRequest } from "../ground/task.ts";
+
+/** Tasks of one `submitAll`. */
+export const MAX_BATCH = 250;
+
+/** Submits tasks in one commit: all or none. See `Queue.submitAll`. */
+export async function submitAll(
+  engine: Engine,
+  requests: readonly TaskRequest[],
+  idempotency?: Idempotency,
+): Promise<{ tasks: Task[]; replayed: boolean }> {
+  if (requests.length > MAX_BATCH) {
+    throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
+  }
+  const now = engine.clock.now();
+  const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+  const records = requests.length === 1
+    ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
+    : toRecords(engine, requests, now, keyed);
+  const leave = engine.intake.enter(records);
+  try {
+    for (;;) {
+      const { tasks, fresh, also, replayed } = await plan(engine, records, keyed);
+      if (fresh.length === 0 || await store(engine, fresh, also, now) !== null) return { tasks, replayed };
+      // Somebody was faster with the same key: look again at what they wrote.
+    }
+  } finally {
+    leave();
+  }
+}
+
+/** What is to be stored of a submission, and with what else; nothing for one that was stored before. */
+async function plan(
+  engine: Engine,
+  records: readonly TaskRecord[],
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+): Promise<{ tasks: Task[]; fresh: readonly TaskRecord[]; also: Unit | undefined; replayed: boolean }> {
+  try {
+    const { tasks, fresh, unit, refusal } = await definitionKeys(engine, records, keyed ? 1 : 0);
+    const claim = keyed && await idempotencyUnit(engine, keyed, tasks);
+    if (claim?.first) {
+      return { tasks: await replay(engine, claim.first), fresh: [], also: undefined, replayed: true };
+    }
+    if (refusal) throw refusal;
+    // What is stored already needs no key: asked again, its own key answers.
+    if (fresh.length > 0) await engine.depths.refuseFull(engine, fresh);
+    const also = unit && claim ? together(claim.unit, unit) : unit ?? claim?.unit;
+    return { tasks: [...tasks], fresh, also, replayed: false };
+  } catch (error) {
+    // Nothing was stored yet.
+    throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
+  }
+}
+
+/**
+ * Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold.
+ *
+ * @param stored called with the commit's versionstamp before one of them begins
+ */
+export async function store(
+  engine: Engine,
+  records: readonly TaskRecord[],
+  also: Unit | undefined,
+  now: number,
+  stored: (versionstamp: string) => void = () => {},
+): Promise<string | null> {
+  // Of a batch the most urgent come first to a free slot.
+  const inOrder = records.length === 1 ? records : records.toSorted((a, b) => b.priority - a.priority);
+  const placed: Placed[] = [];
+  let versionstamp: string | null = null;
+  try {
+    versionstamp = await engine.committer.commit(() => {
+      for (const record of inOrder) placed.push(place(engine, record, now));
+      const units = placed.map(({ unit }) => unit);
+      return units.length === 1 && !also ? units[0]! : together(...(also ? [also] : []), ...units);
+    });
+  } catch (error) {
+    const isRun = placed.some(({ run }) => run !== null);
+    if (error instanceof FencedError && isRun) return store(engine, records, also, now, stored);
+    if (!(error instanceof RefusedCommitError)) throw error;
+    throw new TooLargeError(
+      records.length > 1
+        ? `Batch is too large for one commit, send fewer tasks at once: ${error.message}`
+        : error.message,
+    );
+  } finally {
+    if (versionstamp !== null) stored(versionstamp);
+    for (const { record, run } of placed) {
+      if (versionstamp !== null) accepted(engine, record, versionstamp, now, run);
+      else if (run) engine.consumer(record.channel)!.withdraw();
+    }
+  }
+  return versionstamp;
+}
+
+/** A new task and where it goes. */
+interface Placed {
+  readonly record: TaskRecord;
+  /** When it goes into a slot. */
+  readonly run: RunRow | null;
+  readonly unit: Unit;
+}
+
+/** Where a new task goes: into a free slot of this process, else ready or delayed. */
+function place(engine: Engine, record: TaskRecord, now: number): Placed {
+  const run = slotFor(engine, record, now);
+  const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
+  return { record, run, unit };
+}
+
+/** A free slot of this process for a new task; `null`: it has to wait. To be followed by {@link accepted} or `withdraw`. */
+export function slotFor(engine: Engine, record: TaskRecord, now: number): RunRow | null {
+  const mayRun = record.runAt <= now && !engine.limits.has(record);
+  return mayRun ? engine.consumer(record.channel)?.reserve(record.acks !== "early") ?? null : null;
+}
+
+/**
+ * Submits a schedule's task in the same commit that advances the schedule. When its definition's key is taken,
+ * nothing is submitted: the task that has the key is the occurrence's task.
+ *
+ * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
+ * @param keyed the key that `advance` takes for a task that is new; one that is stored needs none, its own key answers
+ * @returns `null` when it failed
+ */
+export async function submitScheduled(
+  engine: Engine,
+  request: TaskRequest,
+  scheduleId: string,
+  advance: (taskId: string, isNew: boolean) => Unit | Promise<Unit>,
+  keyed?: Idempotency & { expiresAt: number },
+): Promise<Task | null> {
+  const now = engine.clock.now();
+  const record = { ...toKeyedRecord(engine, request, "", now, keyed), scheduleId };
+  const { tasks: [task], fresh, unit } = await definitionKeys(engine, [record], 1);
+  const also = await advance(task!.id, fresh.length > 0);
+  const versionstamp = fresh.length === 0
+    ? await engine.committer.commit(also)
+    : await store(engine, fresh, unit ? together(also, unit) : also, now);
+  return versionstamp === null ? null : task!;
+}
+
+/** Tells about a new task that waits: for its time, or in a workflow for what is before it. */
+export function announce(engine: Engine, record: TaskRecord): void {
+  const delay = Math.max(0, record.runAt - record.createdAt) / 1000;
+  engine.emit({ type: "submitted", task: record, delay });
+  if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
+  if (record.workflow?.waitsFor !== undefined) return;
+  if (delay > 0) engine.dueAt(record.runAt);
+  else engine.wake(record.channel);
+}
+
+/** A new task is stored, its place in the commit of this versionstamp. */
+export function accepted(
+  engine: Engine,
+  record: TaskRecord,
+  versionstamp: string,
+  now: number,
+  run: RunRow | null,
+): void {
+  const delay = Math.max(0, record.runAt - now) / 1000;
+  engine.emit({ type: "submitted", task: record, delay });
+  if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
+  if (delay > 0) return engine.dueAt(record.runAt);
+  if (run) return engine.consumer(record.channel)!.beginReserved(run, record);
+  if (engine.slots.has(record.channel) && record.argsChunks === undefined) {
+    engine.records.put(record, versionstamp);
+  }
+  engine.wake(record.channel, readyEntry(engine.keys, record, versionstamp));
+}
+
+function toRecords(
+  engine: Engine,
+  requests: readonly TaskRequest[],
+  now: number,
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+): TaskRecord[] {
+  const faults: Fault[] = [];
+  const records: TaskRecord[] = [];
+  let unknown: UnknownTaskError | null = null;
+  requests.forEach((request, i) => {
+    try {
+      records.push(toKeyedRecord(engine, request, `/${i}`, now, keyed));
+    } catch (error) {
+      if (error instanceof InvalidTaskError) faults.push(...error.faults);
+      else if (error instanceof UnknownTaskError) {
+        unknown ??= error;
+        faults.push({ pointer: error.pointer, detail: error.message });
+      } else throw error;
+    }
+  });
+  if (unknown && faults.length === 1) throw unknown;
+  if (faults.length > 0) throw new InvalidTaskError(faults);
+  return records;
+}
+
+/** What a submission of this name, channel and arguments would be refused for. See `Queue.faults`. */
+export function faultsOfRequest(
+  engine: Engine,
+  request: Pick<TaskRequest, "name" | "args" | "channel">,
+  before = 0,
+): Fault[] {
+  try {
+    // With arguments still to come, there is no key of them.
+    const check = before === 0 ? toKeyedRecord : toRecord;
+    check(engine, request, "", engine.clock.now(), undefined, before);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidTaskError) return [...error.faults];
+    if (error instanceof UnknownTaskError) return [{ pointer: error.pointer, detail: error.message }];
+    throw error;
+  }
+}
+
+/** {@link toRecord} with the key that the definition makes of the arguments. */
+export function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRecord>): TaskRecord {
+  return withDefinitionKey(engine, toRecord(engine, request, at, ...rest), at);
+}
+
+/**
+ * Checks a request against its definition and the engine's limits, and fills in the defaults.
+ *
+ * @param before how many arguments a workflow will put before the request's own
+ */
+export function toRecord(
+  engine: Engine,
+  request: TaskRequest,
+  at: string,
+  now: number,
+  keyed: (Idempotency & { expiresAt: number }) | undefined,
+  before = 0,
+): TaskRecord {
+  const definition = engine.definitions.get(request.name);
+  const faults = optionFaults(request, at);
+  if (request.channel !== undefined) faults.push(...channelFaults(engine, request.channel, at));
+  if (!definition) {
+    const suggestion = nearest(request.name, engine.definitions.keys());
+    const unknown = new UnknownTaskError(request.name, suggestion, `${at}/name`);
+    if (faults.length === 0) throw unknown;
+    throw new InvalidTaskError([{ pointer: unknown.pointer, detail: unknown.message }, ...faults]);
+  }
+  const channel = request.channel ?? engine.channels.get(request.name)!;
+  const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults, before);
+  const concurrencyKey = before > 0 ? null : keyOf(definition, args, `${at}/args`);
+  const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
+  return {
+    id: engine.nextId(),
+    name: request.name,
+    state: "PENDING",
+    channel,
+    priority: request.priority ?? definition.priority ?? DEFAULT_PRIORITY,
+    retries: 0,
+    maxRetries: request.maxRetries ?? definition.maxRetries ?? 0,
+    createdAt: now,
+    runAt: Math.max(now, runAt),
+    args,
+    ...(chunks !== undefined && { argsChunks: chunks }),
+    ...(request.expires !== undefined && { expiresAt: now + Math.round(request.expires * 1000) }),
+    ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
+    ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
+    ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
+    ...(concurrencyKey !== null && { concurrencyKey }),
+    ...(definition.acks === "early" && { acks: "early" }),
+    ...(request.tags?.length && { tags: request.tags }),
+    ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
+  };
+}

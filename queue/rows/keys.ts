@@ -1,0 +1,179 @@
+/**
+ * The key layout: one function per key, no array literal anywhere else.
+ *
+ * ```text
+ * ns "meta"                                  stored-data version
+ * ns "task"     id                           task record
+ * ns "ready"    channel 9-priority id        pointer: may be claimed now
+ * ns "delayed"  dueAt id                     pointer: may be claimed at dueAt (ms)
+ * ns "blocked"  key 9-priority id            pointer: waits for a concurrency key ("key:…"), a rate ("rate:…") or a
+ *                                            process that knows its name ("name:…")
+ * ns "waiting"  T id                         pointer: a workflow's task, waits for the task, group or submission T
+ * ns "run"      id                           who runs it
+ * ns "revoke"   id                           a running task shall end
+ * ns "worker"   W                            a registered process
+ * ns "lane"     W n                          number of the last commit that went through lane n of W
+ * ns "idem"     scope key                    idempotency key
+ * ns "schedule" id                           a schedule
+ * ns "due"      dueAt id                     a schedule is to be looked at then
+ * ns "occurrence" id n                       what became of a schedule's nth occurrence
+ * ns "channel"  name                         what people have set for a channel
+ * ns "slots"    key                          tasks under a concurrency key
+ * ns "rate"     name                         what has passed of a task's or a channel's rate
+ * ns "lock"     name                         a lock of `ctx.lock`
+ * ns "workflow" id                           what belongs to a workflow
+ * ns "group"    g                            a workflow's group: open, fired or closed
+ * ns "open"     g id                         a task or group in g that has not ended
+ * ns "cascade"  kind id                      what an end, a submission or a revoke has left to be done
+ * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
+ * ns "bell"     channel                      rewritten when the channel has work; watched, on a KV server
+ * ns "sweep"                                 how far retention has come
+ * ns "later"    at id                        look at a task again at this time
+ * ns "blob"     id part n                    chunk of arguments or of a result
+ * ```
+ *
+ * @module
+ */
+import type { Key, KeyRange } from "../store/port.ts";
+
+/** The parts of a task that may be stored in chunks. */
+export type BlobPart = "args" | "result";
+
+/** What can be left to be done for a workflow; see `queue/workflow/cascades.ts`. */
+export type CascadeKind = "release" | "join" | "fail" | "close" | "revoke" | "undo";
+
+/** The keys of one namespace. */
+export type Keys = ReturnType<typeof keysOf>;
+
+/** Makes the key functions of a namespace. */
+// deno-lint-ignore explicit-module-boundary-types -- the type is Keys
+export function keysOf(ns: string) {
+  return {
+    /** All keys whose parts after the namespace begin so. */
+    under: (parts: readonly string[]): KeyRange => ({ prefix: [ns, ...parts] }),
+
+    /** All keys but those of some families, which are named in key order. */
+    without: (...families: readonly string[]): KeyRange[] =>
+      ["", ...families].map((family, i) => ({
+        prefix: [ns],
+        ...(family !== "" && { start: [ns, `${family}\0`] }),
+        ...(i < families.length && { end: [ns, families[i]!] }),
+      })),
+
+    meta: (): Key => [ns, "meta"],
+
+    task: (id: string): Key => [ns, "task", id],
+    tasks: (): KeyRange => ({ prefix: [ns, "task"] }),
+
+    ready: (channel: string, priority: number, id: string): Key => [ns, "ready", channel, 9 - priority, id],
+    readyOf: (channel: string): KeyRange => ({ prefix: [ns, "ready", channel] }),
+    readyAll: (): KeyRange => ({ prefix: [ns, "ready"] }),
+
+    delayed: (dueAt: number, id: string): Key => [ns, "delayed", dueAt, id],
+    delayedAll: (): KeyRange => ({ prefix: [ns, "delayed"] }),
+
+    blocked: (key: string, priority: number, id: string): Key => [ns, "blocked", key, 9 - priority, id],
+    blockedAll: (): KeyRange => ({ prefix: [ns, "blocked"] }),
+    blockedBy: (key: string): KeyRange => ({ prefix: [ns, "blocked", key] }),
+    /** What stands behind all that is blocked by a key, or, behind the empty one, everything. */
+    blockedBehind: (key: string): KeyRange => ({
+      prefix: [ns, "blocked"],
+      ...(key !== "" && { start: [ns, "blocked", `${key}\0`] }),
+    }),
+
+    waiting: (id: string, task: string): Key => [ns, "waiting", id, task],
+    waitingFor: (id: string): KeyRange => ({ prefix: [ns, "waiting", id] }),
+
+    run: (id: string): Key => [ns, "run", id],
+    runs: (): KeyRange => ({ prefix: [ns, "run"] }),
+
+    revoke: (id: string): Key => [ns, "revoke", id],
+    revokes: (): KeyRange => ({ prefix: [ns, "revoke"] }),
+
+    worker: (worker: string): Key => [ns, "worker", worker],
+    workers: (): KeyRange => ({ prefix: [ns, "worker"] }),
+
+    lane: (worker: string, lane: number): Key => [ns, "lane", worker, lane],
+    lanes: (): KeyRange => ({ prefix: [ns, "lane"] }),
+    lanesOf: (worker: string): KeyRange => ({ prefix: [ns, "lane", worker] }),
+
+    idempotency: (scope: string, key: string): Key => [ns, "idem", scope, key],
+
+    schedule: (id: string): Key => [ns, "schedule", id],
+    schedules: (): KeyRange => ({ prefix: [ns, "schedule"] }),
+
+    due: (dueAt: number, id: string): Key => [ns, "due", dueAt, id],
+    dueAll: (): KeyRange => ({ prefix: [ns, "due"] }),
+
+    occurrence: (schedule: string, n: number): Key => [ns, "occurrence", schedule, n],
+    occurrencesOf: (schedule: string): KeyRange => ({ prefix: [ns, "occurrence", schedule] }),
+
+    channel: (name: string): Key => [ns, "channel", name],
+    channels: (): KeyRange => ({ prefix: [ns, "channel"] }),
+
+    slots: (key: string): Key => [ns, "slots", key],
+    slotsAll: (): KeyRange => ({ prefix: [ns, "slots"] }),
+
+    rate: (name: string): Key => [ns, "rate", name],
+    rates: (): KeyRange => ({ prefix: [ns, "rate"] }),
+
+    lock: (name: string): Key => [ns, "lock", name],
+    locks: (): KeyRange => ({ prefix: [ns, "lock"] }),
+
+    workflow: (id: string): Key => [ns, "workflow", id],
+    workflows: (): KeyRange => ({ prefix: [ns, "workflow"] }),
+
+    group: (id: string): Key => [ns, "group", id],
+    groups: (): KeyRange => ({ prefix: [ns, "group"] }),
+
+    open: (group: string, id: string): Key => [ns, "open", group, id],
+    openIn: (group: string): KeyRange => ({ prefix: [ns, "open", group] }),
+
+    cascade: (kind: CascadeKind, id: string): Key => [ns, "cascade", kind, id],
+    cascadesOf: (kind: CascadeKind): KeyRange => ({ prefix: [ns, "cascade", kind] }),
+
+    ended: (state: string, id: string): Key => [ns, "ended", state, id],
+    endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),
+
+    bell: (channel: string): Key => [ns, "bell", channel],
+
+    sweep: (): Key => [ns, "sweep"],
+
+    later: (at: number, id: string): Key => [ns, "later", at, id],
+    laterAll: (): KeyRange => ({ prefix: [ns, "later"] }),
+
+    blobsAll: (): KeyRange => ({ prefix: [ns, "blob"] }),
+    blobs: (id: string): KeyRange => ({ prefix: [ns, "blob", id] }),
+    blob: (id: string, part: BlobPart, n: number): Key => [ns, "blob", id, part, n],
+  };
+}
+
+/** What `blocked` calls the wait for a process that knows a task's name. */
+export function unknownName(name: string): string {
+  return `name:${name}`;
+}
+
+/** The first key that can stand behind a key: bytes come before all other parts. */
+export function keyAfter(key: Key): Key {
+  return [...key, new Uint8Array()];
+}
+
+/**
+ * What `blocked` calls the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel has
+ * its own, so that no channel's tasks stand behind those of one that is paused.
+ */
+export function limitedBy(kind: "key" | "rate", channel: string, name: string): string {
+  return `${kind}:${encodeURIComponent(channel.toWellFormed())}:${name}`;
+}
+
+/** What {@link limitedBy} or {@link unknownName} was made of. */
+export function whatBlocks(by: string): { kind: "name" | "key" | "rate"; channel: string; name: string } {
+  const [, kind, channel, name] = /^(key|rate):([^:]*):(.*)$/s.exec(by) ?? [];
+  if (name === undefined) return { kind: "name", channel: "", name: by.slice(by.indexOf(":") + 1) };
+  return { kind: kind as "key" | "rate", channel: decodeURIComponent(channel!), name };
+}
+
+/** The last part of a key: the task id, in the keys that end with one. */
+export function idOf(key: Key): string {
+  return String(key.at(-1));
+}

@@ -1,0 +1,179 @@
+/**
+ * Arguments and results: JSON, inline in the record up to {@link INLINE_BYTES}, above that in `blob` rows written by
+ * the same commit, up to {@link PAYLOAD_BYTES}.
+ *
+ * @module
+ */
+import { ResultNotSerializable, ResultTooLarge } from "../ground/errors.ts";
+import type { TaskRecord } from "./record.ts";
+import { encode } from "./codec.ts";
+import type { BlobPart, Keys } from "./keys.ts";
+import type { Mutation, Store } from "../store/port.ts";
+import { del, putRaw } from "./unit.ts";
+import type { Json } from "../ground/task.ts";
+
+/**
+ * Largest part kept in the record. Two of them and an error fit in a value of 64 KiB, and what is larger is not
+ * written anew with every change of the record.
+ */
+export const INLINE_BYTES = 16 * 1024;
+
+/** Largest arguments, and largest result, of a task. */
+export const PAYLOAD_BYTES = 512 * 1024;
+
+/** Levels of objects in objects; JSON.stringify overflows the stack at some thousands. */
+const DEEPEST = 1000;
+
+/** Size of a `blob` row, below the store's 64 KiB. */
+export const CHUNK_BYTES = 60 * 1024;
+
+/** Bytes of a value as JSON. */
+export function jsonSize(value: unknown): number {
+  return encode(value).length;
+}
+
+/** In how many chunks a part of so many bytes is kept; `undefined`: inline. */
+export function chunkCount(bytes: number): number | undefined {
+  return bytes > INLINE_BYTES ? Math.ceil(bytes / CHUNK_BYTES) : undefined;
+}
+
+/** Bytes of JSON that a record's result has at least, as far as the record itself tells. */
+export function leastSize({ result, resultChunks }: TaskRecord): number {
+  return resultChunks === undefined ? jsonSize(result ?? null) : (resultChunks - 1) * CHUNK_BYTES;
+}
+
+/** The row of a record: without its id, which is in the key, and without the parts that are kept in chunks. */
+export function pack({ id: _, ...row }: TaskRecord): Uint8Array {
+  if (row.argsChunks !== undefined) delete row.args;
+  if (row.resultChunks !== undefined) delete row.result;
+  return encode(row);
+}
+
+/** The chunks of a part, written once, with the record that first counts them. */
+export function putChunks(keys: Keys, id: string, part: BlobPart, value: unknown): Mutation[] {
+  const bytes = encode(value);
+  return Array.from(
+    { length: chunkCount(bytes.length) ?? 0 },
+    (_, n) => putRaw(keys.blob(id, part, n), bytes.slice(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES)),
+  );
+}
+
+/** Reads the chunks of a record's parts, so that `args` and `result` are there. */
+export async function unpack(
+  store: Pick<Store, "getMany">,
+  keys: Keys,
+  record: TaskRecord,
+): Promise<TaskRecord> {
+  if (record.argsChunks === undefined && record.resultChunks === undefined) return record;
+  return {
+    ...record,
+    ...(record.argsChunks !== undefined && record.args === undefined && {
+      args: await readChunks(store, keys, record.id, "args", record.argsChunks) as Json[],
+    }),
+    ...(record.resultChunks !== undefined && {
+      result: await readChunks(store, keys, record.id, "result", record.resultChunks),
+    }),
+  };
+}
+
+async function readChunks(
+  store: Pick<Store, "getMany">,
+  keys: Keys,
+  id: string,
+  part: BlobPart,
+  count: number,
+): Promise<Json> {
+  const entries = await store.getMany(Array.from({ length: count }, (_, n) => keys.blob(id, part, n)));
+  const decoder = new TextDecoder();
+  let text = "";
+  for (const entry of entries) {
+    // Deleted by retention between the two reads.
+    if (!entry) return null;
+    text += decoder.decode(entry.value as Uint8Array, { stream: true });
+  }
+  return JSON.parse(text + decoder.decode());
+}
+
+/** The mutations that delete a record's chunks. */
+export function dropChunks(keys: Keys, record: TaskRecord): Mutation[] {
+  const drop = (name: BlobPart, count = 0) =>
+    Array.from({ length: count }, (_, n) => del(keys.blob(record.id, name, n)));
+  return [...drop("args", record.argsChunks), ...drop("result", record.resultChunks)];
+}
+
+/**
+ * Turns a handler's return value into what its record will hold.
+ *
+ * @throws {ResultNotSerializable} naming the first place that JSON cannot carry
+ */
+export function toJson(value: unknown): Json {
+  switch (typeof value) {
+    case "undefined":
+      return null;
+    case "boolean":
+    case "string":
+      return value;
+    case "number":
+      if (Number.isFinite(value)) return value;
+  }
+  const fault = unserializable(value, "result", new Set());
+  if (fault) throw new ResultNotSerializable(fault);
+  return value as Json;
+}
+
+/**
+ * A handler's return value as its record will hold it, and its bytes if it is a text or an object.
+ *
+ * @throws {ResultNotSerializable} / {ResultTooLarge}
+ */
+export function toResult(value: unknown): { result: Json; bytes: number } {
+  const result = toJson(value);
+  const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
+  if (bytes > PAYLOAD_BYTES) {
+    throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
+  }
+  return { result, bytes };
+}
+
+/**
+ * A progress report as its row will hold it.
+ *
+ * @throws {ResultNotSerializable} / {RangeError} when it is too large
+ */
+export function toReport(report: unknown): Uint8Array {
+  const bytes = encode(toJson(report));
+  if (bytes.length > INLINE_BYTES) {
+    throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
+  }
+  return bytes;
+}
+
+/** Says where and why a value is not JSON; `null` when it is. */
+export function unserializable(value: unknown, path: string, above: Set<object>): string | null {
+  switch (typeof value) {
+    case "bigint":
+    case "function":
+    case "symbol":
+      return `${path} is a ${typeof value}, which JSON cannot carry`;
+    case "number":
+      return Number.isFinite(value) ? null : `${path} is ${value}, which JSON cannot carry`;
+    case "object":
+      break;
+    default:
+      return null;
+  }
+  if (value === null) return null;
+  if (above.has(value)) return `${path} contains itself, which JSON cannot carry`;
+  if (above.size === DEEPEST) return `${path.slice(0, 80)}… is nested more than ${DEEPEST} levels deep`;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return null;
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  // A Map, a Promise, bytes, … would become an empty object, or another one, without a word.
+  if (kind !== "Object" && kind !== "Array") return `${path} is a ${kind}, which JSON cannot carry`;
+  above.add(value);
+  for (const [key, item] of Object.entries(value)) {
+    const fault = unserializable(item, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`, above);
+    if (fault) return fault;
+  }
+  above.delete(value);
+  return null;
+}

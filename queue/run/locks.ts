@@ -1,0 +1,232 @@
+/**
+ * Locks: a name that one run holds at a time, in all processes. A lock is one row with its owner and the wall-clock
+ * time at which it is free whatever becomes of the owner; taking, renewing and releasing it are commits that check the
+ * row. The fencing token is the versionstamp of the commit that took the lock: the database's versionstamps only grow,
+ * so no counter has to outlive the row.
+ *
+ * @module
+ */
+import { Bell, POLL } from "../ground/bell.ts";
+import { readUntilAnswered } from "../commit/lane.ts";
+import type { Engine } from "../engine.ts";
+import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
+import type { LockRow, RunRow, TaskRecord } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import type { Entry, Key } from "../store/port.ts";
+import { del, put } from "../rows/unit.ts";
+import { timeUntil } from "../ground/wall_clock.ts";
+
+/** Ten years: longest time to live and longest wait, in seconds. */
+const LONGEST = 10 * 365 * 86400;
+
+/** How a lock is taken; times in seconds. */
+export interface LockOptions {
+  /** When the lock is free again although its owner has not released it. `renew` begins it anew. */
+  readonly ttl: number;
+  /** How long to wait for a lock that another run holds. @default {0} */
+  readonly wait?: number;
+}
+
+/** A lock that a run holds. */
+export interface Lock extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * The fencing token, 20 hex digits: compared as text it is greater than the token of everybody who held the lock
+   * before. An outside service that refuses smaller tokens than it has seen is safe from an owner who has lost it.
+   */
+  readonly token: string;
+  /**
+   * Begins the lock's time to live anew.
+   *
+   * @param ttl seconds; without it as long as before
+   * @throws {LockNotHeldError} when its time was over and another run took it, or it was released
+   */
+  renew(ttl?: number): Promise<void>;
+  /** Gives the lock to others. Does nothing when it is not held any more. */
+  release(): Promise<void>;
+}
+
+/** The run that locks are held by. */
+export interface LockOwner {
+  readonly engine: Engine;
+  readonly record: Pick<TaskRecord, "id">;
+  readonly row: Pick<RunRow, "worker">;
+  /** Ends a wait. */
+  readonly signal: AbortSignal;
+}
+
+/** The locks of one run. */
+export class RunLocks {
+  #held = new Set<HeldLock>();
+  #over = false;
+
+  constructor(readonly owner: LockOwner) {}
+
+  /** See `TaskContext.lock`. */
+  async take(name: string, { ttl, wait = 0 }: LockOptions): Promise<Lock> {
+    checkName(name);
+    checkSeconds(name, "ttl", ttl, false);
+    checkSeconds(name, "wait", wait, true);
+    const { engine, signal } = this.owner;
+    const end = engine.clock.monotonic() + wait * 1000;
+    const bell = new Bell(engine.clock);
+    const ring = () => bell.ring();
+    const leave = engine.locks.wait(name, bell);
+    signal.addEventListener("abort", ring);
+    try {
+      for (let poll: number = POLL.first;; poll = Math.min(poll * 2, POLL.last)) {
+        signal.throwIfAborted();
+        const { lock, free } = await this.#try(name, ttl);
+        if (lock) return lock;
+        const left = end - engine.clock.monotonic();
+        if (left <= 0) throw new LockTimeoutError(name, wait);
+        await bell.wait(Math.min(poll, left, free));
+      }
+    } finally {
+      signal.removeEventListener("abort", ring);
+      leave();
+    }
+  }
+
+  /** The run has ended: its handler takes no more locks. */
+  close(): void {
+    this.#over = true;
+  }
+
+  /** What the run did is stored: whoever has a lock next sees it. */
+  releaseAll(): void {
+    // Where that is not possible they are free when their time is over.
+    for (const lock of this.#held) lock.release().catch(() => {});
+  }
+
+  /** Takes the lock, or tells in how many milliseconds it is free. */
+  async #try(name: string, ttl: number): Promise<{ lock: Lock | null; free: number }> {
+    const { engine, record, row: { worker } } = this.owner;
+    const key = engine.keys.lock(name);
+    const [entry] = await readUntilAnswered(engine.store, engine.clock, [key]);
+    const free = entry ? timeLeft(entry, engine.clock.now()) : 0;
+    if (free > 0) return { lock: null, free };
+    if (this.#over) throw new LockNotHeldError(name);
+    const row: LockRow = { owner: record.id, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
+    const versionstamp = await engine.committer.commit({
+      checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
+      mutations: [put(key, row)],
+      worker,
+    });
+    if (versionstamp === null) return { lock: null, free: 1 };
+    const lock = new HeldLock(this.owner, name, versionstamp, row, (gone) => this.#held.delete(gone));
+    this.#held.add(lock);
+    if (!this.#over) return { lock, free };
+    // The run ended while the commit was on its way.
+    await lock.release();
+    throw new LockNotHeldError(name);
+  }
+}
+
+class HeldLock implements Lock {
+  readonly #key: Key;
+  #versionstamp: string | null;
+  #row: LockRow;
+  /** What was asked for last. One goes after the other: each checks what the one before has written. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly owner: LockOwner,
+    readonly name: string,
+    readonly token: string,
+    row: LockRow,
+    readonly gone: (lock: HeldLock) => void,
+  ) {
+    this.#key = owner.engine.keys.lock(name);
+    this.#versionstamp = token;
+    this.#row = row;
+  }
+
+  renew(ttl?: number): Promise<void> {
+    return this.#next(() => this.#renew(ttl));
+  }
+
+  release(): Promise<void> {
+    return this.#next(() => this.#release());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    return this.#last = this.#last.then(work, work);
+  }
+
+  async #renew(ttl: number = this.#row.ttl): Promise<void> {
+    checkSeconds(this.name, "ttl", ttl, false);
+    const { engine, row: { worker } } = this.owner;
+    const row = { ...this.#row, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
+    const versionstamp = this.#versionstamp;
+    if (versionstamp === null) throw new LockNotHeldError(this.name);
+    this.#versionstamp = await engine.committer.commit({
+      checks: [{ key: this.#key, versionstamp }],
+      mutations: [put(this.#key, row)],
+      worker,
+    });
+    if (this.#versionstamp !== null) this.#row = row;
+    else {
+      this.gone(this);
+      throw new LockNotHeldError(this.name);
+    }
+  }
+
+  async #release(): Promise<void> {
+    const versionstamp = this.#versionstamp;
+    if (versionstamp === null) return;
+    this.#versionstamp = null;
+    this.gone(this);
+    const { engine, row: { worker } } = this.owner;
+    await engine.committer.commit({
+      checks: [{ key: this.#key, versionstamp }],
+      mutations: [del(this.#key)],
+      worker,
+    });
+    engine.locks.released(this.name);
+  }
+}
+
+/** Milliseconds until the lock of this row is free without its owner's doing. */
+export function timeLeft(entry: Entry, now: number): number {
+  const { expiresAt, ttl } = decode<LockRow>(entry.value);
+  return timeUntil(expiresAt, ttl * 1000, now);
+}
+
+/** Those in this process who wait for a lock: told at once when it is released here, others find out by looking. */
+export class LockWaits {
+  #waiting = new Map<string, Set<Bell>>();
+
+  /** @returns a function that ends the wait */
+  wait(name: string, bell: Bell): () => void {
+    const bells = this.#waiting.get(name) ?? new Set();
+    this.#waiting.set(name, bells.add(bell));
+    return () => {
+      bells.delete(bell);
+      if (bells.size === 0 && this.#waiting.get(name) === bells) this.#waiting.delete(name);
+    };
+  }
+
+  released(name: string): void {
+    for (const bell of this.#waiting.get(name) ?? []) bell.ring();
+  }
+}
+
+function checkName(name: string): void {
+  if (typeof name === "string" && name !== "" && name.length <= 200) return;
+  throw new TypeError(
+    `Cannot lock as the name must be a text of 1 to 200 characters: current value is ${name}`,
+  );
+}
+
+function checkSeconds(name: string, option: string, value: number, zero: boolean): void {
+  if (typeof value === "number" && (zero ? value >= 0 : value > 0) && value <= LONGEST) return;
+  throw new RangeError(
+    `Cannot lock '${name}' as '${option}' must be ${zero ? "0 or more seconds" : "seconds above 0"} ` +
+      `and at most ten years: current value is ${value}`,
+  );
+}

@@ -1,0 +1,121 @@
+/**
+ * A request's arguments on their way to a record: as JSON carries them, held against the definition's schema, and
+ * nobody else's objects.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { AnyTaskDefinition, ArgsSchema } from "./define.ts";
+import { type Fault, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
+import { chunkCount, PAYLOAD_BYTES, unserializable } from "../rows/payload.ts";
+import { decode, encode } from "../rows/codec.ts";
+import type { Json } from "../ground/task.ts";
+
+/** Arguments ready to be stored. */
+export interface AcceptedArgs {
+  readonly args: readonly Json[];
+  /** In how many chunks they are kept; `undefined`: inline. */
+  readonly chunks: number | undefined;
+}
+
+/**
+ * Reads arguments as a run will: an argument left out at the end is absent, and what has a JSON form is that form.
+ *
+ * @param at JSON pointer of the arguments
+ * @param found faults of the rest of the request
+ * @param before how many arguments a workflow will put before these
+ * @throws {InvalidTaskError} with those faults and every fault against JSON, or else against the schema
+ * @throws {TooLargeError}
+ */
+export function acceptArgs(
+  definition: AnyTaskDefinition,
+  given: readonly unknown[],
+  at: string,
+  found: readonly Fault[],
+  before = 0,
+): AcceptedArgs {
+  let count = given.length;
+  while (count > 0 && given[count - 1] === undefined) count--;
+  const own = given.slice(0, count);
+  const accepted = own.length < 20 && own.every(isShortScalar)
+    ? { args: own as Json[], chunks: undefined }
+    : throughJson(own, at, found);
+  const faults = [...found, ...schemaFaults(definition, accepted.args, at, before)];
+  if (faults.length > 0) throw new InvalidTaskError(faults);
+  return accepted;
+}
+
+function schemaFaults(
+  definition: AnyTaskDefinition,
+  args: readonly Json[],
+  at: string,
+  before: number,
+): Fault[] {
+  try {
+    const schema = schemaAfter(definition.args, before);
+    if (schema === null) {
+      const detail = before === 1
+        ? "takes no argument for the result that the workflow puts before its own; make it immutable"
+        : "takes fewer than the two arguments that come before its own: the failed task's id and error";
+      return [{ pointer: at, detail }];
+    }
+    const parsed = schema.safeParse(args);
+    return parsed.success ? [] : faultsOf(parsed.error, at);
+  } catch (error) {
+    // A refinement threw, or is asynchronous, which a submission cannot wait for.
+    return [{ pointer: at, detail: `cannot be checked by the definition: ${error}` }];
+  }
+}
+
+/**
+ * What is left of a tuple's schema behind its first types; `null` when it has not so many. What is not a plain tuple
+ * can only be held against all arguments together, so at the start of the run.
+ */
+function schemaAfter(schema: ArgsSchema, before: number): z.ZodType | null {
+  if (before === 0) return schema;
+  if (!(schema instanceof z.ZodTuple)) return z.any();
+  const { items, rest } = schema.def;
+  if (items.length < before && rest === null) return null;
+  const left = items.slice(before) as [z.ZodType];
+  return rest === null ? z.tuple(left) : z.tuple(left, rest as z.ZodType);
+}
+
+/** What needs neither be measured nor copied: a number takes at most 25 bytes of JSON, a character at most 6. */
+function isShortScalar(arg: unknown): boolean {
+  return typeof arg === "string"
+    ? arg.length < 100
+    : typeof arg === "number"
+    ? Number.isFinite(arg)
+    : arg === null || typeof arg === "boolean";
+}
+
+function throughJson(given: readonly unknown[], at: string, found: readonly Fault[]): AcceptedArgs {
+  let bytes: Uint8Array;
+  try {
+    const faults = given.flatMap((arg, i) => {
+      const detail = arg === undefined
+        ? `args[${i}] is undefined, which JSON cannot carry`
+        : unserializable(arg, `args[${i}]`, new Set());
+      return detail ? [{ pointer: `${at}/${i}`, detail }] : [];
+    });
+    if (faults.length > 0) throw new InvalidTaskError([...found, ...faults]);
+    bytes = encode(given);
+  } catch (error) {
+    if (error instanceof InvalidTaskError) throw error;
+    // A getter or a toJSON of the caller's threw.
+    throw new InvalidTaskError([...found, { pointer: at, detail: `cannot be written as JSON: ${error}` }]);
+  }
+  if (bytes.length > PAYLOAD_BYTES) {
+    throw new TooLargeError(`Arguments must be at most ${PAYLOAD_BYTES} bytes of JSON: got ${bytes.length}`);
+  }
+  return { args: decode<Json[]>(bytes), chunks: chunkCount(bytes.length) };
+}
+
+/** The faults that a schema found, as JSON pointers under `at`. */
+export function faultsOf(error: z.ZodError, at: string): Fault[] {
+  return error.issues.map((issue) => ({
+    pointer: at +
+      issue.path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail: issue.message,
+  }));
+}

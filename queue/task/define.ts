@@ -1,0 +1,206 @@
+/**
+ * Task definitions: name, argument schema, defaults and handler in one value. {@link defineTask} returns its input
+ * with types inferred; nothing is registered globally.
+ *
+ * @module
+ */
+import type { z } from "zod";
+import type { RetryError } from "../ground/errors.ts";
+import type { Lock, LockOptions } from "../run/locks.ts";
+import type { RetryPolicy } from "./retry.ts";
+import type { Json } from "../ground/task.ts";
+import type { ThreadTarget } from "../threads/define.ts";
+import { Signature } from "./canvas.ts";
+
+/** The arguments' schema: one zod type per position. */
+export type ArgsSchema = z.ZodType<readonly unknown[], readonly unknown[]>;
+
+/** Writes a line about a task to the log, with its id, name and channel. */
+export interface TaskLog {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/**
+ * Database writes that land in the same commit as the task's result, so exactly once, and not at all when the handler
+ * throws. At most 100 mutations and 8 checks, in the same database, outside of Sluice's own namespace.
+ */
+export interface TaskCommit {
+  set(key: readonly (Uint8Array | string | number | bigint | boolean)[], value: unknown): TaskCommit;
+  delete(key: readonly (Uint8Array | string | number | bigint | boolean)[]): TaskCommit;
+  /** Demands that the key was last written by this versionstamp (`null`: is absent), else the run fails. */
+  check(
+    key: readonly (Uint8Array | string | number | bigint | boolean)[],
+    versionstamp: string | null,
+  ): TaskCommit;
+}
+
+/** What a handler is given beside its arguments. */
+export interface TaskContext {
+  readonly id: string;
+  readonly name: string;
+  /** Retries before this run; 0 in the first. */
+  readonly retries: number;
+  readonly maxRetries: number;
+  /** The same for every run of the task: pass it on to outside services, whose effects happen at least once. */
+  readonly idempotencyKey: string;
+  /** Aborts at the soft time limit, on revoke and when the process stops; the reason says which. */
+  readonly signal: AbortSignal;
+  readonly log: TaskLog;
+  readonly commit: TaskCommit;
+  /** Reports how far the run is; readers see the latest report, at most four are stored a second. */
+  progress(report: Json): void;
+  /**
+   * Takes a lock that one run holds at a time, whichever process it is in. It is released when the run ends, at the
+   * latest; and when this process dies, at the end of its time to live. It does not renew itself: a run that may take
+   * longer calls `renew`. No run has the same lock twice.
+   *
+   * @param name 1 to 200 characters
+   * @throws {LockTimeoutError} when another run holds it for longer than `wait`
+   * @throws {RangeError} when `ttl` is not above 0
+   *
+   * @example
+   * ```ts
+   * import { defineTask } from "@sluice/sluice";
+   * import { z } from "zod";
+   *
+   * const book = defineTask({ name: "book", args: z.tuple([z.string()]) }, async (ctx, account) => {
+   *   await using lock = await ctx.lock(`account ${account}`, { ttl: 30, wait: 10 });
+   *   return `booked under ${lock.token}`;
+   * });
+   * ```
+   */
+  lock(name: string, options: LockOptions): Promise<Lock>;
+  /** Resolves after so many seconds; rejects with the signal's reason when it aborts. */
+  sleep(seconds: number): Promise<void>;
+  /**
+   * Makes the error that ends this run and has the task run again: `throw ctx.retry({ in: 30 })`.
+   *
+   * @param options.in seconds, or a `Retry-After` header's text; without it the definition's policy decides
+   * @param options.error why; shown in RETRY, and in FAILURE when no retry is left
+   */
+  retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
+}
+
+/** A definition's idempotency: two submissions with one key are the same piece of work. */
+export interface TaskIdempotency<Schema extends ArgsSchema = ArgsSchema> {
+  /** The key, made from the arguments: a text of 1 to 255 characters. */
+  readonly key: (...args: z.output<Schema>) => string;
+  /**
+   * Seconds, from the submission, that the key of a task that succeeded is kept. While its task has not ended a key
+   * is kept longer; after FAILURE or REVOKED it is free at once. @default {3600}
+   */
+  readonly ttl?: number;
+  /**
+   * What a second submission gets: the first task at once (`"skip"`), the first task and, if it asks to wait, its
+   * result (`"return"`), or a `DuplicateTaskError` (`"raise"`). @default {"return"}
+   */
+  readonly onDuplicate?: "skip" | "return" | "raise";
+}
+
+/** The part of a definition that is data. */
+export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
+  /** Full name, unique among the definitions: `app.tasks.add`. */
+  readonly name: string;
+  /** `z.tuple([...])`: one type per argument. */
+  readonly args: Schema;
+  /** One sentence for people who look at the definition. */
+  readonly description?: string;
+  /** @default {"default"} */
+  readonly channel?: string;
+  /** 0 to 9, 9 first. @default {5} */
+  readonly priority?: number;
+  /** How often a failed run is repeated. @default {0} */
+  readonly maxRetries?: number;
+  /** When, and after which errors. @default {exponential from 1 s to 1 h with full jitter, any error} */
+  readonly retry?: RetryPolicy;
+  /** Seconds until `ctx.signal` aborts. @default {none} */
+  readonly softTimeLimit?: number;
+  /** Seconds until the run is ended. @default {3600} */
+  readonly timeLimit?: number;
+  /**
+   * When a hand-over to a worker counts. `"late"`: when the run has ended, so that a task whose worker is lost runs
+   * again (at least once). `"early"`: when it begins, so that such a task ends as FAILURE, WorkerLostError (at most once).
+   *
+   * @default {"late"}
+   */
+  readonly acks?: "late" | "early";
+  /** Keep the outcome, not the return value. @default {false} */
+  readonly ignoreResult?: boolean;
+  /**
+   * Makes the same arguments, submitted again, the same task (invariant 6). Tasks of a workflow have no such key.
+   *
+   * @default {every submission is a task of its own}
+   */
+  readonly idempotency?: TaskIdempotency<Schema>;
+  /**
+   * How often tasks of this name start, in all processes together: `"10/s"`, `"10/m"`, `"10/h"` or `"10/d"`. At once
+   * start as many as the rate allows in a second, at least one. @default {as often as there are slots}
+   */
+  readonly rateLimit?: string;
+  /**
+   * Makes a key of the arguments, 1 to 200 characters, or `null`. Of the tasks with one key, whatever their names, at
+   * most {@link concurrencyLimit} run at a time in all processes; the others wait in nobody's way. A workflow's task
+   * that gets a result put before its arguments has no key.
+   */
+  concurrencyKey?(...args: z.output<Schema>): string | null;
+  /** 1 to 250. @default {1} */
+  readonly concurrencyLimit?: number;
+}
+
+/** A task definition: options and handler. */
+export interface TaskDefinition<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
+  extends TaskOptions<Schema> {
+  readonly handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>;
+  /** The handler runs in a thread: see `defineThreadTask`. @default {on the event loop} */
+  readonly thread?: ThreadTarget;
+}
+
+/** The arguments behind the first. */
+type Tail<Args> = Args extends readonly [unknown?, ...infer Rest] ? Rest : Args;
+
+/** A definition that workflows can be made of. */
+export interface DefinedTask<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
+  extends TaskDefinition<Schema, Result> {
+  /**
+   * A call of the task in a workflow. When something comes before it, the result of that is its first argument, and
+   * these are the others.
+   */
+  s(...args: z.input<Schema> | Tail<z.input<Schema>>): Signature;
+  /** A call of the task in a workflow that takes these arguments alone, whatever comes before it. */
+  si(...args: z.input<Schema>): Signature;
+}
+
+/** Any definition, whatever its arguments and result. */
+// deno-lint-ignore no-explicit-any -- handlers are contravariant in their arguments
+export type AnyTaskDefinition = TaskDefinition<any, any>;
+
+/**
+ * Defines a task.
+ *
+ * @param options its name, arguments and defaults
+ * @param handler what a run does; its return value (JSON) is the task's result, what it throws is its failure
+ * @returns the definition, to be given to `createQueue` and to `queue.submit`; its `s` and `si` make workflows
+ *
+ * @example
+ * ```ts
+ * import { defineTask } from "@sluice/sluice";
+ * import { z } from "zod";
+ *
+ * const add = defineTask({ name: "add", args: z.tuple([z.int(), z.int()]) }, (_ctx, x, y) => x + y);
+ * ```
+ */
+export function defineTask<const Schema extends ArgsSchema, Result>(
+  options: TaskOptions<Schema>,
+  handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>,
+): DefinedTask<Schema, Result> {
+  const { name } = options;
+  return {
+    ...options,
+    handler,
+    s: (...args) => new Signature({ name, args }),
+    si: (...args) => new Signature({ name, args, immutable: true }),
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Pages of tasks, newest first.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { InvalidTaskError } from "../ground/errors.ts";
+import { firstIdAt, isTaskId } from "../ground/ids.ts";
+import { unpack } from "../rows/payload.ts";
+import { isExpired, readRecords, recordOf } from "./read.ts";
+import type { EndedRow, GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
+import { viewOf } from "./state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
+import { isFinal, type Task, type TaskState } from "../ground/task.ts";
+
+/** What `list` narrows down: a task has to fit all that is given. */
+export interface TaskFilter {
+  readonly state?: TaskState;
+  readonly name?: string;
+  readonly channel?: string;
+  readonly tag?: string;
+  readonly scheduleId?: string;
+  readonly rootId?: string;
+  readonly groupId?: string;
+  /** Whether it was redriven; together with the state FAILURE or REVOKED only. */
+  readonly redriven?: boolean;
+  /** Milliseconds since 1970: made then or later, by the time in its id. */
+  readonly createdAfter?: number;
+  /** Milliseconds since 1970: made before, by the time in its id. */
+  readonly createdBefore?: number;
+  /** 1 to 500. @default {50} */
+  readonly limit?: number;
+  /** Opaque; from the page before. */
+  readonly cursor?: string;
+}
+
+/** A page, and the cursor of the next one. */
+export interface TaskList {
+  readonly tasks: Task[];
+  readonly cursor: string | null;
+}
+
+/** Rows that one page looks at, so that a rare filter cannot hold the store up. */
+const SCAN_LIMIT = 5000;
+/** Rows read at once while looking for what fits. */
+const SCAN_BATCH = 200;
+
+/** What a filter says about a task, beside its state and time. */
+const FIELDS = ["name", "channel", "scheduleId", "rootId", "groupId"] as const;
+
+/** See `Queue.list`. Of tasks that do not fit no run, no arguments and no results are read. */
+export async function listTasks(engine: Engine, filter: TaskFilter): Promise<TaskList> {
+  const { limit = 50 } = filter;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
+    throw new InvalidTaskError([{
+      pointer: "/limit",
+      detail: `must be an integer from 1 to 500: got ${limit}`,
+    }]);
+  }
+  if (filter.redriven !== undefined && filter.state !== "FAILURE" && filter.state !== "REVOKED") {
+    throw new InvalidTaskError([{
+      pointer: "/redriven",
+      detail: "must come with the state FAILURE or REVOKED",
+    }]);
+  }
+  const range = await rangeOf(engine, filter);
+  const all =
+    [...FIELDS, "tag", "redriven"].every((field) => filter[field as keyof TaskFilter] === undefined) &&
+    (filter.state === undefined || filter.state === "FAILURE" || filter.state === "REVOKED");
+  const tasks: Task[] = [];
+  let before = filter.cursor === undefined ? null : readCursor(filter);
+  for (let scanned = 0; scanned < SCAN_LIMIT;) {
+    const end = before === null ? {} : { end: [...range.prefix, before] };
+    const most = limit - tasks.length;
+    const entries = await engine.store.list({ ...range, ...end }, {
+      limit: all ? most : SCAN_BATCH,
+      reverse: true,
+    });
+    if (entries.length === 0) return { tasks, cursor: null };
+    scanned += entries.length;
+    tasks.push(...await viewFitting(engine, filter, entries, most));
+    before = tasks.length === limit ? tasks.at(-1)!.id : idOf(entries.at(-1)!.key);
+    if (tasks.length === limit) break;
+  }
+  return { tasks, cursor: makeCursor(filter, before!) };
+}
+
+/** The shortest range that holds every task which fits. */
+async function rangeOf({ keys, store }: Engine, filter: TaskFilter): Promise<KeyRange> {
+  const { state, rootId, groupId, createdAfter, createdBefore } = filter;
+  const range = state === "FAILURE" || state === "REVOKED"
+    ? keys.endedAs(state)
+    : state === "STARTED" || state === "PROGRESS"
+    ? keys.runs()
+    : keys.tasks();
+  // A workflow's first task is its root; what is in a group lies between the group's id and its last one.
+  const [group] = groupId === undefined ? [] : await store.getMany([keys.group(groupId)]);
+  const last = decodeEntry<GroupRow>(group)?.last;
+  const starts = [rootId, groupId, createdAfter === undefined ? undefined : firstIdAt(createdAfter)];
+  const ends = [last && `${last}\0`, createdBefore === undefined ? undefined : firstIdAt(createdBefore)];
+  const start = starts.filter((id) => id !== undefined).toSorted().at(-1);
+  const end = ends.filter((id) => id !== undefined).toSorted()[0];
+  return {
+    ...range,
+    ...(start !== undefined && { start: [...range.prefix, start] }),
+    ...(end !== undefined && { end: [...range.prefix, end] }),
+  };
+}
+
+/** The first tasks of these entries that fit. */
+async function viewFitting(
+  engine: Engine,
+  filter: TaskFilter,
+  found: readonly Entry[],
+  most: number,
+): Promise<Task[]> {
+  const { keys, store } = engine;
+  const family = found[0]!.key[1];
+  const entries = filter.redriven === undefined
+    ? found
+    : found.filter(({ value }) => (decode<EndedRow>(value).redrivenAs !== undefined) === filter.redriven);
+  const records = family === keys.tasks().prefix[1]
+    ? entries.map(recordOf)
+    : await readRecords(engine, entries.map(({ key }) => idOf(key)));
+  const runs = new Map<string, RunRow | null>();
+  if (family === keys.runs().prefix[1]) {
+    for (const { key, value } of entries) runs.set(idOf(key), decode<RunRow>(value));
+  }
+  let fitting = records.filter((record) =>
+    record !== null && !isExpired(engine, record) && fits(filter, record)
+  );
+  // Only when it may run does its run decide about its state.
+  const mayRun = ({ id, state }: TaskRecord) => !isFinal(state) && !runs.has(id);
+  if (filter.state === undefined || isFinal(filter.state)) fitting = fitting.slice(0, most);
+  const open = fitting.filter((record) => mayRun(record!)).map((record) => record!.id);
+  const rows = await store.getMany(open.map((id) => keys.run(id)));
+  open.forEach((id, i) => runs.set(id, decodeEntry<RunRow>(rows[i])));
+  const shown = fitting.filter((record) => {
+    const state = viewOf(record!, runs.get(record!.id) ?? null).state;
+    return filter.state === undefined || filter.state === state;
+  }).slice(0, most);
+  return Promise.all(
+    shown.map(async (record) => viewOf(await unpack(store, keys, record!), runs.get(record!.id) ?? null)),
+  );
+}
+
+/** Whether a record fits all of a filter that its run cannot change. */
+function fits(filter: TaskFilter, record: TaskRecord): boolean {
+  if (filter.state !== undefined && isFinal(filter.state) !== isFinal(record.state)) return false;
+  if (filter.state !== undefined && isFinal(record.state) && filter.state !== record.state) return false;
+  if (filter.tag !== undefined && !record.tags?.includes(filter.tag)) return false;
+  const view = viewOf(record, null);
+  return FIELDS.every((field) => filter[field] === undefined || filter[field] === view[field]);
+}
+
+/** A cursor holds the last id and what was asked, so that it cannot be used for another question. */
+function makeCursor({ limit: _, cursor: __, ...filter }: TaskFilter, before: string): string {
+  const asked = Object.entries(filter).filter(([, value]) => value !== undefined).sort(([a], [b]) =>
+    a < b ? -1 : 1
+  );
+  const text = JSON.stringify([before, asked]);
+  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function readCursor(filter: TaskFilter): string {
+  const fault = (detail: string) => new InvalidTaskError([{ pointer: "/cursor", detail }]);
+  let parts: unknown;
+  try {
+    parts = JSON.parse(
+      new TextDecoder().decode(Uint8Array.fromBase64(filter.cursor!, { alphabet: "base64url" })),
+    );
+  } catch {
+    throw fault("must be a cursor from an earlier page");
+  }
+  if (!Array.isArray(parts) || typeof parts[0] !== "string" || !isTaskId(parts[0])) {
+    throw fault("must be a cursor from an earlier page");
+  }
+  if (makeCursor(filter, parts[0]) !== filter.cursor) {
+    throw fault("must be used with the same filter as its page");
+  }
+  return parts[0];
+}

@@ -1,0 +1,141 @@
+/**
+ * What a task's options may be, in a request and in a definition.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition } from "./define.ts";
+import type { Engine } from "../engine.ts";
+import type { Fault } from "../ground/errors.ts";
+import { MOST_OF_A_KEY } from "./concurrency.ts";
+import { parseRate, RATE_FORM } from "../ground/rate.ts";
+import { nearest } from "../ground/suggest.ts";
+import type { SubmitOptions } from "../ground/task.ts";
+
+/** Ten years: longest delay, expiry and time limit, in seconds. */
+export const LONGEST = 10 * 365 * 86400;
+
+/** What is wrong with a request's options, as JSON pointers under `at`. */
+export function optionFaults(request: SubmitOptions, at: string): Fault[] {
+  const faults: Fault[] = [];
+  const number = (name: keyof SubmitOptions, least: number, most: number, whole: boolean) => {
+    const value = request[name];
+    if (value === undefined) return;
+    if (typeof value === "number" && value >= least && value <= most && (!whole || Number.isInteger(value))) {
+      return;
+    }
+    const kind = whole ? "an integer" : "a number of seconds";
+    faults.push({
+      pointer: `${at}/${wireName(name)}`,
+      detail: `must be ${kind} from ${least} to ${most}: got ${value}`,
+    });
+  };
+  number("priority", 0, 9, true);
+  number("maxRetries", 0, 1000, true);
+  number("delay", 0, LONGEST, false);
+  number("expires", 0.001, LONGEST, false);
+  number("softTimeLimit", 0.001, LONGEST, false);
+  number("timeLimit", 0.001, LONGEST, false);
+  if (request.delay !== undefined && request.runAt !== undefined) {
+    faults.push({ pointer: `${at}/run_at`, detail: "must not be given together with delay" });
+  }
+  if (request.runAt !== undefined && !(request.runAt >= 0 && request.runAt < 8.64e15)) {
+    faults.push({ pointer: `${at}/run_at`, detail: `must be a date: got ${request.runAt}` });
+  }
+  if (request.tags !== undefined) {
+    if (request.tags.length > 20) faults.push({ pointer: `${at}/tags`, detail: "must be at most 20 tags" });
+    request.tags.forEach((tag, i) => {
+      if (typeof tag !== "string" || tag.length === 0 || tag.length > 100) {
+        faults.push({ pointer: `${at}/tags/${i}`, detail: "must be a text of 1 to 100 characters" });
+      }
+    });
+  }
+  return faults;
+}
+
+/** The wire's name of an option: pointers are for people who sent JSON. */
+function wireName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** What is wrong with the channel that a request names. */
+export function channelFaults(engine: Engine, channel: string, at: string): Fault[] {
+  const known = knownChannels(engine);
+  if (known.has(channel)) return [];
+  const near = nearest(channel, known);
+  const hint = near ? `; did you mean '${near}'?` : "";
+  return [{
+    pointer: `${at}/channel`,
+    detail: `must be one of ${[...known].join(", ")}: got '${channel}'${hint}`,
+  }];
+}
+
+/** Channels known from definitions and settings. */
+export function knownChannels(engine: Engine): Set<string> {
+  return new Set([...engine.slots.keys(), ...engine.channels.values()]);
+}
+
+/**
+ * Refuses definitions whose defaults no request could have.
+ *
+ * @throws {TypeError} naming the definition and the option
+ */
+export function checkDefinition(definition: AnyTaskDefinition): void {
+  const {
+    name,
+    acks,
+    priority,
+    maxRetries,
+    softTimeLimit,
+    timeLimit,
+    retry = {},
+    rateLimit,
+    concurrencyLimit,
+  } = definition;
+  const given = { priority, maxRetries, softTimeLimit, timeLimit };
+  const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const faults = optionFaults(defined, "").map(({ pointer, detail }) => `${optionName(pointer)} ${detail}`);
+  for (const option of ["delay", "factor", "maxDelay"] as const) {
+    const value = retry[option];
+    if (value === undefined || value >= 0 && value <= LONGEST) continue;
+    faults.push(`retry.${option} must be a number from 0 to ${LONGEST}: got ${value}`);
+  }
+  faults.push(...idempotencyFaults(definition));
+  if (rateLimit !== undefined && parseRate(rateLimit) === null) {
+    faults.push(`rateLimit must be ${RATE_FORM}: got '${rateLimit}'`);
+  }
+  if (
+    concurrencyLimit !== undefined &&
+    !(Number.isInteger(concurrencyLimit) && concurrencyLimit >= 1 && concurrencyLimit <= MOST_OF_A_KEY)
+  ) {
+    faults.push(`concurrencyLimit must be an integer from 1 to ${MOST_OF_A_KEY}: got ${concurrencyLimit}`);
+  }
+  if (concurrencyLimit !== undefined && !definition.concurrencyKey) {
+    faults.push("concurrencyLimit must not be given without concurrencyKey");
+  }
+  if (acks !== undefined && acks !== "late" && acks !== "early") {
+    faults.push(`acks must be 'late' or 'early': got '${acks}'`);
+  }
+  if (typeof name !== "string" || name === "" || name.length > 200) {
+    faults.push(`name must be a text of 1 to 200 characters: got '${name}'`);
+  }
+  if (faults.length > 0) throw new TypeError(`Cannot define task '${name}': ${faults.join("; ")}`);
+}
+
+function idempotencyFaults({ idempotency }: AnyTaskDefinition): string[] {
+  if (!idempotency) return [];
+  const { key, ttl = 1, onDuplicate = "return" } = idempotency;
+  const faults: string[] = [];
+  if (typeof key !== "function") faults.push(`idempotency.key must be a function: got ${key}`);
+  if (!(ttl > 0 && ttl <= LONGEST)) {
+    faults.push(`idempotency.ttl must be a number of seconds above 0, up to ${LONGEST}: got ${ttl}`);
+  }
+  if (!["skip", "return", "raise"].includes(onDuplicate)) {
+    faults.push(`idempotency.onDuplicate must be 'skip', 'return' or 'raise': got '${onDuplicate}'`);
+  }
+  return faults;
+}
+
+/** A pointer's option as a program spells it. */
+function optionName(pointer: string): string {
+  return pointer.slice(1).replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+}

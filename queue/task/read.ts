@@ -1,0 +1,123 @@
+/**
+ * Reading tasks by id. Pages of them: `list.ts`.
+ *
+ * @module
+ */
+import type { Engine } from "../engine.ts";
+import { TaskNotFoundError } from "../ground/errors.ts";
+import { isTaskId, timeOfId } from "../ground/ids.ts";
+import { unpack } from "../rows/payload.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
+import { viewOf } from "./state.ts";
+import { decode, decodeEntry } from "../rows/codec.ts";
+import { idOf } from "../rows/keys.ts";
+import type { Entry } from "../store/port.ts";
+import type { Task } from "../ground/task.ts";
+import type { Sight } from "../wake/lookout.ts";
+import type { Found } from "../wake/waits.ts";
+
+/** The record of a task entry. */
+export function recordOf(entry: Entry): TaskRecord {
+  return { ...decode<TaskRecord>(entry.value), id: idOf(entry.key) };
+}
+
+/** Whether a task has ended so long ago that readers do not see it any more. */
+export function isExpired(engine: Engine, record: TaskRecord): boolean {
+  return record.doneAt !== undefined && keptUntil(engine, record) <= engine.clock.now();
+}
+
+/** When a final task's record may be removed, milliseconds since 1970. */
+export function keptUntil(engine: Engine, record: TaskRecord): number {
+  return Math.max(
+    record.doneAt! + engine.settings.resultTtl * 1000,
+    record.idempotency?.expiresAt ?? 0,
+    record.state === "SUCCESS" ? record.definitionKey?.expiresAt ?? 0 : 0,
+  );
+}
+
+/** One task. @throws {TaskNotFoundError} */
+export async function getTask(engine: Engine, id: string): Promise<Task> {
+  const { record, run } = await findTask(engine, id);
+  return viewOf(await unpack(engine.store, engine.keys, record), run);
+}
+
+/** One task, and when it ended, for those who wait for that. @throws {TaskNotFoundError} */
+export async function lookAtTask(engine: Engine, id: string): Promise<Found<Task>> {
+  const { record, run, rows: [row] } = await findTask(engine, id);
+  const seen = viewOf(await unpack(engine.store, engine.keys, record), run);
+  return { seen, doneAt: seen.doneAt, row };
+}
+
+/** A task's record, its run, and the version that they make together, in one snapshot. @throws {TaskNotFoundError} */
+export async function findTask(
+  engine: Engine,
+  id: string,
+): Promise<{ record: TaskRecord; run: RunRow | null; version: string; rows: readonly [Sight, Sight] }> {
+  if (!isTaskId(id)) throw new TaskNotFoundError(id, "malformed");
+  const runKey = engine.keys.run(id);
+  const [task, run] = await engine.store.getMany([engine.keys.task(id), runKey]);
+  if (!task) {
+    const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
+    throw new TaskNotFoundError(id, old ? "expired" : "unknown");
+  }
+  const record = recordOf(task);
+  if (isExpired(engine, record)) throw new TaskNotFoundError(id, "expired");
+  const version = run && run.versionstamp > task.versionstamp ? run.versionstamp : task.versionstamp;
+  const rows = [
+    { key: task.key, versionstamp: task.versionstamp },
+    { key: runKey, versionstamp: run?.versionstamp ?? null },
+  ] as const;
+  return { record, run: decodeEntry<RunRow>(run), version, rows };
+}
+
+/**
+ * A task was read in none of its places: it has moved between two reads, or its workflow is still being written.
+ *
+ * @throws {TaskNotFoundError} when it is not submitted yet
+ */
+export async function assertSubmitted({ store, keys }: Engine, { id, workflow }: TaskRecord): Promise<void> {
+  if (!workflow) return;
+  const [row] = await store.getMany([keys.workflow(workflow.root)]);
+  if (!row) throw new TaskNotFoundError(id, "unknown");
+}
+
+/**
+ * Reads records by id, in the order of the ids; `null` for those that are not there.
+ *
+ * @param among of how many neighbouring tasks one is meant, at most
+ */
+export async function readRecords(
+  engine: Engine,
+  ids: readonly string[],
+  among = 2,
+): Promise<(TaskRecord | null)[]> {
+  if (ids.length > 10) {
+    const found = await readNeighbours(engine, ids, among);
+    if (found) return found;
+  }
+  const entries = await engine.store.getMany(ids.map((id) => engine.keys.task(id)));
+  return entries.map((entry) => entry && recordOf(entry));
+}
+
+/**
+ * Ids claimed together were mostly submitted together, so one list finds them all, at less than half the cost of reads by
+ * ten (docs/performance.md). `null` when they are too far apart.
+ */
+async function readNeighbours(
+  engine: Engine,
+  ids: readonly string[],
+  among: number,
+): Promise<(TaskRecord | null)[] | null> {
+  const sorted = ids.toSorted();
+  const [first, last] = [sorted[0]!, sorted.at(-1)!];
+  const range = {
+    ...engine.keys.tasks(),
+    start: engine.keys.task(first),
+    end: engine.keys.task(`${last}\0`),
+  };
+  const limit = Math.min(engine.store.limits.listBatch, ids.length * among);
+  const entries = await engine.store.list(range, { limit });
+  const found = new Map(entries.map((entry) => [idOf(entry.key), entry]));
+  const complete = ids.every((id) => found.has(id));
+  return complete ? ids.map((id) => recordOf(found.get(id)!)) : null;
+}

@@ -1,0 +1,53 @@
+/**
+ * Faults of a request: where, what was expected, what was found. Made from zod's issues and from the engine's errors.
+ *
+ * @module
+ */
+import type { z } from "@hono/zod-openapi";
+import type { Fault } from "../../queue/mod.ts";
+import type { Problem } from "../contract/mod.ts";
+import { nearest } from "../../queue/mod.ts";
+
+/** One entry of a problem's `errors`. */
+export type RequestFault = NonNullable<z.output<typeof Problem>["errors"]>[number];
+
+/** The part of a request that a pointer points into. */
+export type RequestPart = RequestFault["in"];
+
+/** Every issue of a zod error as a fault. */
+export function zodFaults(part: RequestPart, error: z.ZodError): RequestFault[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== "unrecognized_keys") {
+      return { in: part, pointer: pointer(issue.path), detail: issue.message };
+    }
+    return issue.keys.map((key) => ({
+      in: part,
+      pointer: pointer([...issue.path, key]),
+      detail: unknownField(key, issue.message.split(" ")),
+    }));
+  });
+}
+
+/**
+ * The engine's faults, whose pointers start at a task request.
+ *
+ * @param prefix where that request stands in the body: "" or "/tasks"
+ */
+export function engineFaults(part: RequestPart, faults: readonly Fault[], prefix: string): RequestFault[] {
+  return faults.map((fault) => ({ in: part, pointer: prefix + fault.pointer, detail: fault.detail }));
+}
+
+function unknownField(field: string, known: readonly string[]): string {
+  if (field === "kwargs" && known.includes("args")) {
+    return "Arguments are positional: put them in 'args', in the order of the definition";
+  }
+  const near = nearest(field, known);
+  return near === null
+    ? `Unknown field; known are ${known.join(", ")}`
+    : `Unknown field; did you mean '${near}'?`;
+}
+
+/** JSON pointer (RFC 6901) of a path. */
+function pointer(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}

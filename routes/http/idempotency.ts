@@ -1,0 +1,42 @@
+/**
+ * The `Idempotency-Key` header: a client that repeats a request because it saw no answer gets the first one's.
+ *
+ * @module
+ */
+import { canonicalJson, type Idempotency } from "../../queue/mod.ts";
+import type { Context } from "../env.ts";
+import { RequestError } from "./problems.ts";
+
+/**
+ * The request's idempotency, if it has a key. Its fingerprint covers the path and the body, whatever the order of
+ * the body's fields, so that one key cannot stand for two requests.
+ *
+ * @param body the body as it was validated
+ */
+export async function idempotency(c: Context, body: unknown): Promise<Idempotency | undefined> {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return undefined;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const detail = "must be 1 to 255 visible ASCII characters: got " +
+      (key.length > 255 ? `${key.length} characters` : JSON.stringify(key));
+    throw new RequestError("invalid-request", `header /idempotency-key: ${detail}`, {
+      faults: [{ in: "header", pointer: "/idempotency-key", detail }],
+    });
+  }
+  const content = new TextEncoder().encode(`${c.req.path}\n${canonical(body)}`);
+  const fingerprint = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toBase64();
+  return { scope: "http", key, fingerprint };
+}
+
+function canonical(body: unknown): string {
+  try {
+    return canonicalJson(body);
+  } catch (error) {
+    // The stack's end: what JSON can be parsed, JSON can also be too deep to be written.
+    if (!(error instanceof RangeError)) throw error;
+    const detail = "must not be nested so deeply";
+    throw new RequestError("invalid-request", `body: ${detail}`, {
+      faults: [{ in: "body", pointer: "", detail }],
+    });
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Every error answer: RFC 9457 problem details. One table says which status an error's code has; what is not in the
+ * table is a 500 whose cause goes to the log and never to the client.
+ *
+ * @module
+ */
+import type { z } from "@hono/zod-openapi";
+import type { Context, ErrorHandler, Hook, NotFoundHandler } from "../env.ts";
+import {
+  DuplicateTaskError,
+  type Fault,
+  InvalidChannelError,
+  InvalidScheduleError,
+  InvalidTaskError,
+  type Queue,
+  RedriveError,
+  SluiceError,
+  StoreUnavailableError,
+  UnknownTaskError,
+} from "../../queue/mod.ts";
+import { HTTPException } from "hono/http-exception";
+import type { Problem } from "../contract/mod.ts";
+import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
+
+/** Codes of errors, the engine's and the routes' own, with status and title. */
+const PROBLEMS = {
+  "bad-json": { status: 400, title: "Request body is not JSON" },
+  "unauthorized": { status: 401, title: "Bearer token required" },
+  "unknown-route": { status: 404, title: "Unknown route" },
+  "malformed-id": { status: 404, title: "Malformed id" },
+  "task-unknown": { status: 404, title: "Unknown task" },
+  "task-expired": { status: 404, title: "Task no longer kept" },
+  "workflow-unknown": { status: 404, title: "Unknown workflow" },
+  "workflow-expired": { status: 404, title: "Workflow no longer kept" },
+  "schedule-unknown": { status: 404, title: "Unknown schedule" },
+  "channel-unknown": { status: 404, title: "Unknown channel" },
+  "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "not-redrivable": { status: 409, title: "Task cannot be submitted anew" },
+  "duplicate-task": { status: 409, title: "Task was submitted before" },
+  "task-final": { status: 409, title: "Task has ended" },
+  "workflow-final": { status: 409, title: "Workflow has ended" },
+  "schedule-exists": { status: 409, title: "Schedule exists" },
+  "schedule-declared": { status: 409, title: "Schedule is declared in code" },
+  "schedule-orphaned": { status: 409, title: "Schedule is no longer declared in code" },
+  "schedule-changed": { status: 412, title: "Schedule was edited meanwhile" },
+  "too-large": { status: 413, title: "Too large" },
+  "unsupported-media-type": { status: 415, title: "Request body must be application/json" },
+  "invalid-request": { status: 422, title: "Request is not valid" },
+  "invalid-task": { status: 422, title: "Task is not valid" },
+  "invalid-channel": { status: 422, title: "Channel cannot be changed so" },
+  "invalid-schedule": { status: 422, title: "Schedule is not valid" },
+  "unknown-task": { status: 422, title: "Unknown task name" },
+  "idempotency-key-reused": { status: 422, title: "Idempotency key used before with another request" },
+  "precondition-required": { status: 428, title: "If-Match required" },
+  "over-capacity": { status: 429, title: "Channel is full" },
+  "internal-error": { status: 500, title: "Internal error" },
+  "not-ready": { status: 503, title: "Not ready" },
+  "not-set-up": { status: 503, title: "Not set up" },
+  "overloaded": { status: 503, title: "Overloaded" },
+  "stopped": { status: 503, title: "Stopping" },
+  "store-unavailable": { status: 503, title: "Store unavailable" },
+  "store-broken": { status: 503, title: "Store unavailable" },
+  "fenced": { status: 503, title: "Store unavailable" },
+} as const;
+
+type ProblemCode = keyof typeof PROBLEMS;
+
+/** Seconds after which a client may try again when the server could not serve, or a channel was full. */
+const RETRY_AFTER = "1";
+
+/** What a problem tells beside its code and sentence. */
+export interface ProblemDetails {
+  readonly faults?: RequestFault[];
+  /** Reasons that are not faults of the request. */
+  readonly problems?: readonly string[];
+  /** The task that stands in the way. */
+  readonly taskId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a route throws when it refuses a request. */
+export class RequestError extends Error {
+  constructor(
+    readonly code: ProblemCode,
+    message: string,
+    readonly details: ProblemDetails = {},
+  ) {
+    super(message);
+    this.name = "RequestError";
+  }
+}
+
+/** Answers a problem. */
+export function problem(c: Context, code: ProblemCode, detail: string, details: ProblemDetails = {}) {
+  const { status, title } = PROBLEMS[code];
+  const body: z.output<typeof Problem> = {
+    type: `urn:sluice:problem:${code}`,
+    title,
+    status,
+    detail,
+    request_id: c.get("requestId"),
+    ...details.faults && { errors: details.faults },
+    ...details.problems && { problems: [...details.problems] },
+    ...details.taskId !== undefined && { task_id: details.taskId },
+  };
+  return c.body(JSON.stringify(body), status, {
+    "content-type": "application/problem+json",
+    ...(status === 503 || status === 429) && { "retry-after": RETRY_AFTER },
+    ...details.headers,
+  });
+}
+
+/** Answers what a schema refused. */
+export const refuseInvalid: Hook = (result, c) => {
+  if (result.success) return;
+  return refuseFaults(c, zodFaults(PARTS[result.target] ?? "body", result.error));
+};
+
+function refuseFaults(c: Context, faults: RequestFault[]) {
+  return problem(c, "invalid-request", sentence(faults), { faults });
+}
+
+/** For a handler to throw: what is wrong with its request. */
+export function invalidRequest(faults: RequestFault[]): RequestError {
+  return new RequestError("invalid-request", sentence(faults), { faults });
+}
+
+/** Answers what a schema refused; of task requests together with what the engine finds in them. */
+export function refuseInvalidTasks(queue: Queue): Hook {
+  return refuseInvalidWith((body) => {
+    const tasks = (body as { tasks?: unknown } | null)?.tasks;
+    if (!Array.isArray(tasks)) return taskFaults(queue, body);
+    return tasks.slice(0, 250).flatMap((request, i) =>
+      taskFaults(queue, request).map((fault) => ({ ...fault, pointer: `/tasks/${i}${fault.pointer}` }))
+    );
+  });
+}
+
+/**
+ * Answers what a schema refused, of a body together with what the engine finds in it: every fault at once.
+ *
+ * @param findIn the engine's faults in the parts of a body that are well-formed
+ */
+export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
+  return async function refuseInvalidWith(result, c) {
+    if (result.success) return;
+    if (result.target !== "json") return refuseInvalid(result, c);
+    const faults = zodFaults("body", result.error);
+    const known = new Set(faults.map(({ pointer }) => pointer));
+    const found = engineFaults("body", findIn(await c.req.json().catch(() => null)), "");
+    return refuseFaults(c, [...faults, ...found.filter(({ pointer }) => !known.has(pointer))]);
+  };
+}
+
+/**
+ * What the engine finds in a task request that may be anything.
+ *
+ * @param before how many arguments a workflow will put before the request's own
+ */
+export function taskFaults(queue: Queue, request: unknown, before = 0): Fault[] {
+  if (typeof request !== "object" || request === null) return [];
+  const { name, args, channel } = request as Record<string, unknown>;
+  if (typeof name !== "string" || name.length > 200) return [];
+  const faults = queue.faults({
+    name,
+    args: Array.isArray(args) ? args : [],
+    ...typeof channel === "string" && { channel },
+  }, before);
+  return args === undefined || Array.isArray(args)
+    ? faults
+    : faults.filter((f) => !f.pointer.startsWith("/args"));
+}
+
+const PARTS: Readonly<Record<string, RequestPart>> = { param: "path", query: "query", header: "header" };
+
+/** Answers a route that is not there. */
+export const refuseUnknownRoute: NotFoundHandler = (c) =>
+  problem(c, "unknown-route", `No route answers ${c.req.method} ${c.req.path}`);
+
+/**
+ * Answers what a handler threw.
+ *
+ * @param report told of each error that is nobody's fault but ours
+ */
+export function answerError(report?: (error: unknown, requestId: string) => void): ErrorHandler {
+  return async function answerError(error, c) {
+    if (error instanceof RequestError) return problem(c, error.code, error.message, error.details);
+    if (error instanceof SluiceError && error.code in PROBLEMS) return engineProblem(c, error);
+    if (error instanceof HTTPException && error.status === 400) {
+      return problem(c, "bad-json", await whyNotJson(c));
+    }
+    if (error instanceof HTTPException && error.status === 415) {
+      const type = c.req.header("content-type");
+      return problem(
+        c,
+        "unsupported-media-type",
+        `Request body must be application/json: got ${type ?? "no content type"}`,
+      );
+    }
+    if (c.req.raw.signal.aborted) return c.body(null, CLIENT_GONE as 500);
+    report?.(error, c.get("requestId"));
+    return problem(c, "internal-error", "The server failed to answer; its log has the cause");
+  };
+}
+
+/** nginx's word for it; seen in the access log only. */
+const CLIENT_GONE = 499;
+
+function engineProblem(c: Context, error: SluiceError): Response {
+  const code = error.code as ProblemCode;
+  if (error instanceof StoreUnavailableError) return problem(c, code, whyUnavailable(c, error));
+  // What the store says may name files and addresses.
+  if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
+  const part: RequestPart = c.req.method === "GET" ? "query" : "body";
+  const prefix = c.get("bodyPrefix") ?? "";
+  if (hasFaults(error)) {
+    const faults = engineFaults(part, error.faults, prefix);
+    return problem(c, code, sentence(faults), { faults });
+  }
+  if (error instanceof UnknownTaskError) {
+    const faults = engineFaults(part, [{ pointer: error.pointer, detail: error.message }], prefix);
+    return problem(c, code, error.message, { faults });
+  }
+  const inTheWay = error instanceof DuplicateTaskError
+    ? error.taskId
+    : error instanceof RedriveError
+    ? error.redrivenAs
+    : null;
+  return problem(c, code, error.message, inTheWay === null ? {} : { taskId: inTheWay });
+}
+
+/** A client that does not know whether its request was carried out must not repeat it as a new one. */
+function whyUnavailable(c: Context, { sent }: StoreUnavailableError): string {
+  // Of the source systems' routes some submit on GET.
+  const reads = c.req.path.startsWith("/v1/") && ["GET", "HEAD"].includes(c.req.method);
+  if (reads) return "The store does not answer; try again";
+  if (!sent) return "The store does not answer, and nothing of this request was accepted; try again";
+  return "The store did not answer in time, so this request may or may not have been accepted: repeat it with the " +
+    "same Idempotency-Key, or look first whether it was";
+}
+
+function hasFaults(error: SluiceError): error is SluiceError & { readonly faults: readonly Fault[] } {
+  return error instanceof InvalidTaskError || error instanceof InvalidScheduleError ||
+    error instanceof InvalidChannelError;
+}
+
+function sentence(faults: readonly RequestFault[]): string {
+  return faults.map((fault) => `${fault.in}${fault.pointer && ` ${fault.pointer}`}: ${fault.detail}`).slice(
+    0,
+    10,
+  ).join("; ");
+}
+
+async function whyNotJson(c: Context): Promise<string> {
+  try {
+    JSON.parse(await c.req.text());
+    return "Request body must be JSON";
+  } catch (error) {
+    return `Request body must be JSON: ${(error as Error).message.slice(0, 200)}`;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * `/openapi.json`, and `/docs`: Swagger UI out of its own package, without the network. With a token set both need
+ * it like any other route, which a browser cannot send by itself: open `/docs` through a proxy that adds the header,
+ * or give `/openapi.json` to a tool of your own.
+ *
+ * @module
+ */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+// Named here so that the package is part of the program; its files are read when they are asked for.
+import "swagger-ui-dist/absolute-path.js";
+import type { Context, Env } from "../env.ts";
+import { entityTag, matches } from "../http/etag.ts";
+
+const DESCRIPTION = {
+  openapi: "3.1.0",
+  info: {
+    title: "Sluice",
+    version: "1",
+    description:
+      "Background work for the web. Errors are RFC 9457 problem details; every answer has an x-request-id.",
+  },
+};
+
+/** The page may load what it is made of and the document, and nothing else. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sluice API</title>
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+`;
+
+const START = `SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true });\n`;
+
+const FILES: Readonly<Record<string, string>> = {
+  "swagger-ui.css": "text/css; charset=utf-8",
+  "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+  "favicon-32x32.png": "image/png",
+};
+
+/** Adds the document of the routes that the app has by now, and the page that shows it. */
+export function addDocs(app: OpenAPIHono<Env>, secured: boolean): void {
+  let document: string | undefined;
+  app.get("/openapi.json", (c) => {
+    document ??= JSON.stringify(describe(app, secured));
+    return cached(c, document, "application/json");
+  });
+  app.get("/docs", (c) => cached(c, PAGE, "text/html; charset=utf-8"));
+  app.get("/docs/start.js", (c) => cached(c, START, "text/javascript; charset=utf-8"));
+  for (const [file, type] of Object.entries(FILES)) {
+    let content: Promise<Uint8Array<ArrayBuffer>> | undefined;
+    app.get(`/docs/${file}`, async (c) => {
+      content ??= Deno.readFile(new URL(import.meta.resolve(`swagger-ui-dist/${file}`)));
+      return cached(c, await content, type);
+    });
+  }
+}
+
+function describe(app: OpenAPIHono<Env>, secured: boolean): unknown {
+  if (secured) {
+    app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+  }
+  const document = app.getOpenAPI31Document({
+    ...DESCRIPTION,
+    ...secured && { security: [{ token: [] }] },
+  });
+  for (const [path, operations] of Object.entries(document.paths ?? {})) {
+    for (const operation of Object.values(operations)) operation.tags = [section(path)];
+  }
+  return document;
+}
+
+/** The part of the page that shows a route: its resource, or what it is there for. */
+function section(path: string): string {
+  const [, first, resource] = path.split("/");
+  if (first === "v1") return resource!;
+  return ["health", "metrics", "internal"].includes(first!) ? "operation" : "demonstration";
+}
+
+/** Answers with a tag of the content, or 304. */
+function cached(c: Context, content: string | Uint8Array<ArrayBuffer>, type: string): Response {
+  const etag = entityTag(content);
+  const headers = { etag, "cache-control": "no-cache", "x-content-type-options": "nosniff" };
+  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
+  return c.body(content, 200, { ...headers, "content-type": type, "content-security-policy": POLICY });
+}

@@ -1,0 +1,47 @@
+/**
+ * `/health`: for load balancers, container managers and people. Open even when a token is set.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import type { Context, Env } from "../env.ts";
+import { json, PROBLEM } from "../http/openapi.ts";
+import { RequestError } from "../http/problems.ts";
+
+const Status = z.object({ status: z.string() }).openapi("Status");
+
+const live = createRoute({
+  method: "get",
+  path: "/health/live",
+  summary: "The process answers",
+  responses: { 200: json("It does.", Status), default: PROBLEM },
+});
+
+const ready = createRoute({
+  method: "get",
+  path: "/health/ready",
+  summary: "The process can do its work; 503 with the reasons when it cannot",
+  responses: { 200: json("It can.", Status), default: PROBLEM },
+});
+
+const health = createRoute({ ...ready, path: "/health" });
+
+/** The routes of health checks. */
+export function healthRoutes(queue: Pick<Queue, "health">): OpenAPIHono<Env> {
+  async function answer(c: Context) {
+    c.header("cache-control", "no-store");
+    const { ready, problems } = await queue.health();
+    if (ready) return c.json({ status: "ready" }, 200);
+    throw new RequestError("not-ready", problems.join(" "), { problems });
+  }
+  const app = new OpenAPIHono<Env>();
+  app
+    .openapi(health, answer)
+    .openapi(ready, answer)
+    .openapi(live, (c) => {
+      c.header("cache-control", "no-store");
+      return c.json({ status: "alive" }, 200);
+    });
+  return app;
+}

@@ -1,0 +1,198 @@
+/**
+ * The log: turns the engine's events and answered requests into lines, JSON or readable. It never sees arguments or
+ * results.
+ *
+ * Three lines a task and one a request make it a hot path: lines are put together from text, not by serializing
+ * objects, and {@link LineWriter} writes many at once.
+ *
+ * @module
+ */
+import { type LogLevel, type QueueEvent, StoreUnavailableError, type TaskRef } from "../../queue/mod.ts";
+import type { AccessRecord } from "../http/gate.ts";
+import { LineWriter, type Sink } from "./line_writer.ts";
+
+/** Fields of a line after time, level and message; those that are `undefined` are left out. */
+type Fields = Readonly<Record<string, string | number | undefined>>;
+
+/** Makes a line; what is said of a task begins with its id, name and channel. */
+type Format = (time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef) => string;
+
+const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** Where the app writes what it has to say; {@link createLog} makes one. */
+export interface AppLog {
+  /** One answered request. */
+  access(record: AccessRecord): void;
+  /** An error that a client must not see. */
+  failure(error: unknown, requestId: string): void;
+}
+
+/** What a log is made of. */
+export interface LogOptions {
+  /** Where lines go: `Deno.stdout`. */
+  readonly sink: Sink;
+  /** JSON objects, or text for people. */
+  readonly format: "json" | "text";
+  /** Least level that is written. */
+  readonly level: LogLevel;
+  /** Wall clock, milliseconds. */
+  readonly now: () => number;
+}
+
+/** Makes a log. */
+export function createLog(options: LogOptions): Log {
+  return new Log(options);
+}
+
+/** A log; its methods need no `this`. */
+export class Log {
+  readonly #lines: LineWriter;
+  readonly #least: number;
+  readonly #now: () => number;
+  readonly #format: Format;
+  #time = 0;
+  #timeText = "";
+
+  constructor({ sink, format, level, now }: LogOptions) {
+    this.#lines = new LineWriter(sink);
+    this.#least = LEVELS[level];
+    this.#now = now;
+    this.#format = format === "json" ? jsonLine : textLine;
+  }
+
+  /** Writes a line of the program's own. */
+  readonly write = (level: LogLevel, message: string, fields: Fields = {}): void => {
+    if (LEVELS[level] < this.#least) return;
+    this.#lines.add(this.#format(this.#stamp(), level, message, fields));
+  };
+
+  /** Writes an answered request. */
+  readonly access = ({ requestId, method, path, status, duration }: AccessRecord): void => {
+    this.write(status >= 500 ? "error" : "info", "request", {
+      method,
+      path,
+      status,
+      ms: Math.round(duration * 1000) / 1000,
+      request_id: requestId,
+    });
+  };
+
+  /** Writes an error that a client did not get to see. */
+  readonly failure = (error: unknown, requestId: string): void => {
+    this.write("error", "request failed", { request_id: requestId, error: stackOf(error) });
+  };
+
+  /** Writes an event of the engine: give it to `createQueue` as `onEvent`. */
+  readonly event = (event: QueueEvent): void => {
+    switch (event.type) {
+      case "submitted":
+        return this.#task("info", event.type, event.task, { delay: event.delay || undefined });
+      case "started":
+        return this.#task("info", event.type, event.task, {
+          waited: event.waited,
+          retries: event.retries || undefined,
+        });
+      case "progress":
+        return this.#task("debug", event.type, event.task, {});
+      case "retried":
+        return this.#task("warn", event.type, event.task, {
+          retries: event.retries,
+          delay: event.delay,
+          duration: event.duration,
+          error: event.error,
+        });
+      case "finished":
+        return this.#task(event.state === "FAILURE" ? "error" : "info", event.type, event.task, {
+          state: event.state,
+          duration: event.duration ?? undefined,
+          error: event.error ?? undefined,
+        });
+      case "lost":
+        return this.#task("warn", event.type, event.task, { deliveries: event.deliveries });
+      case "returned":
+        return this.#task("info", event.type, event.task, {});
+      case "log":
+        return this.#task(event.level, event.message, event.task, {});
+      case "rescued":
+        return this.write("warn", event.type, { worker: event.worker, tasks: event.tasks });
+      case "registered":
+        return this.write("info", event.type, { worker: event.worker });
+      case "lost-worker":
+      case "fenced":
+        return this.write("warn", event.type, { worker: event.worker });
+      case "exhausted":
+        return this.write("error", event.type, { channel: event.channel });
+      case "claim":
+        if (!event.landed) this.write("debug", "claim lost", { channel: event.channel, tasks: event.tasks });
+        return;
+      case "stopping":
+        return this.write("info", event.type, { running: event.running });
+      case "stopped":
+        return this.write("info", event.type);
+      case "fault":
+        // An outage has a line of its own when it begins, and one when it ends.
+        if (event.error instanceof StoreUnavailableError) return;
+        return this.write("error", event.message, { error: stackOf(event.error) });
+      default:
+        event satisfies never;
+    }
+  };
+
+  /** Resolves when every line so far has been written. */
+  readonly flush = (): Promise<void> => this.#lines.flush();
+
+  #task(level: LogLevel, message: string, task: TaskRef, fields: Fields): void {
+    if (LEVELS[level] < this.#least) return;
+    this.#lines.add(this.#format(this.#stamp(), level, message, fields, task));
+  }
+
+  /** The time as text, made once a millisecond. */
+  #stamp(): string {
+    const now = this.#now();
+    if (now !== this.#time) [this.#time, this.#timeText] = [now, new Date(now).toISOString()];
+    return this.#timeText;
+  }
+}
+
+function jsonLine(time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef): string {
+  let line = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`;
+  if (task) {
+    const { id, name, channel } = task;
+    line += `,"task_id":"${id}","name":${JSON.stringify(name)},"channel":${JSON.stringify(channel)}`;
+  }
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    line += `,"${name}":${typeof value === "number" ? value : JSON.stringify(value)}`;
+  }
+  return `${line}}\n`;
+}
+
+function textLine(time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef): string {
+  let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${oneLine(message).padEnd(9)}`;
+  if (task) {
+    line += ` task_id=${task.id} name=${quoted("name", task.name)} channel=${
+      quoted("channel", task.channel)
+    }`;
+  }
+  for (const name in fields) {
+    const value = fields[name];
+    if (value !== undefined) line += ` ${name}=${typeof value === "number" ? value : quoted(name, value)}`;
+  }
+  return `${line}\n`;
+}
+
+/** A stack reads best as it is; anything else stays on its line, because it may come from outside. */
+function quoted(name: string, value: string): string {
+  if (name === "error") return value.replaceAll("\n", "\n  ");
+  return /^[\w./:+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex -- terminals obey control characters
+  return text.replace(/[\x00-\x1f\x7f]/g, " ");
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? String(error) : String(error);
+}

@@ -1,0 +1,33 @@
+/**
+ * The app of a program that cannot serve before somebody has set it up: on Deno Deploy it has to listen all the same.
+ *
+ * @module
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
+import { identify } from "../http/gate.ts";
+import { healthRoutes } from "./health.ts";
+import type { AppLog } from "./log.ts";
+import { answerError, RequestError } from "../http/problems.ts";
+
+/** Seconds until it is worth asking again: somebody has to do something first. */
+const RETRY_AFTER = "60";
+
+/**
+ * Makes an app that answers every route but the health checks with a 503 problem.
+ *
+ * @param problems what is to be done, for the person who does it: everybody can read it
+ */
+export function createUnreadyApp(problems: readonly string[], log?: AppLog): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app.onError(answerError(log && ((error, id) => log.failure(error, id))));
+  app.use(identify(log && ((record) => log.access(record))));
+  app.route("/", healthRoutes({ health: () => Promise.resolve({ ready: false, problems: [...problems] }) }));
+  app.all("*", () => {
+    throw new RequestError("not-set-up", problems.join(" "), {
+      problems,
+      headers: { "retry-after": RETRY_AFTER },
+    });
+  });
+  return app;
+}

@@ -1,0 +1,30 @@
+/**
+ * What the source systems' routes share: each submits one task by GET or POST and answers with its id.
+ *
+ * @module
+ */
+import type { Queue, Task } from "../../queue/mod.ts";
+import type { Context } from "../env.ts";
+import { refuseMethod } from "../http/other_methods.ts";
+
+/** HEAD would run the GET handler, and so submit. */
+export const SUBMIT_METHODS = "GET, POST, OPTIONS";
+
+/** Submits a task, and answers what becomes of its id; no cache may keep that. */
+export async function answerSubmitted<Answer extends Record<string, string>>(
+  c: Context,
+  queue: Queue,
+  request: { readonly name: string; readonly args: readonly unknown[] },
+  answer: (id: string) => Answer,
+) {
+  if (c.req.method === "HEAD") refuseMethod(c, SUBMIT_METHODS);
+  const { tasks } = await queue.submitAll([request]);
+  const response = c.json(answer(tasks[0]!.id), 200);
+  response.headers.append("cache-control", "no-store");
+  return response;
+}
+
+/** A task's error as the source systems' clients read it: `Type: message`. */
+export function errorText({ error }: Task): string | null {
+  return error && (error.message === "" ? error.type : `${error.type}: ${error.message}`);
+}

@@ -1,0 +1,79 @@
+/**
+ * `/v1/channels`: how much waits where; pause, slots, rate and depth cap at run time; purge.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import { limitBody } from "../http/body.ts";
+import { Channel, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { json, PROBLEM } from "../http/openapi.ts";
+import { refuseInvalid, RequestError } from "../http/problems.ts";
+import { channelChange, wireChannel } from "./wire.ts";
+
+/** Bytes of a request. */
+const BYTES = 16 * 1024;
+
+const params = z.object({ name: z.string() });
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/channels",
+  summary: "Channels with their depths; counted up to 10,000",
+  responses: { 200: json("All of them.", z.object({ channels: z.array(Channel) })), default: PROBLEM },
+});
+
+const change = createRoute({
+  method: "patch",
+  path: "/v1/channels/{name}",
+  summary: "Pause or resume a channel; set its slots, rate and depth cap",
+  description:
+    "A merge patch (RFC 7396): what is left out stays, null is the default. It holds for all processes, " +
+    "from the answer on: after a pause nothing more of the channel starts.",
+  middleware: [limitBody(BYTES)],
+  request: {
+    params,
+    body: {
+      required: true,
+      content: {
+        "application/merge-patch+json": { schema: ChannelPatch },
+        "application/json": { schema: ChannelPatch },
+      },
+    },
+  },
+  responses: { 200: json("The channel.", Channel), default: PROBLEM },
+});
+
+const purge = createRoute({
+  method: "post",
+  path: "/v1/channels/{name}/purge",
+  summary: "End as REVOKED whatever waits in a channel",
+  description: "The channel is paused meanwhile. What runs goes on.",
+  middleware: [limitBody(BYTES)],
+  request: { params, body: { required: true, content: { "application/json": { schema: PurgeBody } } } },
+  responses: { 200: json("How many tasks were ended.", Purged), default: PROBLEM },
+});
+
+/** The routes of channels. */
+export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
+    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200))
+    .openapi(change, async (c) => {
+      const { name } = c.req.valid("param");
+      return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);
+    })
+    .openapi(purge, async (c) => {
+      const { name } = c.req.valid("param");
+      const { confirm } = c.req.valid("json");
+      if (confirm !== name) {
+        const detail = `must be the channel's name, '${name}': got '${confirm}'`;
+        throw new RequestError("invalid-request", `body /confirm: ${detail}`, {
+          faults: [{ in: "body", pointer: "/confirm", detail }],
+        });
+      }
+      return c.json({ purged: await queue.purge(name) }, 200);
+    });
+  return app;
+}

@@ -1,0 +1,26 @@
+/**
+ * `/v1/definitions`: what can be submitted.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import { Definition } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { json, PROBLEM } from "../http/openapi.ts";
+import { wireDefinition } from "./wire.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/definitions",
+  summary: "Task definitions that this process knows",
+  responses: { 200: json("All of them.", z.object({ definitions: z.array(Definition) })), default: PROBLEM },
+});
+
+/** The routes of task definitions. */
+export function definitionRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app
+    .openapi(list, (c) => c.json({ definitions: queue.definitions().map(wireDefinition) }, 200));
+  return app;
+}

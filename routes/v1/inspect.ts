@@ -1,0 +1,70 @@
+/**
+ * Looking at what goes on, without touching it: `/v1/stats`, why a task does not run, and the stored keys.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import { Explanation, KeyPage, KeyQuery, Stats } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { json, PROBLEM } from "../http/openapi.ts";
+import { refuseInvalid } from "../http/problems.ts";
+import { wireKey, wireStats } from "./wire.ts";
+
+const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
+
+const stats = createRoute({
+  method: "get",
+  path: "/v1/stats",
+  summary: "What stands where, who works, and what this process has done; counted up to 10,000 each",
+  responses: { 200: json("The whole at a glance.", Stats), default: PROBLEM },
+});
+
+const explain = createRoute({
+  method: "get",
+  path: "/v1/tasks/{id}/explain",
+  summary: "Why a task does not run",
+  request: { params },
+  responses: { 200: json("Where it stands, and what it waits for.", Explanation), default: PROBLEM },
+});
+
+const taskKeys = createRoute({
+  method: "get",
+  path: "/v1/tasks/{id}/keys",
+  summary: "The stored keys of a task",
+  request: { params },
+  responses: { 200: json("All that are there.", KeyPage), default: PROBLEM },
+});
+
+const keys = createRoute({
+  method: "get",
+  path: "/v1/keys",
+  summary: "Stored keys, in the store's order",
+  request: { query: KeyQuery },
+  responses: { 200: json("A page.", KeyPage), default: PROBLEM },
+});
+
+/** The routes of inspection. */
+export function inspectRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
+    .openapi(stats, async (c) => c.json(wireStats(await queue.stats()), 200))
+    .openapi(explain, async (c) => {
+      const { id, state, place, reasons } = await queue.explain(c.req.valid("param").id);
+      return c.json({ id, state, place, reasons: [...reasons] }, 200);
+    })
+    .openapi(taskKeys, async (c) => {
+      const found = await queue.keysOf(c.req.valid("param").id);
+      return c.json({ keys: found.map(wireKey), next_cursor: null }, 200);
+    })
+    .openapi(keys, async (c) => {
+      const { prefix, limit, cursor } = c.req.valid("query");
+      const page = await queue.keys({
+        ...prefix !== undefined && { prefix: prefix.split("/") },
+        ...limit !== undefined && { limit: Number(limit) },
+        ...cursor !== undefined && { cursor },
+      });
+      return c.json({ keys: page.keys.map(wireKey), next_cursor: page.cursor }, 200);
+    });
+  return app;
+}

@@ -1,0 +1,62 @@
+/**
+ * `/v1/tasks/{id}/retry` and `/v1/tasks/retry`: submit what failed anew.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import { limitBody } from "../http/body.ts";
+import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { idempotency } from "../http/idempotency.ts";
+import { IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
+import { refuseInvalid } from "../http/problems.ts";
+import { redriveFilter, wireTask } from "./wire.ts";
+
+const one = createRoute({
+  method: "post",
+  path: "/v1/tasks/{id}/retry",
+  summary: "Submit a task that ended in FAILURE or REVOKED anew",
+  description: "A new task with the same definition, arguments and options, and `redrive_of`. Each once.",
+  parameters: [IDEMPOTENCY_KEY],
+  request: { params: z.object({ id: z.string().openapi({ format: "uuid" }) }) },
+  responses: { 202: json("The new task, accepted and stored.", Task), default: PROBLEM },
+});
+
+const many = createRoute({
+  method: "post",
+  path: "/v1/tasks/retry",
+  summary: "Submit failed tasks anew, newest first, a page at a time",
+  description: "Each task is submitted anew once, whoever asks and however often: repeat a call as you like.",
+  middleware: [limitBody(64 * 1024)],
+  request: { body: { required: true, content: { "application/json": { schema: RedriveBody } } } },
+  responses: {
+    200: json("Nothing was submitted: a dry run, or nothing fits.", RedrivePage),
+    202: json("What became of each.", RedrivePage),
+    default: PROBLEM,
+  },
+});
+
+/** The routes of redrive. */
+export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
+  app
+    .openapi(one, async (c) => {
+      const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
+      const response = c.json(wireTask(task), 202);
+      response.headers.append("location", `/v1/tasks/${task.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(many, async (c) => {
+      const body = c.req.valid("json");
+      const { tasks, cursor } = await queue.redriveAll(redriveFilter(body));
+      const page = {
+        dry_run: body.dry_run,
+        tasks: tasks.map(({ id, name, taskId, skipped }) => ({ id, name, task_id: taskId, skipped })),
+        next_cursor: cursor,
+      };
+      return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
+    });
+  return app;
+}

@@ -1,0 +1,244 @@
+/**
+ * `/v1/schedules`: create, look at, change, pause, run and delete schedules.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { type Fault, type Queue, type Schedule, ScheduleChangedError } from "../../queue/mod.ts";
+import { limitBody } from "../http/body.ts";
+import {
+  NextQuery,
+  OccurrencePage,
+  PageQuery,
+  Schedule as WireSchedule,
+  ScheduleBody,
+  ScheduleChanges,
+  SchedulePage,
+  SchedulePatch,
+  Task,
+  Trigger,
+} from "../contract/mod.ts";
+import type { Context, Env } from "../env.ts";
+import { matchesStrongly } from "../http/etag.ts";
+import { zodFaults } from "../http/faults.ts";
+import { idempotency } from "../http/idempotency.ts";
+import { isObject, type JsonObject, mergePatch } from "../http/merge_patch.ts";
+import { header, IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
+import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "../http/problems.ts";
+import { scheduleRequest, timeText, trigger, wireOccurrence, wireSchedule, wireTask } from "./wire.ts";
+
+/** Bytes of a schedule: the engine's limit for its task, and as much again for escapes. */
+const SCHEDULE_BYTES = 128 * 1024;
+
+const PATH = "/v1/schedules";
+const params = z.object({ id: z.string() });
+
+const create = createRoute({
+  method: "post",
+  path: PATH,
+  summary: "Create a schedule",
+  middleware: [limitBody(SCHEDULE_BYTES)],
+  parameters: [IDEMPOTENCY_KEY],
+  request: { body: { required: true, content: { "application/json": { schema: ScheduleBody } } } },
+  responses: { 201: json("Stored; `ETag` is what an edit needs.", WireSchedule), default: PROBLEM },
+});
+
+const list = createRoute({
+  method: "get",
+  path: PATH,
+  summary: "Schedules by id",
+  request: { query: PageQuery },
+  responses: { 200: json("A page; `Link: rel=next` leads to the next.", SchedulePage), default: PROBLEM },
+});
+
+const read = createRoute({
+  method: "get",
+  path: `${PATH}/{id}`,
+  summary: "A schedule",
+  request: { params },
+  responses: {
+    200: json("The schedule; its `ETag` changes with every edit, not when it fires.", WireSchedule),
+    default: PROBLEM,
+  },
+});
+
+const change = createRoute({
+  method: "patch",
+  path: `${PATH}/{id}`,
+  summary: "Change a schedule",
+  description:
+    "A merge patch (RFC 7396): what is left out stays, null is the default. A new trigger replaces " +
+    "one of another kind.",
+  middleware: [limitBody(SCHEDULE_BYTES)],
+  parameters: [header("If-Match", "Required: the ETag of the schedule as it was read.")],
+  request: {
+    params,
+    body: {
+      required: true,
+      content: {
+        "application/merge-patch+json": { schema: SchedulePatch },
+        "application/json": { schema: SchedulePatch },
+      },
+    },
+  },
+  responses: { 200: json("The changed schedule.", WireSchedule), default: PROBLEM },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: `${PATH}/{id}`,
+  summary: "Delete a schedule and its history",
+  request: { params },
+  responses: { 204: { description: "Deleted; the tasks it has submitted stay." }, default: PROBLEM },
+});
+
+const pause = createRoute({
+  method: "post",
+  path: `${PATH}/{id}/pause`,
+  summary: "Pause a schedule",
+  request: { params },
+  responses: { 200: json("The paused schedule.", WireSchedule), default: PROBLEM },
+});
+
+const resume = createRoute({
+  method: "post",
+  path: `${PATH}/{id}/resume`,
+  summary: "Resume a schedule; what the pause lasted is not made up for",
+  request: { params },
+  responses: { 200: json("The resumed schedule.", WireSchedule), default: PROBLEM },
+});
+
+const run = createRoute({
+  method: "post",
+  path: `${PATH}/{id}/run`,
+  summary: "Submit a schedule's task now",
+  parameters: [IDEMPOTENCY_KEY],
+  request: { params },
+  responses: { 202: json("Accepted and stored.", Task), default: PROBLEM },
+});
+
+const next = createRoute({
+  method: "get",
+  path: `${PATH}/{id}/next`,
+  summary: "The next occurrences; of a paused schedule those it would have",
+  request: { params, query: NextQuery },
+  responses: {
+    200: json("Planned moments.", z.object({ next: z.array(z.iso.datetime()) })),
+    default: PROBLEM,
+  },
+});
+
+const occurrences = createRoute({
+  method: "get",
+  path: `${PATH}/{id}/occurrences`,
+  summary: "What became of the last 1,000 occurrences, newest first",
+  request: { params, query: PageQuery },
+  responses: { 200: json("A page; `Link: rel=next` leads to the next.", OccurrencePage), default: PROBLEM },
+});
+
+/** The routes of schedules. */
+export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
+  const { schedules } = queue;
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidWith((body) => faultsIn(queue, body)) });
+  app
+    .openapi(create, async (c) => {
+      const body = c.req.valid("json");
+      const request = { ...scheduleRequest(body), id: body.id };
+      const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
+      const response = tagged(c, schedule, 201);
+      response.headers.append("location", `${PATH}/${schedule.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(list, async (c) => {
+      const page = await schedules.list(pageOptions(c.req.valid("query")));
+      const body = { schedules: page.schedules.map(wireSchedule), next_cursor: page.cursor };
+      return linked(c, c.json(body, 200), page.cursor);
+    })
+    .openapi(read, async (c) => tagged(c, await schedules.get(c.req.valid("param").id), 200))
+    .openapi(change, async (c) => {
+      const { id } = c.req.valid("param");
+      const expected = c.req.header("if-match");
+      if (expected === undefined) {
+        throw new RequestError(
+          "precondition-required",
+          "Request must carry 'If-Match' with the ETag of the schedule as it was read",
+        );
+      }
+      const current = await schedules.get(id);
+      if (!matchesStrongly(expected, etagOf(current))) throw new ScheduleChangedError(id);
+      const patch = c.req.valid("json");
+      const merged = ScheduleChanges.safeParse(patched(current, patch));
+      if (!merged.success) throw invalidRequest(zodFaults("body", merged.error));
+      const { paused, ...changes } = scheduleRequest(merged.data);
+      // An orphan is shown as paused, which no edit of something else may make permanent.
+      const asked = "paused" in patch ? { ...changes, paused } : changes;
+      return tagged(c, await schedules.update(id, asked, current.revision), 200);
+    })
+    .openapi(remove, async (c) => {
+      await schedules.delete(c.req.valid("param").id);
+      return c.body(null, 204);
+    })
+    .openapi(pause, async (c) => tagged(c, await schedules.pause(c.req.valid("param").id), 200))
+    .openapi(resume, async (c) => tagged(c, await schedules.resume(c.req.valid("param").id), 200))
+    .openapi(run, async (c) => {
+      const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
+      const response = c.json(wireTask(task), 202);
+      response.headers.append("location", `/v1/tasks/${task.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(next, async (c) => {
+      const { count } = c.req.valid("query");
+      const moments = await schedules.next(c.req.valid("param").id, count === undefined ? 10 : Number(count));
+      return c.json({ next: moments.map(timeText) }, 200);
+    })
+    .openapi(occurrences, async (c) => {
+      const page = await schedules.occurrences(c.req.valid("param").id, pageOptions(c.req.valid("query")));
+      const body = { occurrences: page.occurrences.map(wireOccurrence), next_cursor: page.cursor };
+      return linked(c, c.json(body, 200), page.cursor);
+    });
+  return app;
+}
+
+function etagOf({ revision }: Schedule): string {
+  return `"${revision}"`;
+}
+
+/** Answers with a schedule and its tag. */
+function tagged<Status extends 200 | 201>(c: Context, schedule: Schedule, status: Status) {
+  const response = c.json(wireSchedule(schedule), status);
+  response.headers.append("etag", etagOf(schedule));
+  return response;
+}
+
+/** Adds the link to the next page. */
+function linked<Answer extends Response>(c: Context, response: Answer, cursor: string | null): Answer {
+  if (cursor === null) return response;
+  const next = new URLSearchParams({ ...c.req.query(), cursor });
+  response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
+  return response;
+}
+
+function pageOptions({ limit, cursor }: z.output<typeof PageQuery>) {
+  return { ...limit !== undefined && { limit: Number(limit) }, ...cursor !== undefined && { cursor } };
+}
+
+/** What a schedule would be with a patch: all that a person may change. */
+function patched(schedule: Schedule, patch: JsonObject): JsonObject {
+  const { id: _id, origin: _origin, problem: _problem, ...rest } = wireSchedule(schedule);
+  const { next_run_at: _next, last_run_at: _last, created_at: _created, updated_at: _updated, ...own } = rest;
+  const kindOf = (trigger: unknown) =>
+    ["cron", "interval", "date"].find((kind) => isObject(trigger) && (trigger[kind] ?? null) !== null);
+  const kind = kindOf(patch.trigger);
+  const keeps = kind === undefined || kind === kindOf(own.trigger);
+  return mergePatch(keeps ? own : { ...own, trigger: {} }, patch);
+}
+
+/** What the engine finds in the well-formed parts of a body that is not valid as a whole. */
+function faultsIn(queue: Queue, body: unknown): Fault[] {
+  if (!isObject(body)) return [];
+  const task = taskFaults(queue, body.task).map((fault) => ({ ...fault, pointer: `/task${fault.pointer}` }));
+  const parsed = Trigger.safeParse(body.trigger);
+  return parsed.success ? [...task, ...queue.schedules.faults({ trigger: trigger(parsed.data) })] : task;
+}

@@ -1,0 +1,136 @@
+/**
+ * `/v1/tasks`: submit, look at, list and revoke tasks.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { isFinal, type Queue } from "../../queue/mod.ts";
+import { limitBody } from "../http/body.ts";
+import { BatchBody, Task, TaskBatch, TaskPage, TaskQuery, TaskRequestBody } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { entityTag, matches } from "../http/etag.ts";
+import { idempotency } from "../http/idempotency.ts";
+import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "../http/openapi.ts";
+import { preferredWait } from "../http/prefer.ts";
+import { refuseInvalidTasks } from "../http/problems.ts";
+import { taskFilter, taskRequest, wireTask } from "./wire.ts";
+
+/** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
+const TASK_BYTES = 1024 * 1024;
+
+/** Bytes of a batch: more than one commit of the store takes, so that the engine's own limit decides. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
+
+const submit = createRoute({
+  method: "post",
+  path: "/v1/tasks",
+  summary: "Submit a task",
+  middleware: [limitBody(TASK_BYTES)],
+  parameters: [IDEMPOTENCY_KEY, PREFER],
+  request: { body: { required: true, content: { "application/json": { schema: TaskRequestBody } } } },
+  responses: {
+    200: json("It has ended within the preferred wait, or is a duplicate by its definition's key.", Task),
+    202: json("Accepted and stored.", Task),
+    default: PROBLEM,
+  },
+});
+
+const submitBatch = createRoute({
+  method: "post",
+  path: "/v1/tasks/batch",
+  summary: "Submit up to 250 tasks: all or none",
+  middleware: [limitBody(BATCH_BYTES)],
+  parameters: [IDEMPOTENCY_KEY],
+  request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },
+  responses: {
+    200: json("Each is a duplicate by its definition's key.", TaskBatch),
+    202: json("Accepted and stored, in the request's order.", TaskBatch),
+    default: PROBLEM,
+  },
+});
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/tasks/{id}",
+  summary: "A task with its state and result",
+  parameters: [PREFER, IF_NONE_MATCH],
+  request: { params },
+  responses: { 200: json("The task.", Task), 304: { description: "Not changed." }, default: PROBLEM },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/tasks",
+  summary: "Tasks, newest first",
+  request: { query: TaskQuery },
+  responses: { 200: json("A page; `Link: rel=next` leads to the next.", TaskPage), default: PROBLEM },
+});
+
+const revoke = createRoute({
+  method: "post",
+  path: "/v1/tasks/{id}/revoke",
+  summary: "End a task as REVOKED",
+  request: { params },
+  responses: {
+    200: json("It has ended.", Task),
+    202: json("Its run is being aborted.", Task),
+    default: PROBLEM,
+  },
+});
+
+/** The routes of tasks. */
+export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) });
+  app
+    .openapi(submit, async (c) => {
+      const body = c.req.valid("json");
+      const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
+      const [first] = tasks;
+      const duplicate = first!.duplicate;
+      // The task is stored by now: what keeps us from waiting must not sound as if it were not.
+      const waited = duplicate === "skip" ? null : await preferredWait(c, queue, first!.id).catch(() => null);
+      const task = { ...waited ?? first!, ...duplicate && { duplicate } };
+      const ended = waited !== null && isFinal(waited.state);
+      const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
+      response.headers.append("location", `${c.req.path}/${first!.id}`);
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(submitBatch, async (c) => {
+      const body = c.req.valid("json");
+      c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
+      const requests = body.tasks.map(taskRequest);
+      const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
+      const response = c.json(
+        { tasks: tasks.map(wireTask) },
+        tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
+      );
+      if (replayed) response.headers.append("idempotent-replayed", "true");
+      return response;
+    })
+    .openapi(read, async (c) => {
+      const { id } = c.req.valid("param");
+      const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
+      const etag = entityTag(JSON.stringify(task));
+      if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
+      const response = c.json(task, 200);
+      response.headers.append("etag", etag);
+      return response;
+    })
+    .openapi(list, async (c) => {
+      const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
+      const response = c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200);
+      if (cursor !== null) {
+        const next = new URLSearchParams({ ...c.req.query(), cursor });
+        response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
+      }
+      return response;
+    })
+    .openapi(revoke, async (c) => {
+      const task = await queue.revoke(c.req.valid("param").id);
+      return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
+    });
+  return app;
+}

@@ -1,0 +1,26 @@
+/**
+ * `/v1/workers`: which processes execute tasks, and which tasks.
+ *
+ * @module
+ */
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Queue } from "../../queue/mod.ts";
+import { Worker } from "../contract/mod.ts";
+import type { Env } from "../env.ts";
+import { json, PROBLEM } from "../http/openapi.ts";
+import { wireWorker } from "./wire.ts";
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/workers",
+  summary: "Registered workers and what they run",
+  responses: { 200: json("All of them.", z.object({ workers: z.array(Worker) })), default: PROBLEM },
+});
+
+/** The routes of workers. */
+export function workerRoutes(queue: Queue): OpenAPIHono<Env> {
+  const app = new OpenAPIHono<Env>();
+  app
+    .openapi(list, async (c) => c.json({ workers: (await queue.workers()).map(wireWorker) }, 200));
+  return app;
+}

@@ -1,0 +1,128 @@
+/**
+ * From a posted workflow to the engine's: each node is held against the schema of its kind, and every fault is told
+ * with its place in the posted tree.
+ *
+ * @module
+ */
+import type { z } from "@hono/zod-openapi";
+import type { Queue, WorkflowNode } from "../../queue/mod.ts";
+import { ChainBody, ChordBody, GroupBody, MapBody, StarmapBody, TaskNodeBody } from "../contract/mod.ts";
+import { engineFaults, type RequestFault, zodFaults } from "../http/faults.ts";
+import { invalidRequest, taskFaults } from "../http/problems.ts";
+import { taskRequest } from "./wire.ts";
+
+/** Nodes within nodes, as in the engine: what is deeper is not read. */
+const DEPTH_LIMIT = 20;
+
+/** The fields that tell the nodes apart which are no tasks. */
+const KINDS = ["chain", "group", "chord", "map", "starmap"] as const;
+
+/**
+ * Reads a posted workflow.
+ *
+ * @throws {RequestError} with every fault, those included that the engine would find
+ */
+export function readNode(queue: Queue, body: unknown): WorkflowNode {
+  const reader = new Reader();
+  const node = reader.node(body, "", 0, 0);
+  const { faults, tasks } = reader;
+  if (faults.length === 0) return node!;
+  const known = new Set(faults.map(({ pointer }) => pointer));
+  const found = tasks.flatMap(({ task, at, before }) =>
+    engineFaults("body", taskFaults(queue, task, before), at)
+  );
+  throw invalidRequest([...faults, ...found.filter(({ pointer }) => !known.has(pointer))]);
+}
+
+class Reader {
+  readonly faults: RequestFault[] = [];
+  /** What was read as a task, with the number of arguments that the workflow will put before its own. */
+  readonly tasks: { readonly task: unknown; readonly at: string; readonly before: number }[] = [];
+
+  /** `null` when a fault was found in it. */
+  node(value: unknown, at: string, depth: number, before: number): WorkflowNode | null {
+    if (depth === DEPTH_LIMIT) {
+      return this.#fault(at, `must not be nested more than ${DEPTH_LIMIT} levels deep`);
+    }
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return this.#fault(at, `must be a task, or an object with one of ${KINDS.join(", ")}`);
+    }
+    const kinds = KINDS.filter((kind) => kind in value);
+    if (kinds.length > 1) return this.#fault(at, `must have only one of ${kinds.join(", ")}`);
+    switch (kinds[0]) {
+      case "chain": {
+        const body = this.#parse(ChainBody, value, at);
+        const chain = this.#all(field(value, "chain"), `${at}/chain`, depth, (i) => i === 0 ? before : 1);
+        return body && chain && { chain };
+      }
+      case "group": {
+        const body = this.#parse(GroupBody, value, at);
+        const group = this.#all(field(value, "group"), `${at}/group`, depth, () => before);
+        return body && group && { group, ...onFailure(body) };
+      }
+      case "chord": {
+        const body = this.#parse(ChordBody, value, at);
+        const chord = field(value, "chord");
+        const header = this.#all(field(chord, "header"), `${at}/chord/header`, depth, () => before);
+        const last = this.node(field(chord, "body"), `${at}/chord/body`, depth + 1, 1);
+        return body && header && last && { chord: { header, body: last }, ...onFailure(body) };
+      }
+      case "map":
+        return this.#parse(MapBody, value, at);
+      case "starmap":
+        return this.#parse(StarmapBody, value, at);
+      default:
+        return this.#task(value, at, before);
+    }
+  }
+
+  #task(value: object, at: string, before: number): WorkflowNode | null {
+    this.tasks.push({
+      task: value,
+      at,
+      before: "immutable" in value && value.immutable === true ? 0 : before,
+    });
+    if ("link_error" in value) this.tasks.push({ task: value.link_error, at: `${at}/link_error`, before: 2 });
+    const body = this.#parse(TaskNodeBody, value, at);
+    if (!body) return null;
+    const { immutable, link_error, ...request } = body;
+    return {
+      ...taskRequest(request),
+      ...immutable !== undefined && { immutable },
+      ...link_error !== undefined && { linkError: taskRequest(link_error) },
+    };
+  }
+
+  #all(
+    nodes: unknown,
+    at: string,
+    depth: number,
+    before: (index: number) => number,
+  ): WorkflowNode[] | null {
+    if (!Array.isArray(nodes)) return null;
+    const read = nodes.map((node, i) => this.node(node, `${at}/${i}`, depth + 1, before(i)));
+    return read.every((node) => node !== null) ? read : null;
+  }
+
+  #parse<Schema extends z.ZodType>(schema: Schema, value: unknown, at: string): z.output<Schema> | null {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const faults = zodFaults("body", parsed.error);
+    this.faults.push(...faults.map((fault) => ({ ...fault, pointer: at + fault.pointer })));
+    return null;
+  }
+
+  #fault(pointer: string, detail: string): null {
+    this.faults.push({ in: "body", pointer, detail });
+    return null;
+  }
+}
+
+/** A field of what may be an object. */
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function onFailure({ on_failure }: { on_failure?: "revoke" | "continue" | undefined }) {
+  return on_failure !== undefined && { onFailure: on_failure };
+}

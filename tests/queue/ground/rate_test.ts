@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parseRate, passable, passableAt, passed, type RateState } from "../../../queue/ground/rate.ts";
+import { memoryStore, sleep, type Store } from "../../../queue/mod.ts";
+import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
+import { heldTask, task } from "../../support/held_task.ts";
+import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { Processes } from "../../support/processes.ts";
+import { rowsOf, stored } from "../../support/rows.ts";
+
+const HOUR = 3_600_000;
+
+Deno.test("parseRate() reads a count and a unit, and nothing else", () => {
+  for (
+    const [text, interval, burst] of [
+      ["10/s", 100, 10],
+      ["1/s", 1000, 1],
+      ["10/m", 6000, 1],
+      ["120/m", 500, 2],
+      ["7/s", 1000 / 7, 7],
+      ["3600/h", 1000, 1],
+      ["1/d", 86_400_000, 1],
+      ["10000/s", 0.1, 10_000],
+      ["600000/m", 0.1, 10_000],
+    ] as const
+  ) assert.deepEqual(parseRate(text), { text, interval, burst });
+  for (
+    const text of [
+      ...[
+        "",
+        "10",
+        "/m",
+        "10/",
+        "0/m",
+        "00/m",
+        "-1/m",
+        "+1/m",
+        "1.5/m",
+        "1e3/m",
+        "10/w",
+        "10/min",
+        " 10/m",
+        "10/m ",
+      ],
+      ...[
+        "10 / m",
+        "10/M",
+        "ten/m",
+        "１/m",
+        "10001/s",
+        "600001/m",
+        "99999999999999/s",
+        "10/m\n",
+        "10/constructor",
+      ],
+      ...[10, null, undefined, {}, ["10/m"]],
+    ]
+  ) assert.equal(parseRate(text), null, String(text));
+});
+
+Deno.test("whoever asks when and how often: beyond a second's worth at once, what passes keeps to the rate", () => {
+  const rates = fc.tuple(fc.integer({ min: 1, max: 2000 }), fc.constantFrom("s", "m", "h", "d"))
+    .map(([count, unit]) => parseRate(`${count}/${unit}`)!);
+  fc.assert(fc.property(rates, fc.array(fc.tuple(fc.nat(20_000), fc.nat(50))), (rate, asks) => {
+    let now = START;
+    let state: RateState | null = null;
+    const times: number[] = [];
+    for (const [wait, wanted] of asks) {
+      now += wait;
+      const count = Math.min(wanted, passable(rate, state, now));
+      if (count > 0) state = passed(rate, state, count, now);
+      for (let n = 0; n < count; n++) times.push(now);
+    }
+    for (let from = 0; from < times.length; from++) {
+      for (let to = from; to < Math.min(times.length, from + 100); to++) {
+        const most = rate.burst + (times[to]! - times[from]!) / rate.interval + 1e-3;
+        assert(to - from + 1 <= most, `${to - from + 1} in ${times[to]! - times[from]!} ms at ${rate.text}`);
+      }
+    }
+    // And no less: at the moment it says, one passes, and none before.
+    const at = passableAt(rate, state, now);
+    assert(passable(rate, state, at) >= 1);
+    if (at > now + 1) assert.equal(passable(rate, state, at - 2), 0);
+  }));
+});
+
+Deno.test("a state that lies further ahead than its rate and an odd clock explain counts for nothing", () => {
+  const rate = parseRate("10/m")!;
+  const state = passed(rate, null, 1, START);
+  assert.equal(passable(rate, state, START), 0);
+  assert.equal(passable(rate, state, START - 30_000), 0);
+  assert.equal(passable(rate, state, START - HOUR), 1);
+});
+
+/** Starts of a task that is submitted faster than its rate allows. */
+async function startsOf(
+  store: Store | "shared" | "own",
+  rateLimit: string,
+  count: number,
+  milliseconds: number,
+) {
+  const starts: number[] = [];
+  const limited = task("limited", () => void starts.push(q.clock.now() - START), { rateLimit });
+  await using q = await openQueue({ store, definitions: [limited], channels: { default: 50 } });
+  for (let n = 0; n < count; n += 200) {
+    await q.queue.submitAll(Array(Math.min(200, count - n)).fill({ name: "limited", args: [] }));
+  }
+  await q.clock.advance(milliseconds);
+  return { starts, left: await stored(q.store) };
+}
+
+for (const store of ["shared", "own"] as const) {
+  Deno.test(`"10/m" starts one task every 6 s for an hour, to the millisecond (${store} store)`, async () => {
+    const { starts, left } = await startsOf(store, "10/m", 700, HOUR);
+    assert.equal(starts.length, 601);
+    const first = starts[0]!;
+    assert.deepEqual(starts, Array.from({ length: 601 }, (_, n) => first + 6000 * n));
+    assert.deepEqual(left, { task: 700, blocked: 99, rate: 1 });
+  });
+}
+
+Deno.test(`"50/s" starts fifty at once and then one every 20 ms`, async () => {
+  const { starts, left } = await startsOf("shared", "50/s", 400, 9000);
+  assert.deepEqual(starts, Array.from({ length: 400 }, (_, n) => Math.max(0, 20 * (n - 49)) + starts[0]!));
+  assert.deepEqual(left, { task: 400, rate: 1 });
+});
+
+Deno.test("a store that takes its time slows no rate down", async () => {
+  const clock = new FakeClock();
+  const inner = memoryStore();
+  const store: Store = {
+    ...inner,
+    async commit(checks, mutations) {
+      const answer = await inner.commit(checks, mutations);
+      await sleep(clock, 2);
+      return answer;
+    },
+  };
+  const starts: number[] = [];
+  const limited = task("limited", () => void starts.push(clock.now()), { rateLimit: "50/s" });
+  const opening = openQueue({
+    store,
+    clock,
+    definitions: [limited],
+    channels: { default: 50 },
+    start: false,
+  });
+  await clock.advance(10);
+  await using q = await opening;
+  const submitted = q.queue.submitAll(Array(200).fill({ name: "limited", args: [] }));
+  await clock.advance(50);
+  await submitted;
+  const started = q.queue.start();
+  await clock.advance(10_000);
+  await started;
+  assert.equal(starts.length, 200);
+  const seconds = (starts.at(-1)! - starts[0]!) / 1000;
+  assert(seconds > 2.99 && seconds < 3.1, `${seconds} s`);
+  const closing = q.close();
+  await clock.advance(1000);
+  await closing;
+});
+
+onBothStores("a task parked for a rate can be revoked, and expires", async (open) => {
+  const limited = task("limited", () => 1, { rateLimit: "1/h" });
+  await using q = await open({ definitions: [limited], channels: { default: 5 } });
+  await q.queue.submit(limited, []);
+  const revoked = await q.queue.submit(limited, []);
+  const expiring = await q.queue.submit(limited, [], { expires: 10 });
+  await q.clock.settle();
+  assert.equal((await rowsOf(q.store, "blocked")).length, 2);
+  assert.equal((await q.queue.revoke(revoked.id)).state, "REVOKED");
+  await q.clock.advance(15_000);
+  assert.equal((await q.queue.get(expiring.id)).error?.type, "Expired");
+  assert.deepEqual(await rowsOf(q.store, "blocked"), []);
+});
+
+Deno.test("the state of a rate is deleted when it is at rest", async () => {
+  const { left } = await startsOf("shared", "50/s", 100, 30_000);
+  assert.deepEqual(left, { task: 100 });
+});
+
+onBothStores(
+  "tasks over their rate are parked, keep their order, and keep nobody else waiting",
+  async (open) => {
+    const order: unknown[] = [];
+    const limited = task("limited", (_ctx, n) => void order.push(n), { rateLimit: "1/s" });
+    const plain = task("plain", (_ctx, n) => void order.push(n));
+    await using q = await open({ definitions: [limited, plain], channels: { default: 2 } });
+    for (const [n, priority] of [[0, 5], [1, 5], [2, 5], [3, 9]] as const) {
+      await q.queue.submit(limited, [n], { priority });
+    }
+    const last = await q.queue.submit(plain, ["plain"]);
+    await q.clock.settle();
+    assert.equal((await q.queue.get(last.id)).state, "SUCCESS");
+    assert.deepEqual((await rowsOf(q.store, "ready")).length, 0);
+    assert((await rowsOf(q.store, "blocked")).every(({ key }) => key[2] === "rate:default:limited"));
+    await q.clock.advance(1500);
+    await q.queue.submit(limited, [4]);
+    await q.clock.advance(5000);
+    assert.deepEqual(
+      order.filter((n) => n !== "plain"),
+      order.includes(0) && order.indexOf(0) < order.indexOf(3) ? [0, 3, 1, 2, 4] : [3, 0, 1, 2, 4],
+    );
+  },
+);
+
+onBothStores(
+  "released tasks that find no slot pass at the rate when slots are free, not all at once",
+  async (open) => {
+    const starts: number[] = [];
+    const limited = task("limited", () => void starts.push(q.clock.monotonic()), { rateLimit: "1/s" });
+    const blocker = heldTask("blocker");
+    await using q = await open({ definitions: [limited, blocker.definition], channels: { default: 2 } });
+    for (let n = 0; n < 10; n++) await q.queue.submit(limited, []);
+    await q.queue.submitAll([0, 1].map(() => ({ name: "blocker", args: [], priority: 9 })));
+    await q.clock.advance(30_000);
+    const before = starts.length;
+    assert((await rowsOf(q.store, "ready")).length <= 1);
+    for (const { finish } of blocker.runs) finish();
+    await q.clock.advance(20_000);
+    assert.equal(starts.length, 10);
+    for (let n = Math.max(1, before); n < 10; n++) assert(starts[n]! - starts[n - 1]! >= 1000);
+  },
+);
+
+Deno.test("two processes share a rate, whatever is lost, and whoever parked the tasks", async () => {
+  await using processes = new Processes();
+  const starts: number[] = [];
+  let now = 0;
+  const limited = task("limited", () => void starts.push(now), { rateLimit: "5/s" });
+  const options = { definitions: [limited], channels: { default: 10 } };
+  const all = [await processes.start(options), await processes.start(options)];
+  for (const { faulty } of all) {
+    for (const fault of ["lost", "failed", "nothing", "repeated"] as const) {
+      for (let skip = 3; skip < 30; skip += 9) {
+        let left = skip;
+        faulty.onCommit(fault, () => left-- === 0);
+      }
+    }
+  }
+  for (let n = 0; n < 100; n++) await all[n % 2]!.queue.submitAll([{ name: "limited", args: [n] }]);
+  for (; now < 30_000; now += 50) for (const { clock } of all) await clock.advance(50);
+  assert.equal(starts.length, 100);
+  for (let n = 6; n < starts.length; n++) {
+    // Two clocks that are moved in turn are up to one step apart.
+    assert(starts[n]! - starts[n - 6]! >= 200 - 50, `${starts[n - 6]} to ${starts[n]}`);
+  }
+  assert(starts.at(-1)! - starts[0]! >= 19_000 - 50);
+});
+
+Deno.test("a leap of the wall clock in either direction stops no rate for long, and breaks none", async () => {
+  for (const leap of [-HOUR, -30_000, 30_000, HOUR]) {
+    const starts: number[] = [];
+    const limited = task("limited", () => void starts.push(q.clock.monotonic()), { rateLimit: "1/s" });
+    await using q = await openQueue({ definitions: [limited], channels: { default: 5 } });
+    for (let n = 0; n < 200; n++) await q.queue.submit(limited, []);
+    await q.clock.advance(10_000);
+    q.clock.setWall(q.clock.now() + leap);
+    await q.clock.advance(100_000);
+    assert(starts.length >= (leap === -30_000 ? 80 : 105), `${leap}: ${starts.length}`);
+    // What a leap gives is one second's worth.
+    assert(starts.length <= 112, `${leap}: ${starts.length}`);
+  }
+});
+
+Deno.test("a rate and a concurrency key of one task hold together", async () => {
+  let running = 0;
+  let most = 0;
+  const starts: number[] = [];
+  const both = task("both", async (ctx) => {
+    starts.push(q.clock.monotonic());
+    most = Math.max(most, ++running);
+    await ctx.sleep(0.9);
+    running--;
+  }, { rateLimit: "2/s", concurrencyKey: () => "one", concurrencyLimit: 1 });
+  await using q = await openQueue({
+    definitions: [both],
+    channels: { default: 10 },
+    store: memoryStore({ limits: { checks: 10 } }),
+  });
+  for (let n = 0; n < 20; n++) await q.queue.submit(both, []);
+  await q.clock.advance(60_000);
+  assert.deepEqual([starts.length, most], [20, 1]);
+  assert(starts.at(-1)! - starts[0]! < 20 * 1100, `${starts.at(-1)! - starts[0]!}`);
+});
