@@ -1,0 +1,316 @@
+/**
+ * Puts a queue together: makes the parts, and gives each what it needs of the others.
+ *
+ * @module
+ */
+import type { QueueOptions } from "./api.ts";
+import { RecordCache } from "./claim/record_cache.ts";
+import { Consumer } from "./claim/consumer.ts";
+import { Promoter } from "./care/promoter.ts";
+import { Sweeper } from "./care/sweeper.ts";
+import { Committer } from "./commit/committer.ts";
+import type { Engine, EngineSettings } from "./engine.ts";
+import { Activity } from "./ground/activity.ts";
+import { type Clock, systemClock } from "./ground/clock.ts";
+import { idSource } from "./ground/ids.ts";
+import type { FinalState } from "./ground/task.ts";
+import { Tally } from "./inspect/tally.ts";
+import { Limits } from "./limits/limits.ts";
+import { Overrides } from "./limits/overrides.ts";
+import { Releaser } from "./limits/releaser.ts";
+import { Membership } from "./membership/membership.ts";
+import { Depths } from "./request/depth.ts";
+import { Intake } from "./request/intake.ts";
+import { channelsOf } from "./request/routing.ts";
+import { keysOf } from "./rows/keys.ts";
+import type { TaskRecord, WorkerRow } from "./rows/record.ts";
+import { Deadlines } from "./run/deadlines.ts";
+import { LockWaits } from "./run/locks.ts";
+import type { Run } from "./run/run.ts";
+import { Scheduler } from "./schedules/scheduler.ts";
+import { EngineSchedules } from "./schedules/schedules.ts";
+import type { AnyTaskDefinition } from "./task/define.ts";
+import { oneLine } from "./task/failure.ts";
+import { checkDefinition } from "./task/options.ts";
+import { ThreadPool } from "./threads/pool.ts";
+import { Lookout } from "./wake/lookout.ts";
+import { Waits } from "./wake/waits.ts";
+import { Wakeups } from "./wake/wakeups.ts";
+import { Watches } from "./wake/watches.ts";
+import { Cascades } from "./workflow/cascades.ts";
+import { Followers } from "./workflow/followers.ts";
+import { Results } from "./workflow/results.ts";
+
+/** The parts of a queue. */
+export interface Parts {
+  /** What the parts share. */
+  readonly engine: Engine;
+  readonly activity: Activity;
+  readonly membership: Membership;
+  /** By channel. */
+  readonly consumers: ReadonlyMap<string, Consumer>;
+  readonly releaser: Releaser;
+  readonly promoter: Promoter;
+  readonly sweeper: Sweeper;
+  readonly scheduler: Scheduler;
+  readonly schedules: EngineSchedules;
+  readonly cascades: Cascades;
+  readonly tally: Tally;
+  readonly waits: Waits;
+  readonly watches: Watches;
+  readonly wakeups: Wakeups;
+  /** The open run of a task in this process. */
+  runHere(id: string): Run | undefined;
+}
+
+/** What the parts ask of the queue's life. */
+export interface LifecycleHooks {
+  /** A promise while there is something to wait for before a commit. */
+  ready(): Promise<void> | undefined;
+  /** Does what comes before the loops. */
+  prepare(): Promise<void>;
+  /** Does what follows each heartbeat. */
+  lookAround(): Promise<void>;
+  /** The store can serve no more. */
+  broke(error: Error): void;
+}
+
+/**
+ * Makes the parts of a queue. Nothing works before `activity` is started.
+ *
+ * @throws {TypeError} as `createQueue` does
+ */
+export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
+  /** The parts call each other only when all of them are there. */
+  const parts = {} as { -readonly [Part in keyof Parts]: Parts[Part] };
+  const { store, clock = systemClock, schedules = [], onDemand = false } = options;
+  parts.tally = new Tally(clock);
+  parts.runHere = (id) => runHere(parts, id);
+  const engine = parts.engine = engineOf(options, parts, hooks);
+  const lookout = new Lookout(store, clock);
+  parts.waits = new Waits(clock, lookout);
+  parts.watches = new Watches(lookout);
+  parts.membership = new Membership(
+    engine,
+    workerRow(options, parts, clock.now()),
+    (worker) => parts.consumers.forEach((consumer) => consumer.drop(worker)),
+    () => hooks.lookAround(),
+    (error) => hooks.broke(error),
+    () => !engine.isResting() || runsOf(parts).length > 0,
+  );
+  parts.consumers = new Map(
+    [...engine.slots].map(([channel, n]) => [
+      channel,
+      new Consumer(engine, channel, n, () => parts.membership.worker),
+    ]),
+  );
+  parts.scheduler = new Scheduler(engine, schedules);
+  parts.schedules = new EngineSchedules(engine, () => hooks.ready());
+  parts.releaser = new Releaser(engine);
+  parts.promoter = new Promoter(engine, parts.releaser);
+  parts.sweeper = new Sweeper(engine);
+  parts.cascades = new Cascades(engine, parts.runHere);
+  parts.wakeups = new Wakeups(
+    store.doorbell,
+    // A hint is no reason to work, and listening keeps a store busy.
+    onDemand ? [] : [...engine.slots.keys()],
+    (channel, entry) => parts.consumers.get(channel)?.ring(entry),
+    (channel) => parts.consumers.get(channel)?.hear(),
+  );
+  parts.activity = new Activity(clock, onDemand, {
+    loops: [
+      parts.scheduler,
+      parts.promoter,
+      parts.sweeper,
+      parts.cascades,
+      ...parts.consumers.values(),
+    ],
+    prepare: () => hooks.prepare(),
+    failed: (error) => engine.emit({ type: "fault", message: "Work could not be begun", error }),
+  });
+  return parts;
+}
+
+/** The runs that are open in this process. */
+export function runsOf({ consumers }: Pick<Parts, "consumers">): Run[] {
+  return [...consumers.values()].flatMap((consumer) => [...consumer.runs.values()]);
+}
+
+function runHere({ consumers }: Pick<Parts, "consumers">, id: string): Run | undefined {
+  for (const consumer of consumers.values()) {
+    const run = consumer.runs.get(id);
+    if (run) return run;
+  }
+  return undefined;
+}
+
+/** What the worker entry of this process says; called for each heartbeat. */
+function workerRow(options: QueueOptions, parts: Parts, startedAt: number): () => WorkerRow {
+  return () => ({
+    host: options.host ?? "",
+    pid: options.pid ?? 0,
+    channels: Object.fromEntries(parts.engine.slots),
+    startedAt,
+    beat: 0,
+    schedules: [...parts.scheduler.declared.keys()],
+    incarnation: options.store.incarnation,
+  });
+}
+
+/** What the parts share. */
+function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): Engine {
+  const { store, clock = systemClock, onEvent = () => {} } = options;
+  const definitions = indexed(options.definitions);
+  const channels = channelsOf(options.definitions, options.taskRoutes ?? {});
+  const slots = new Map(Object.entries(options.channels ?? defaultChannels(channels)));
+  checkNumbers(options, slots);
+  const settings = settingsOf(options);
+  const committer = new Committer(
+    store,
+    clock,
+    (worker) => parts.membership.fenced(worker),
+    (error) => hooks.broke(error),
+  );
+  return {
+    store,
+    keys: keysOf(settings.namespace),
+    clock,
+    random: options.random ?? Math.random,
+    settings,
+    definitions,
+    channels,
+    slots,
+    committer,
+    nextId: idSource(clock),
+    emit: (event) => {
+      parts.tally.record(event);
+      onEvent(event);
+      parts.watches.heard(event);
+    },
+    ...signalsOf(parts),
+    ...hereOf(parts),
+    intake: new Intake(committer),
+    deadlines: new Deadlines(clock),
+    records: new RecordCache(),
+    followers: new Followers(),
+    results: new Results(),
+    limits: new Limits(definitions, channels),
+    overrides: new Overrides(() => parts.engine, (channel) => parts.consumers.get(channel)?.changed()),
+    depths: new Depths(),
+    locks: new LockWaits(),
+    threads: threadsOf(options, clock),
+    suspects: { count: 0 },
+    solo: options.solo ? { taken: 0, freed: () => parts.consumers.forEach((c) => c.freed()) } : null,
+    submitting: new Set(),
+  };
+}
+
+/** What the parts tell each other. */
+function signalsOf(
+  parts: Parts,
+): Pick<
+  Engine,
+  "wake" | "dueAt" | "scheduleDueAt" | "ended" | "groupEnded" | "owe" | "freed" | "parked"
+> {
+  return {
+    wake: (channel, entry) => {
+      parts.activity.stir();
+      parts.wakeups.wake(channel, entry);
+    },
+    dueAt: (time) => {
+      parts.activity.stir(time);
+      parts.promoter.dueAt(time);
+    },
+    scheduleDueAt: (time) => {
+      parts.activity.stir(time);
+      parts.scheduler.dueAt(time);
+    },
+    ended: (record, done = null) => ended(parts, record, done),
+    groupEnded: (id) => parts.waits.ended(id),
+    owe: (kind, id) => parts.cascades.owe(kind, id),
+    freed: (record) => parts.releaser.freed(record),
+    parked: (by, dueAt) => parts.releaser.parked(by, dueAt),
+  };
+}
+
+/** What the parts know of this process. */
+function hereOf(parts: Parts): Pick<Engine, "consumer" | "worker" | "peers" | "isResting"> {
+  return {
+    consumer: (channel) => parts.consumers.get(channel),
+    worker: () => parts.membership.worker,
+    peers: (channel) => parts.membership.peers(channel),
+    isResting: () => parts.activity.resting,
+  };
+}
+
+/** A task has ended: tells the releaser, the program, those who wait for it, and its workflow, in this order. */
+function ended(parts: Parts, record: TaskRecord, done: "all" | "release" | null): void {
+  const { engine, waits, cascades } = parts;
+  engine.freed(record);
+  const { id, name, channel, state, startedAt, doneAt, error } = record;
+  engine.emit({
+    type: "finished",
+    task: { id, name, channel },
+    state: state as FinalState,
+    duration: startedAt === undefined ? null : (doneAt! - startedAt) / 1000,
+    error: error ? oneLine(error) : null,
+  });
+  waits.ended(id);
+  if (record.workflow && done !== "all") cascades.ended(record, done === "release");
+}
+
+function threadsOf(options: QueueOptions, clock: Clock): ThreadPool | null {
+  const { threads = navigator.hardwareConcurrency, tasksPerThread = TASKS_PER_THREAD } = options;
+  if (threads === 0) return null;
+  return new ThreadPool(clock, options.onEvent ?? (() => {}), { threads, tasksPerThread });
+}
+
+function settingsOf(options: QueueOptions): EngineSettings {
+  return {
+    namespace: options.namespace ?? "sluice",
+    resultTtl: options.resultTtl ?? 86_400,
+    idempotencyTtl: options.idempotencyTtl ?? 3600,
+    workerLostAfter: options.workerLostAfter ?? 15,
+  };
+}
+
+/** Tasks that a thread runs when no setting says how many. */
+const TASKS_PER_THREAD = 1000;
+/** Slots of a channel that no setting names. */
+const DEFAULT_SLOTS = 4;
+
+function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTaskDefinition> {
+  const byName = new Map<string, AnyTaskDefinition>();
+  for (const definition of definitions) {
+    checkDefinition(definition);
+    if (byName.has(definition.name)) {
+      throw new TypeError(`Cannot define task '${definition.name}' twice: names must be unique`);
+    }
+    byName.set(definition.name, definition);
+  }
+  return byName;
+}
+
+function defaultChannels(channels: ReadonlyMap<string, string>): Record<string, number> {
+  return Object.fromEntries([...channels.values()].map((channel) => [channel, DEFAULT_SLOTS]));
+}
+
+/** Refuses slots and times that nothing could work with. */
+function checkNumbers(options: QueueOptions, slots: ReadonlyMap<string, number>): void {
+  for (const [channel, n] of slots) {
+    if (Number.isInteger(n) && n > 0) continue;
+    throw new TypeError(
+      `Cannot execute channel '${channel}' as its slots must be an integer above 0: got ${n}`,
+    );
+  }
+  for (const [option, least] of [["threads", 0], ["tasksPerThread", 1]] as const) {
+    const n = options[option];
+    if (n === undefined || Number.isInteger(n) && n >= least) continue;
+    throw new TypeError(`Cannot make a queue as '${option}' must be an integer from ${least}: got ${n}`);
+  }
+  for (const option of ["resultTtl", "idempotencyTtl", "workerLostAfter"] as const) {
+    const seconds = options[option];
+    if (seconds === undefined || seconds > 0 && Number.isFinite(seconds)) continue;
+    throw new TypeError(`Cannot make a queue as '${option}' must be seconds above 0: got ${seconds}`);
+  }
+}
