@@ -18,6 +18,9 @@ export interface Clock {
   after(delay: number, run: () => void): () => void;
 }
 
+/** Ten years in seconds: the longest delay, time limit, wait, time to live, … that a caller may ask for. */
+export const TEN_YEARS = 10 * 365 * 86400;
+
 /** Longest delay of `setTimeout`; longer waits are cut in pieces. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { Bell, POLL } from "../ground/bell.ts";
+import { TEN_YEARS } from "../ground/clock.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
 import type { Engine } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
@@ -15,9 +16,6 @@ import { decode } from "../rows/codec.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
-
-/** Ten years: longest time to live and longest wait, in seconds. */
-const LONGEST = 10 * 365 * 86400;
 
 /** How a lock is taken; times in seconds. */
 export interface LockOptions {
@@ -224,7 +222,7 @@ function checkName(name: string): void {
 }
 
 function checkSeconds(name: string, option: string, value: number, zero: boolean): void {
-  if (typeof value === "number" && (zero ? value >= 0 : value > 0) && value <= LONGEST) return;
+  if (typeof value === "number" && (zero ? value >= 0 : value > 0) && value <= TEN_YEARS) return;
   throw new RangeError(
     `Cannot lock '${name}' as '${option}' must be ${zero ? "0 or more seconds" : "seconds above 0"} ` +
       `and at most ten years: current value is ${value}`,

@@ -5,8 +5,8 @@
  */
 import { acceptArgs } from "../task/args.ts";
 import type { Engine } from "../engine.ts";
+import { TEN_YEARS } from "../ground/clock.ts";
 import { type Fault, InvalidScheduleError, TooLargeError } from "../ground/errors.ts";
-import { LONGEST } from "../task/options.ts";
 import { encode } from "../rows/codec.ts";
 import { faultsOfRequest } from "../request/submit.ts";
 import { nearest } from "../ground/suggest.ts";
@@ -111,12 +111,12 @@ function optionFaults(options: Partial<ScheduleOptions>): Fault[] {
   if (typeof startAt === "number" && typeof endAt === "number" && endAt < startAt) {
     faults.push({ pointer: "/end_at", detail: "must not be before start_at" });
   }
-  check("jitter", options.jitter, within(0, LONGEST), `a number of seconds from 0 to ${LONGEST}`);
+  check("jitter", options.jitter, within(0, TEN_YEARS), `a number of seconds from 0 to ${TEN_YEARS}`);
   check(
     "misfire_grace",
     options.misfireGrace,
-    within(1, LONGEST),
-    `a number of seconds from 1 to ${LONGEST}`,
+    within(1, TEN_YEARS),
+    `a number of seconds from 1 to ${TEN_YEARS}`,
   );
   check("catch_up_limit", options.catchUpLimit, whole(1, 1000), "an integer from 1 to 1000");
   const instances = `an integer from 1 to ${MOST_INSTANCES}`;
@@ -140,8 +140,8 @@ function triggerFaults(trigger: Trigger): Fault[] {
   }
   if ("interval" in trigger) {
     const { interval } = trigger;
-    if (interval >= 0.01 && interval <= LONGEST) return [];
-    const detail = `must be a number of seconds from 0.01 to ${LONGEST}: got ${interval}`;
+    if (interval >= 0.01 && interval <= TEN_YEARS) return [];
+    const detail = `must be a number of seconds from 0.01 to ${TEN_YEARS}: got ${interval}`;
     return [{ pointer: `${at}/interval`, detail }];
   }
   if ("date" in trigger) {

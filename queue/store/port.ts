@@ -43,7 +43,7 @@ export interface StoreLimits {
   readonly checks: number;
   /** Mutations in a commit. */
   readonly mutations: number;
-  /** Bytes of a commit, as {@link mutationBytes} and `checkBytes` measure them. */
+  /** Bytes of a commit, as `mutationSize()` and `checkSize()` of `size.ts` measure them. */
   readonly bytes: number;
   /** Sum of the bytes of the keys that a commit sets; those it deletes do not count. */
   readonly keyBytes: number;

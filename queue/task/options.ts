@@ -5,14 +5,12 @@
  */
 import type { AnyTaskDefinition } from "./define.ts";
 import type { Engine } from "../engine.ts";
+import { TEN_YEARS } from "../ground/clock.ts";
 import type { Fault } from "../ground/errors.ts";
 import { MOST_OF_A_KEY } from "./concurrency.ts";
 import { parseRate, RATE_FORM } from "../ground/rate.ts";
 import { nearest } from "../ground/suggest.ts";
 import type { SubmitOptions } from "../ground/task.ts";
-
-/** Ten years: longest delay, expiry and time limit, in seconds. */
-export const LONGEST = 10 * 365 * 86400;
 
 /** What is wrong with a request's options, as JSON pointers under `at`. */
 export function optionFaults(request: SubmitOptions, at: string): Fault[] {
@@ -31,10 +29,10 @@ export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   };
   number("priority", 0, 9, true);
   number("maxRetries", 0, 1000, true);
-  number("delay", 0, LONGEST, false);
-  number("expires", 0.001, LONGEST, false);
-  number("softTimeLimit", 0.001, LONGEST, false);
-  number("timeLimit", 0.001, LONGEST, false);
+  number("delay", 0, TEN_YEARS, false);
+  number("expires", 0.001, TEN_YEARS, false);
+  number("softTimeLimit", 0.001, TEN_YEARS, false);
+  number("timeLimit", 0.001, TEN_YEARS, false);
   if (request.delay !== undefined && request.runAt !== undefined) {
     faults.push({ pointer: `${at}/run_at`, detail: "must not be given together with delay" });
   }
@@ -96,8 +94,8 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
   const faults = optionFaults(defined, "").map(({ pointer, detail }) => `${optionName(pointer)} ${detail}`);
   for (const option of ["delay", "factor", "maxDelay"] as const) {
     const value = retry[option];
-    if (value === undefined || value >= 0 && value <= LONGEST) continue;
-    faults.push(`retry.${option} must be a number from 0 to ${LONGEST}: got ${value}`);
+    if (value === undefined || value >= 0 && value <= TEN_YEARS) continue;
+    faults.push(`retry.${option} must be a number from 0 to ${TEN_YEARS}: got ${value}`);
   }
   faults.push(...idempotencyFaults(definition));
   if (rateLimit !== undefined && parseRate(rateLimit) === null) {
@@ -126,8 +124,8 @@ function idempotencyFaults({ idempotency }: AnyTaskDefinition): string[] {
   const { key, ttl = 1, onDuplicate = "return" } = idempotency;
   const faults: string[] = [];
   if (typeof key !== "function") faults.push(`idempotency.key must be a function: got ${key}`);
-  if (!(ttl > 0 && ttl <= LONGEST)) {
-    faults.push(`idempotency.ttl must be a number of seconds above 0, up to ${LONGEST}: got ${ttl}`);
+  if (!(ttl > 0 && ttl <= TEN_YEARS)) {
+    faults.push(`idempotency.ttl must be a number of seconds above 0, up to ${TEN_YEARS}: got ${ttl}`);
   }
   if (!["skip", "return", "raise"].includes(onDuplicate)) {
     faults.push(`idempotency.onDuplicate must be 'skip', 'return' or 'raise': got '${onDuplicate}'`);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Random } from "../ground/clock.ts";
+import { type Random, TEN_YEARS } from "../ground/clock.ts";
 import { CommitConflictError, NonRetryableError, RetryError } from "../ground/errors.ts";
 
 /** How long to wait before each retry, and which errors deserve one. Times in seconds. */
@@ -55,7 +55,7 @@ export function retryRequest(
   now: number,
 ): RetryError {
   const seconds = typeof wish === "string" ? parseRetryAfter(wish, now) : wish;
-  if (seconds !== null && !(seconds >= 0 && seconds <= 10 * 365 * 86400)) {
+  if (seconds !== null && !(seconds >= 0 && seconds <= TEN_YEARS)) {
     throw new RangeError(
       `Cannot retry as 'in' must be seconds from 0 to ten years: current value is ${seconds}`,
     );

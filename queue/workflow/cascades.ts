@@ -1,6 +1,7 @@
 /**
- * What workflows owe. An end, a submission or a revoke leaves a `cascade` row in its own commit, unless that commit lets
- * those go on that wait; the process that wrote it works it off at once, and everyone looks through the rows now and then for those that a crash has left:
+ * What workflows owe. An end, a submission or a revoke leaves a `cascade` row in its own commit, unless that commit
+ * itself releases the tasks that wait. The process that wrote the row works it off at once, and every process looks
+ * through the rows now and then for those that a crash has left:
  *
  * ```text
  * release  id   it succeeded, fired or is submitted: what waits for it becomes ready

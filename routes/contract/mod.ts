@@ -10,8 +10,11 @@ import { z } from "@hono/zod-openapi";
 /** Tasks in one `POST /v1/tasks/batch`. */
 export const BATCH_LIMIT = 250;
 
+/** Nodes within nodes of a workflow: what is deeper is not read. */
+export const DEPTH_LIMIT = 20;
+
 /** Ten years: the longest delay, expiry or time limit, in seconds. */
-const LONGEST = 315_360_000;
+export const LONGEST = 315_360_000;
 
 /** What a zod error says: what is asked for, and what was found. */
 function must(be: string): { error: (issue: { input?: unknown }) => string } {
@@ -140,7 +143,7 @@ const itemsSchema = {
 
 /** Body of `POST /v1/workflows`: a tree, which no single schema checks with all its places. */
 export const WorkflowNode = z.any().openapi("WorkflowNode", {
-  description: "A task, or a node that holds others; at most 10,000 tasks, 20 levels deep.",
+  description: `A task, or a node that holds others; at most 10,000 tasks, ${DEPTH_LIMIT} levels deep.`,
   anyOf: [
     {
       allOf: [{ $ref: "#/components/schemas/TaskRequest" }, {

@@ -19,7 +19,7 @@ import {
   UnknownTaskError,
 } from "../../queue/mod.ts";
 import { HTTPException } from "hono/http-exception";
-import type { Problem } from "../contract/mod.ts";
+import { BATCH_LIMIT, type Problem } from "../contract/mod.ts";
 import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
 
 /** Codes of errors, the engine's and the routes' own, with status and title. */
@@ -130,7 +130,7 @@ export function refuseInvalidTasks(queue: Queue): Hook {
   return refuseInvalidWith((body) => {
     const tasks = (body as { tasks?: unknown } | null)?.tasks;
     if (!Array.isArray(tasks)) return taskFaults(queue, body);
-    return tasks.slice(0, 250).flatMap((request, i) =>
+    return tasks.slice(0, BATCH_LIMIT).flatMap((request, i) =>
       taskFaults(queue, request).map((fault) => ({ ...fault, pointer: `/tasks/${i}${fault.pointer}` }))
     );
   });

@@ -6,7 +6,15 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFinal, type Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
-import { BatchBody, Task, TaskBatch, TaskPage, TaskQuery, TaskRequestBody } from "../contract/mod.ts";
+import {
+  BATCH_LIMIT,
+  BatchBody,
+  Task,
+  TaskBatch,
+  TaskPage,
+  TaskQuery,
+  TaskRequestBody,
+} from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { entityTag, matches } from "../http/etag.ts";
 import { idempotency } from "../http/idempotency.ts";
@@ -40,7 +48,7 @@ const submit = createRoute({
 const submitBatch = createRoute({
   method: "post",
   path: "/v1/tasks/batch",
-  summary: "Submit up to 250 tasks: all or none",
+  summary: `Submit up to ${BATCH_LIMIT} tasks: all or none`,
   middleware: [limitBody(BATCH_BYTES)],
   parameters: [IDEMPOTENCY_KEY],
   request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },

@@ -6,13 +6,18 @@
  */
 import type { z } from "@hono/zod-openapi";
 import type { Queue, WorkflowNode } from "../../queue/mod.ts";
-import { ChainBody, ChordBody, GroupBody, MapBody, StarmapBody, TaskNodeBody } from "../contract/mod.ts";
+import {
+  ChainBody,
+  ChordBody,
+  DEPTH_LIMIT,
+  GroupBody,
+  MapBody,
+  StarmapBody,
+  TaskNodeBody,
+} from "../contract/mod.ts";
 import { engineFaults, type RequestFault, zodFaults } from "../http/faults.ts";
 import { invalidRequest, taskFaults } from "../http/problems.ts";
 import { taskRequest } from "./wire.ts";
-
-/** Nodes within nodes, as in the engine: what is deeper is not read. */
-const DEPTH_LIMIT = 20;
 
 /** The fields that tell the nodes apart which are no tasks. */
 const KINDS = ["chain", "group", "chord", "map", "starmap"] as const;
