@@ -51,14 +51,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "units of a former registration are dropped",
     why: "invariant 3: what was decided in a lost worker's name is not stored in its successor's",
-    file: "queue/commit/committer.ts",
-    find: "if (worker === undefined || worker === standing.worker) return false;",
+    file: "queue/commit/unit_queue.ts",
+    find: "if (worker === undefined || worker === current) return false;",
     replace: "if (worker !== null) return false;",
   },
   {
     name: "holds",
     why: "units that conflict neither share a commit nor overtake each other",
-    file: "queue/commit/committer.ts",
+    file: "queue/commit/unit_queue.ts",
     find: "if (!fits || !this.#holds.allow(unit, pending.checkIds, pending.mutationIds)) {",
     replace: "if (!fits) {",
   },
