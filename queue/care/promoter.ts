@@ -11,7 +11,8 @@ import type { Releaser } from "../limits/releaser.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "../task/moves.ts";
 import { recordOf } from "../task/read.ts";
 import type { ParkedPointer, Pointer } from "../rows/record.ts";
-import { ended, EXPIRED } from "../task/state.ts";
+import { EXPIRED } from "../task/endings.ts";
+import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
@@ -123,7 +124,7 @@ export class Promoter implements Loop {
       await engine.committer.commit({ ...done, checks: [entry] });
       return true;
     }
-    const final = ended(record, null, { state: "REVOKED", error: EXPIRED }, now);
+    const final = ended(record, null, EXPIRED, now);
     const unit = together({ ...done, checks: [entry] }, endWaitingUnit(keys, final, place));
     // Not landed: it was claimed, retried or promoted at this moment; the next look tells.
     if (await engine.committer.commit(unit) !== null) engine.ended(final);

@@ -17,7 +17,8 @@ import { INLINE_BYTES } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
-import { ended, type Outcome } from "../task/state.ts";
+import { type Ending, LOST, lostTooOften, REVOKED_LOST } from "../task/endings.ts";
+import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
@@ -187,16 +188,8 @@ export class Rescuer {
 }
 
 /** How a run of a lost worker ends; `null`: it is repeated. */
-export function lostOutcome(record: TaskRecord, run: RunRow, revoked: boolean): Outcome | null {
-  if (revoked) {
-    const message = "Task was revoked, and its worker was lost";
-    return { state: "REVOKED", error: { type: "TaskRevokedError", message, traceback: null } };
-  }
-  if (record.acks === "early") {
-    const message = "Worker was lost while the task ran, and the task is given to one worker only";
-    return { state: "FAILURE", error: { type: "WorkerLostError", message, traceback: null } };
-  }
-  if (run.deliveries < MAX_DELIVERIES) return null;
-  const message = `Task was given to ${run.deliveries} workers and each was lost while it ran`;
-  return { state: "FAILURE", error: { type: "WorkerLostError", message, traceback: null } };
+export function lostOutcome(record: TaskRecord, run: RunRow, revoked: boolean): Ending | null {
+  if (revoked) return REVOKED_LOST;
+  if (record.acks === "early") return LOST;
+  return run.deliveries < MAX_DELIVERIES ? null : lostTooOften(run.deliveries);
 }

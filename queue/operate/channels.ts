@@ -14,12 +14,12 @@ import { knownChannels } from "../task/options.ts";
 import { endWaitingUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { ParkedPointer } from "../rows/record.ts";
+import { PURGED } from "../task/endings.ts";
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { nearest } from "../ground/suggest.ts";
-import type { TaskError } from "../ground/task.ts";
 import { parseRate, RATE_FORM } from "../ground/rate.ts";
 
 /** Slots that a process can be given for a channel. */
@@ -139,7 +139,7 @@ async function endAll(engine: Engine, entries: readonly Entry[]): Promise<number
   const landed = await Promise.all(entries.map(async (entry, i) => {
     const record = records[i];
     if (!record) return false;
-    const final = ended(record, null, { state: "REVOKED", error: PURGED }, now);
+    const final = ended(record, null, PURGED, now);
     // Not landed: it was moved, claimed or ended at this moment.
     if (await engine.committer.commit(endWaitingUnit(engine.keys, final, entry)) === null) return false;
     engine.ended(final);
@@ -147,12 +147,6 @@ async function endAll(engine: Engine, entries: readonly Entry[]): Promise<number
   }));
   return landed.filter(Boolean).length;
 }
-
-const PURGED: TaskError = {
-  type: "TaskRevokedError",
-  message: "Task was purged with its channel before it ran",
-  traceback: null,
-};
 
 function assertKnown(engine: Engine, channel: string): void {
   const known = knownChannels(engine);

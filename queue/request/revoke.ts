@@ -4,22 +4,16 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "../ground/errors.ts";
-import { brief } from "../task/failure.ts";
+import { TaskFinalError, TaskNotFoundError } from "../ground/errors.ts";
+import { type Ending, REVOKED_WAITING } from "../task/endings.ts";
 import { assertSubmitted, findTask, readRecords, recordOf } from "../task/read.ts";
 import { endWaitingUnit, waitingKeys } from "../task/moves.ts";
 import type { Run } from "../run/run.ts";
-import { ended, type Outcome } from "../task/state.ts";
+import { ended } from "../task/state.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { FinalState } from "../ground/task.ts";
-
-/** Why a task ends that is revoked before it runs. */
-const REVOKED: Outcome = {
-  state: "REVOKED",
-  error: brief(new TaskRevokedError("Task was revoked before it ran")),
-};
 
 /**
  * See `Queue.revoke`.
@@ -32,7 +26,7 @@ export async function revoke(
   runHere: (id: string) => Run | undefined,
 ): Promise<void> {
   await findTask(engine, id);
-  const state = await revokeAnyhow(engine, id, runHere, REVOKED);
+  const state = await revokeAnyhow(engine, id, runHere, REVOKED_WAITING);
   if (state !== null) throw new TaskFinalError(id, state);
 }
 
@@ -46,7 +40,7 @@ export async function revokeAnyhow(
   engine: Engine,
   id: string,
   runHere: (id: string) => Run | undefined,
-  outcome: Outcome,
+  ending: Ending,
   along = false,
 ): Promise<FinalState | null> {
   for (;;) {
@@ -55,7 +49,7 @@ export async function revokeAnyhow(
       await here.revoke();
       return null;
     }
-    const found = await endIfWaiting(engine, id, outcome, along);
+    const found = await endIfWaiting(engine, id, ending, along);
     if (found === null) return null;
     if (typeof found === "string") return found;
     const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
@@ -77,7 +71,7 @@ export async function revokeAnyhow(
 export async function endIfWaiting(
   engine: Engine,
   id: string,
-  outcome: Outcome,
+  ending: Ending,
   along = false,
 ): Promise<Entry | FinalState | null> {
   for (;;) {
@@ -98,7 +92,7 @@ export async function endIfWaiting(
       await assertSubmitted(engine, record);
       continue;
     }
-    const final = ended(record, null, outcome, engine.clock.now());
+    const final = ended(record, null, ending, engine.clock.now());
     if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place, along)) !== null) {
       engine.ended(final, along ? "all" : null);
       return null;

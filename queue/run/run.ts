@@ -13,7 +13,6 @@ import {
   ArgumentsError,
   CommitConflictError,
   FencedError,
-  InvalidTaskError,
   OutOfMemoryError,
   RefusedCommitError,
   ResultNotSerializable,
@@ -34,7 +33,8 @@ import { chunkCount, toReport, toResult } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { isRetryable, retryDelay } from "../task/retry.ts";
-import { ended, EXPIRED, type Outcome, retried, returned } from "../task/state.ts";
+import { argumentsRefused, EXPIRED, outOfTime, REVOKED_RUNNING, STOPPED } from "../task/endings.ts";
+import { ended, type Outcome, retried, returned } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { put, together, type Unit } from "../rows/unit.ts";
 import type { Json, TaskError } from "../ground/task.ts";
@@ -108,7 +108,7 @@ export class Run implements Limited {
     if (!thread) this.#startLimits();
     const context = new RunContext(this);
     try {
-      if (this.#hasExpired()) return this.#end({ state: "REVOKED", error: EXPIRED });
+      if (this.#hasExpired()) return this.#end(EXPIRED);
       // The handler may do with its arguments what it likes; the record's own are stored again at a retry.
       const args = record.args && record.workflow?.takes === undefined
         ? record.args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg)
@@ -116,9 +116,7 @@ export class Run implements Limited {
       if (this.#closed) return;
       const parsed = definition.args.safeParse(args);
       if (!parsed.success) {
-        // The definition was changed since: another run would meet the same arguments.
-        const error = brief(new InvalidTaskError(faultsOf(parsed.error, "/args")));
-        return this.#end({ state: "FAILURE", error });
+        return this.#end(argumentsRefused(faultsOf(parsed.error, "/args")));
       }
       const value = thread
         ? await this.#inThread(threads, thread, context, parsed.data)
@@ -209,16 +207,15 @@ export class Run implements Limited {
       return this.#abort(new SoftTimeLimitExceeded(`Task ran longer than its soft time limit of ${limit} s`));
     }
     const limit = record.timeLimit ?? definition.timeLimit ?? DEFAULT_TIME_LIMIT;
-    const error = new TimeLimitExceeded(`Task ran longer than its time limit of ${limit} s`);
-    if (this.#close()) this.#settle({ state: "FAILURE", error: brief(error) });
-    this.#abort(error);
+    const ending = outOfTime(limit);
+    this.#end(ending);
+    this.#abort(new TimeLimitExceeded(ending.error.message));
   }
 
   /** Ends the run as REVOKED. Resolves when that is stored. */
   async revoke(): Promise<void> {
-    const error = new TaskRevokedError("Task was revoked while it ran");
-    const settled = this.#close() ? this.#settle({ state: "REVOKED", error: brief(error) }) : undefined;
-    this.#abort(error);
+    const settled = this.#close() ? this.#settle(REVOKED_RUNNING) : undefined;
+    this.#abort(new TaskRevokedError(REVOKED_RUNNING.error.message));
     await settled;
   }
 
@@ -233,7 +230,7 @@ export class Run implements Limited {
     if (!wasOpen) return;
     const { engine, record } = this;
     if (record.acks === "early" && hasBegun) {
-      return await this.#settle({ state: "FAILURE", error: STOPPED });
+      return await this.#settle(STOPPED);
     }
     // Of a group that was closed meanwhile only members go on that have started: this one was not ended with the others.
     const isStarted = hasBegun || record.workflow?.group !== undefined;
@@ -245,7 +242,7 @@ export class Run implements Limited {
       ? back
       : together(back, { checks: [], mutations: [put(engine.keys.later(expiresAt, record.id), {})] });
     try {
-      if (await this.#commit(unit) === null) return await this.#settle({ state: "REVOKED", error: REVOKED });
+      if (await this.#commit(unit) === null) return await this.#settle(REVOKED_RUNNING);
     } catch (error) {
       return this.#lost(error);
     }
@@ -319,7 +316,7 @@ export class Run implements Limited {
     const now = engine.clock.now();
     const next = retried(record, row, error, now + Math.round(delay * 1000));
     const unit = requeueUnit(engine.keys, next, 0, now, true);
-    if (await this.#commit(unit) === null) return this.#settle({ state: "REVOKED", error: REVOKED });
+    if (await this.#commit(unit) === null) return this.#settle(REVOKED_RUNNING);
     this.#locks?.releaseAll();
     engine.freed(record);
     const duration = (now - row.startedAt) / 1000;
@@ -338,7 +335,7 @@ export class Run implements Limited {
   async #settle(outcome: Outcome, writes: RunCommit | null = null): Promise<void> {
     const { engine, record, row } = this;
     try {
-      const started = outcome.state === "SUCCESS" || outcome.error !== EXPIRED;
+      const started = outcome !== EXPIRED;
       const final = ended(record, started ? row : null, outcome, engine.clock.now());
       const keepResult = engine.results.copy(final);
       const settled = (done: "release" | null) => {
@@ -377,18 +374,6 @@ export class Run implements Limited {
     this.engine.emit({ type: "fault", message: `Task ${this.record.id} could not be settled`, error });
   }
 }
-
-const STOPPED: TaskError = {
-  type: "WorkerLostError",
-  message: "Worker stopped while the task ran, and the task is given to one worker only",
-  traceback: null,
-};
-
-const REVOKED: TaskError = {
-  type: "TaskRevokedError",
-  message: "Task was revoked while it ran",
-  traceback: null,
-};
 
 /** Why a run failed, as its record will say it. */
 function reasonOf(thrown: unknown, final: boolean): TaskError {

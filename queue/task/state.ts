@@ -33,6 +33,7 @@
  * @module
  */
 import type { RunRow, TaskRecord } from "../rows/record.ts";
+import type { Ending } from "./endings.ts";
 import type { FinalState, Json, Task, TaskError } from "../ground/task.ts";
 
 /** The run a change comes from: when it started and under which worker. */
@@ -56,17 +57,10 @@ export function returned(record: TaskRecord, run: RunOf): TaskRecord {
   return { ...record, startedAt: run.startedAt, worker: run.worker };
 }
 
-/** How a task ends: with a result, or with the reason why there is none. */
+/** How a task ends: with a result, or with the reason why there is none; `endings.ts` has the engine's own. */
 export type Outcome =
   | { readonly state: "SUCCESS"; readonly result: Json; readonly resultChunks?: number | undefined }
-  | { readonly state: "FAILURE" | "REVOKED"; readonly error: TaskError };
-
-/** Why a task ended that was not started in time. */
-export const EXPIRED: TaskError = {
-  type: "Expired",
-  message: "Task expired before it was started",
-  traceback: null,
-};
+  | Ending;
 
 /** Any state that is not final → final. `run` is `null` for a task that ends without having been started. */
 export function ended(record: TaskRecord, run: RunOf | null, outcome: Outcome, now: number): TaskRecord {

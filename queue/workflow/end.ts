@@ -4,12 +4,10 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { ChainError, ChordError } from "../ground/errors.ts";
-import { brief, oneLine } from "../task/failure.ts";
+import { chainBroken, chordBroken, closedWith, type Ending } from "../task/endings.ts";
 import { readRecords, recordOf } from "../task/read.ts";
 import type { GroupRow, OpenRow, TaskRecord } from "../rows/record.ts";
 import { endIfWaiting } from "../request/revoke.ts";
-import type { Outcome } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
@@ -30,11 +28,8 @@ export async function failTask(engine: Engine, id: string): Promise<void> {
   if (!workflow) return;
   const fails = part.group !== undefined && !part.tolerated ? part.group : null;
   // Before its chain ends, so that the group is closed by this failure and not by what follows from it.
-  if (fails !== null) await closeGroup(engine, fails, consequence(ChordError, record));
-  if (part.followed) {
-    const outcome: Outcome = { state: "REVOKED", error: consequence(ChainError, record) };
-    await endWaiting(engine, id, part.group, outcome);
-  }
+  if (fails !== null) await closeGroup(engine, fails, chordBroken(record));
+  if (part.followed) await endWaiting(engine, id, part.group, chainBroken(record));
   const mutations = [del(keys.cascade("fail", id))];
   if (fails !== null) mutations.push(del(keys.open(fails, id)));
   await committer.commit({ checks: [], mutations });
@@ -78,11 +73,7 @@ export async function endGroup(engine: Engine, id: string): Promise<string | nul
   const error = row.error!;
   const around = row.group ?? null;
   if (around !== null && !row.tolerated) await closeGroup(engine, around, error);
-  if (row.followed) {
-    // What was to run with the result has failed with the group; behind a chain that ended it never came to that.
-    const state = error.type === ChordError.name ? "FAILURE" : "REVOKED";
-    await endWaiting(engine, id, row.group, { state, error });
-  }
+  if (row.followed) await endWaiting(engine, id, row.group, closedWith(error));
   await eachOf(engine, keys.openIn(id), async (member) => {
     const memberId = idOf(member.key);
     if (decode<OpenRow>(member.value).group) {
@@ -105,7 +96,7 @@ async function endWaiting(
   engine: Engine,
   id: string,
   scope: string | undefined,
-  outcome: Extract<Outcome, { error: TaskError }>,
+  ending: Ending,
 ): Promise<void> {
   const closed = new Set<string>();
   await eachOf(engine, engine.keys.waitingFor(id), async (entry) => {
@@ -113,11 +104,11 @@ async function endWaiting(
     const [record] = await readRecords(engine, [waiting]);
     if (!record) return;
     const group = await groupBehind(engine, record, scope);
-    if (group === null) await endIfWaiting(engine, waiting, outcome);
+    if (group === null) await endIfWaiting(engine, waiting, ending);
     else if (!closed.has(group)) {
       // A whole group comes next: it ends with its members, and they with it.
       closed.add(group);
-      await closeGroup(engine, group, outcome.error);
+      await closeGroup(engine, group, ending.error);
     }
   });
 }
@@ -135,14 +126,6 @@ async function groupBehind(
     id = decodeEntry<GroupRow>(entry)?.group;
   }
   return found;
-}
-
-/** What a failure means for those behind it. What it is a consequence of itself is handed on: they all name that. */
-function consequence(kind: typeof ChainError | typeof ChordError, failed: TaskRecord): TaskError {
-  const { id, name, state, startedAt } = failed;
-  const error = failed.error!;
-  if (startedAt === undefined && (error.type === ChainError.name || error.type === kind.name)) return error;
-  return brief(new kind(`Task '${name}' (${id}) ended as ${state}: ${oneLine(error)}`));
 }
 
 /** Handles each entry that a range holds now, a page at once. */

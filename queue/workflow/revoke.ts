@@ -4,19 +4,16 @@
  * @module
  */
 import type { Engine } from "../engine.ts";
-import { TaskRevokedError, WorkflowFinalError } from "../ground/errors.ts";
-import { brief } from "../task/failure.ts";
+import { WorkflowFinalError } from "../ground/errors.ts";
+import { WORKFLOW_REVOKED } from "../task/endings.ts";
 import { forget } from "../task/moves.ts";
 import type { GroupRow, UndoRow, WorkflowRow } from "../rows/record.ts";
 import { revokeAnyhow } from "../request/revoke.ts";
 import type { Run } from "../run/run.ts";
-import type { Outcome } from "../task/state.ts";
 import { decodeEntry } from "../rows/codec.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 import { eachRecord, groupsOf } from "./rows.ts";
 import { getWorkflow, type Workflow } from "./view.ts";
-
-const REVOKED = brief(new TaskRevokedError("Workflow was revoked"));
 
 /** See `Queue.revokeWorkflow`. */
 export async function revokeWorkflow(engine: Engine, id: string): Promise<Workflow> {
@@ -45,10 +42,9 @@ export async function revokeAll(
   if (row) {
     const span = { ...row, root };
     for await (const { id } of groupsOf(engine, span)) await closeForGood(engine, id);
-    const outcome: Outcome = { state: "REVOKED", error: REVOKED };
     await eachRecord(engine, span, async ({ id, doneAt, workflow }) => {
       if (doneAt !== undefined || workflow!.isCallback) return;
-      await revokeAnyhow(engine, id, runHere, outcome, true);
+      await revokeAnyhow(engine, id, runHere, WORKFLOW_REVOKED, true);
     });
   }
   await committer.commit({ checks: [], mutations: [del(keys.cascade("revoke", root))] });
@@ -63,7 +59,12 @@ async function closeForGood(
     const [entry] = await store.getMany([keys.group(id)]);
     const group = decodeEntry<GroupRow>(entry);
     if (group?.state !== "open") return;
-    const closed: GroupRow = { ...group, state: "closed", error: REVOKED, doneAt: clock.now() };
+    const closed: GroupRow = {
+      ...group,
+      state: "closed",
+      error: WORKFLOW_REVOKED.error,
+      doneAt: clock.now(),
+    };
     const mutations = [put(keys.group(id), closed), del(keys.cascade("join", id))];
     if (group.group !== undefined) mutations.push(del(keys.open(group.group, id)));
     if (await committer.commit({ checks: [entry!], mutations }) !== null) return groupEnded(id);
