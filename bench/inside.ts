@@ -12,7 +12,8 @@ import type * as KeyTable from "../queue/rows/keys.ts";
 import type * as Limits from "../queue/store/limits.ts";
 import type * as Sizes from "../queue/store/size.ts";
 
-export type { OccurrenceRow, TaskRecord } from "../queue/rows/record.ts";
+export type { TaskRecord } from "../queue/rows/record.ts";
+export type { OccurrenceRow } from "../queue/schedules/row.ts";
 export type { Doorbell, Entry, Key, Store } from "../queue/store/port.ts";
 
 export const { systemClock } = await part<typeof Clocks>("ground/clock.ts", "clock.ts");

@@ -108,14 +108,3 @@ export interface Engine {
   /** Tasks were parked; at this time, at once without one, some of them may go. */
   parked(by: string, dueAt?: number): void;
 }
-
-/** Channel of tasks whose definition names none. */
-export const DEFAULT_CHANNEL = "default";
-/** Hard time limit, seconds, of tasks whose definition sets none. */
-export const DEFAULT_TIME_LIMIT = 3600;
-/** Priority of tasks whose definition sets none. */
-export const DEFAULT_PRIORITY = 5;
-/** Milliseconds between two progress reports that are kept. */
-export const PROGRESS_INTERVAL = 250;
-/** Hand-overs to workers that were lost after which a task fails as WorkerLostError. */
-export const MAX_DELIVERIES = 3;

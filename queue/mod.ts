@@ -12,12 +12,15 @@ export {
   type ArgsSchema,
   type DefinedTask,
   defineTask,
+  type Lock,
+  type LockOptions,
   type TaskCommit,
   type TaskContext,
   type TaskDefinition,
   type TaskIdempotency,
   type TaskLog,
   type TaskOptions,
+  type ThreadTarget,
 } from "./task/define.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnose.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
@@ -31,7 +34,6 @@ export type { RedriveFilter, Redriven } from "./operate/redrive.ts";
 export type { RetryPolicy } from "./task/retry.ts";
 export type { TaskRoutes } from "./request/routing.ts";
 export type { ChannelChange } from "./operate/channels.ts";
-export type { Lock, LockOptions } from "./run/locks.ts";
 export type {
   CatchUp,
   CodeSchedule,
@@ -56,12 +58,7 @@ export type { Counts } from "./inspect/tally.ts";
 export type { Stats } from "./inspect/stats.ts";
 export type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
 export { nearest } from "./ground/suggest.ts";
-export {
-  defineThreadTask,
-  type ThreadContext,
-  type ThreadTarget,
-  type ThreadTaskOptions,
-} from "./threads/define.ts";
+export { defineThreadTask, type ThreadContext, type ThreadTaskOptions } from "./threads/define.ts";
 export {
   type Channel,
   type FinalState,

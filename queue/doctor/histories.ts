@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { OccurrenceRow, ScheduleRow, TaskRecord } from "../rows/record.ts";
+import type { TaskRecord } from "../rows/record.ts";
+import type { OccurrenceRow, ScheduleRow } from "../schedules/row.ts";
 import { HISTORY } from "../schedules/row.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OccurrenceRow, ScheduleRow } from "../rows/record.ts";
+import type { OccurrenceRow, ScheduleRow } from "../schedules/row.ts";
 import { withDue } from "../schedules/row.ts";
 import { idOf } from "../rows/keys.ts";
 import { del, put } from "../rows/unit.ts";

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Consumer } from "../claim/consumer.ts";
 import { keyRules } from "../request/definition_keys.ts";
-import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, type Engine } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { withDeadline } from "../commit/lane.ts";
 import type { Membership } from "../membership/membership.ts";
 import { readRecords } from "../task/read.ts";
@@ -15,7 +15,7 @@ import type { ParkedPointer, RunRow, WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
-import { knownChannels } from "../task/options.ts";
+import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, knownChannels } from "../task/options.ts";
 import type { Channel, Health, Json, Worker } from "../ground/task.ts";
 
 /** Entries counted at most for one depth. */

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { type Engine, MAX_DELIVERIES } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import { INLINE_BYTES } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
@@ -26,6 +26,9 @@ import { del, put, together, type Unit } from "../rows/unit.ts";
 
 /** No record of a task that ends with its worker takes more of a commit. */
 const RECORD_BYTES = 2 * INLINE_BYTES;
+
+/** Hand-overs to workers that were lost after which a task fails as WorkerLostError. */
+const MAX_DELIVERIES = 3;
 
 /** When an observer saw a worker entry change, by its own monotonic clock. */
 interface Sighting {

@@ -4,7 +4,9 @@
  * @module
  */
 import type { AnyTaskDefinition } from "../task/define.ts";
-import { DEFAULT_CHANNEL } from "../engine.ts";
+
+/** Channel of tasks whose definition names none. */
+const DEFAULT_CHANNEL = "default";
 
 /** Channels by patterns of task names; `*` stands for any characters. The first that matches wins. */
 export type TaskRoutes = Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@
  */
 import { acceptArgs } from "../task/args.ts";
 import { definitionKeys, withDefinitionKey } from "./definition_keys.ts";
-import { DEFAULT_PRIORITY, type Engine } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import {
   type Fault,
   FencedError,
@@ -20,7 +20,7 @@ import { idempotencyUnit, replay } from "./idempotency.ts";
 import { handOffUnit, readyEntry, submitUnit } from "../task/moves.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
-import { channelFaults, optionFaults } from "../task/options.ts";
+import { channelFaults, DEFAULT_PRIORITY, optionFaults } from "../task/options.ts";
 import { nearest } from "../ground/suggest.ts";
 import type { Idempotency, Task, TaskRequest } from "../ground/task.ts";
 

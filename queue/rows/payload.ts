@@ -135,6 +135,9 @@ export function toResult(value: unknown): { result: Json; bytes: number } {
   return { result, bytes };
 }
 
+/** Milliseconds between two progress reports that are kept. */
+export const PROGRESS_INTERVAL = 250;
+
 /**
  * A progress report as its row will hold it.
  *

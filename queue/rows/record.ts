@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Occurrence, ScheduledTask, ScheduleSettings } from "../schedules/schedule.ts";
 import type { RateState } from "../ground/rate.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 
@@ -181,34 +180,6 @@ export interface IdempotencyRow {
   readonly expiresAt: number;
 }
 
-/** `schedule`: what a person or code decided, and how far it has come. */
-export interface ScheduleRow extends ScheduleSettings {
-  readonly task: ScheduledTask;
-  readonly paused: boolean;
-  readonly origin: "api" | "code";
-  /** Of a schedule from code: the definition it was last set to. A person's edits since then are kept. */
-  readonly declared?: string;
-  /** No registered process declares it any more. */
-  readonly orphaned?: boolean;
-  /** Changes with every edit. */
-  readonly revision: string;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** The first occurrence that has not been handled. */
-  readonly nextRunAt: number | null;
-  /** The time in its `due` key; `null` while it has none. */
-  readonly dueAt: number | null;
-  /** While it catches up with all: the last missed occurrence that has its task. */
-  readonly backfillTo?: number;
-  readonly lastRunAt: number | null;
-  /** Occurrences handled so far: the number of the next `occurrence` row. */
-  readonly handled: number;
-  /** Its tasks that may not have ended. */
-  readonly running: readonly string[];
-  /** The key it was created with. */
-  readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
-}
-
 /** A task in a row of a limit: its id, channel and priority, which tell where it stands when it is ready. */
 export type Standing = readonly [id: string, channel: string, priority: number];
 
@@ -243,9 +214,6 @@ export interface LockRow {
   readonly ttl: number;
   readonly expiresAt: number;
 }
-
-/** `occurrence`: what became of an occurrence. */
-export type OccurrenceRow = Omit<Occurrence, "state">;
 
 /** `meta`: what the stored data is. */
 export interface MetaRow {

@@ -4,12 +4,12 @@
  * @module
  */
 import { sleep } from "../ground/clock.ts";
-import type { TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
+import type { Lock, LockOptions, TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
 import type { TaskRecord } from "../rows/record.ts";
-import type { Lock, LockOptions, RunLocks } from "./locks.ts";
+import type { RunLocks } from "./locks.ts";
 import { retryRequest } from "../task/retry.ts";
 import type { Check, Key, Mutation } from "../store/port.ts";
 import { del, putRaw } from "../rows/unit.ts";

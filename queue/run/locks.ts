@@ -11,38 +11,12 @@ import { TEN_YEARS } from "../ground/clock.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
 import type { Engine } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
+import type { Lock, LockOptions } from "../task/define.ts";
 import type { LockRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
-
-/** How a lock is taken; times in seconds. */
-export interface LockOptions {
-  /** When the lock is free again although its owner has not released it. `renew` begins it anew. */
-  readonly ttl: number;
-  /** How long to wait for a lock that another run holds. @default {0} */
-  readonly wait?: number;
-}
-
-/** A lock that a run holds. */
-export interface Lock extends AsyncDisposable {
-  readonly name: string;
-  /**
-   * The fencing token, 20 hex digits: compared as text it is greater than the token of everybody who held the lock
-   * before. An outside service that refuses smaller tokens than it has seen is safe from an owner who has lost it.
-   */
-  readonly token: string;
-  /**
-   * Begins the lock's time to live anew.
-   *
-   * @param ttl seconds; without it as long as before
-   * @throws {LockNotHeldError} when its time was over and another run took it, or it was released
-   */
-  renew(ttl?: number): Promise<void>;
-  /** Gives the lock to others. Does nothing when it is not held any more. */
-  release(): Promise<void>;
-}
 
 /** The run that locks are held by. */
 export interface LockOwner {

@@ -6,9 +6,10 @@
  */
 import { faultsOf } from "../task/args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
-import type { AnyTaskDefinition } from "../task/define.ts";
+import type { AnyTaskDefinition, ThreadTarget } from "../task/define.ts";
 import type { Limited } from "./deadlines.ts";
-import { DEFAULT_TIME_LIMIT, type Engine, PROGRESS_INTERVAL } from "../engine.ts";
+import type { Engine } from "../engine.ts";
+import { DEFAULT_TIME_LIMIT } from "../task/options.ts";
 import {
   ArgumentsError,
   CommitConflictError,
@@ -29,7 +30,7 @@ import {
 import { brief, describe, oneLine } from "../task/failure.ts";
 import { patient } from "../commit/lane.ts";
 import { RunLocks } from "./locks.ts";
-import { chunkCount, toReport, toResult } from "../rows/payload.ts";
+import { chunkCount, PROGRESS_INTERVAL, toReport, toResult } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { isRetryable, retryDelay } from "../task/retry.ts";
@@ -38,7 +39,6 @@ import { ended, type Outcome, retried, returned } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { put, together, type Unit } from "../rows/unit.ts";
 import type { Json, TaskError } from "../ground/task.ts";
-import type { ThreadTarget } from "../threads/define.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
 import { endAndRelease } from "../workflow/release.ts";
 import { resolveArgs } from "../workflow/value.ts";

@@ -7,11 +7,10 @@
 import { createHash } from "node:crypto";
 import type { Engine } from "../engine.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
-import type { ScheduleRow } from "../rows/record.ts";
 import { encode } from "../rows/codec.ts";
 import { canonicalJson } from "../request/idempotency.ts";
 import { gridOf, sameGrid } from "./grid.ts";
-import { changeUnit, createUnit, found, withDue } from "./row.ts";
+import { changeUnit, createUnit, found, type ScheduleRow, withDue } from "./row.ts";
 import type { CodeSchedule, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
 

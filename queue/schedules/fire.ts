@@ -8,13 +8,20 @@ import type { Engine } from "../engine.ts";
 import { FencedError, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
 import { idempotencyUnit, replay } from "../request/idempotency.ts";
 import { readRecords } from "../task/read.ts";
-import type { OccurrenceRow, ScheduleRow } from "../rows/record.ts";
 import { idOf } from "../rows/keys.ts";
 import { together } from "../rows/unit.ts";
 import { submitScheduled } from "../request/submit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
 import { gridOf } from "./grid.ts";
-import { changeUnit, type Found, MOST_INSTANCES, readSchedule, withDue } from "./row.ts";
+import {
+  changeUnit,
+  type Found,
+  MOST_INSTANCES,
+  type OccurrenceRow,
+  readSchedule,
+  type ScheduleRow,
+  withDue,
+} from "./row.ts";
 import { type Step, stepOf } from "./step.ts";
 
 /** Milliseconds until a schedule that must not skip looks again whether its instances have ended. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { Cron } from "croner";
-import type { ScheduleRow } from "../rows/record.ts";
+import type { ScheduleRow } from "./row.ts";
 import type { ScheduleSettings } from "./schedule.ts";
 
 /** Planned moments, milliseconds since 1970. */

@@ -6,12 +6,12 @@
 import type { Engine } from "../engine.ts";
 import { InvalidScheduleError } from "../ground/errors.ts";
 import { readRecords } from "../task/read.ts";
-import type { OccurrenceRow, RunRow, ScheduleRow } from "../rows/record.ts";
+import type { RunRow } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { TaskState } from "../ground/task.ts";
-import { found, readSchedule } from "./row.ts";
+import { found, type OccurrenceRow, readSchedule, type ScheduleRow } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
 
 /** A schedule as callers see it. */

@@ -6,11 +6,43 @@
  */
 import type { Engine } from "../engine.ts";
 import { ScheduleChangedError, ScheduleNotFoundError } from "../ground/errors.ts";
-import type { IdempotencyRow, OccurrenceRow, ScheduleRow } from "../rows/record.ts";
+import type { IdempotencyRow } from "../rows/record.ts";
+import type { Occurrence, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { decode } from "../rows/codec.ts";
 import type { Keys } from "../rows/keys.ts";
 import type { Entry, Mutation } from "../store/port.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
+
+/** `schedule`: what a person or code decided, and how far it has come. */
+export interface ScheduleRow extends ScheduleSettings {
+  readonly task: ScheduledTask;
+  readonly paused: boolean;
+  readonly origin: "api" | "code";
+  /** Of a schedule from code: the definition it was last set to. A person's edits since then are kept. */
+  readonly declared?: string;
+  /** No registered process declares it any more. */
+  readonly orphaned?: boolean;
+  /** Changes with every edit. */
+  readonly revision: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** The first occurrence that has not been handled. */
+  readonly nextRunAt: number | null;
+  /** The time in its `due` key; `null` while it has none. */
+  readonly dueAt: number | null;
+  /** While it catches up with all: the last missed occurrence that has its task. */
+  readonly backfillTo?: number;
+  readonly lastRunAt: number | null;
+  /** Occurrences handled so far: the number of the next `occurrence` row. */
+  readonly handled: number;
+  /** Its tasks that may not have ended. */
+  readonly running: readonly string[];
+  /** The key it was created with. */
+  readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
+}
+
+/** `occurrence`: what became of an occurrence. */
+export type OccurrenceRow = Omit<Occurrence, "state">;
 
 /** Occurrences of a schedule that are kept. */
 export const HISTORY = 1000;

@@ -6,13 +6,12 @@
 import type { Engine } from "../engine.ts";
 import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../ground/errors.ts";
 import { idempotencyUnit } from "../request/idempotency.ts";
-import type { ScheduleRow } from "../rows/record.ts";
 import { del, together } from "../rows/unit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
 import { runNow } from "./fire.ts";
 import { gridOf, sameGrid } from "./grid.ts";
 import { listOccurrences, listSchedules, viewOfSchedule } from "./read.ts";
-import { createUnit, editSchedule, forgetKeyUnit, readSchedule, withDue } from "./row.ts";
+import { createUnit, editSchedule, forgetKeyUnit, readSchedule, type ScheduleRow, withDue } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule, ScheduleRequest, Schedules } from "./schedule.ts";
 import { faultsOfSchedule, firstAfter, storedTask, withDefaults } from "./valid.ts";
 

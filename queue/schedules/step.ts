@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ScheduleRow } from "../rows/record.ts";
+import type { ScheduleRow } from "./row.ts";
 import type { Grid } from "./grid.ts";
 
 /** One step. */

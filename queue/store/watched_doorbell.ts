@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { decode, encode } from "../rows/codec.ts";
 import { brokenHint } from "./kv_errors.ts";
-import { keysOf } from "../rows/keys.ts";
-import type { Doorbell } from "./port.ts";
+import type { Doorbell, Key } from "./port.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Keys that one watch takes. */
 const WATCH_KEYS = 10;
@@ -36,9 +37,10 @@ export interface WatchedDoorbell extends Doorbell {
  * @param random returns a number from 0 to 1
  */
 export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => number): WatchedDoorbell {
-  const keys = keysOf(namespace);
-  /** What our rings write: who rings here has told his own consumers already. */
-  const own = crypto.randomUUID();
+  /** A channel's key: it stands among the engine's own, of which `rows/keys.ts` makes all others. */
+  const bell = (channel: string): Key => [namespace, "bell", channel];
+  /** What our rings write, in JSON: a process that rings has told its own consumers already. */
+  const own = JSON.stringify(crypto.randomUUID());
   const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
   let rings = new Map<string, Ring>();
 
@@ -49,7 +51,7 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
     return ring;
 
     async function send(): Promise<void> {
-      await kv.set(keys.bell(channel), encode(own));
+      await kv.set(bell(channel), encoder.encode(own));
       await pause(SPACING);
       if (!ring.again) return;
       ring.again = false;
@@ -71,13 +73,13 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
     while (database === kv) {
       try {
         const seen = new Map<string, string | null>();
-        for await (const entries of database.watch<unknown[]>(channels.map(keys.bell))) {
+        for await (const entries of database.watch<Uint8Array[]>(channels.map(bell))) {
           entries.forEach(({ versionstamp, value }, i) => {
             const channel = channels[i]!;
             if (seen.get(channel) === versionstamp) return;
             const isFirst = !seen.has(channel);
             seen.set(channel, versionstamp);
-            if (isFirst || decode<string>(value) !== own) heard(channel);
+            if (isFirst || decoder.decode(value!) !== own) heard(channel);
           });
         }
       } catch (error) {

@@ -6,10 +6,8 @@
  */
 import type { z } from "zod";
 import type { RetryError } from "../ground/errors.ts";
-import type { Lock, LockOptions } from "../run/locks.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { Json } from "../ground/task.ts";
-import type { ThreadTarget } from "../threads/define.ts";
 import { Signature } from "./canvas.ts";
 
 /** The arguments' schema: one zod type per position. */
@@ -35,6 +33,33 @@ export interface TaskCommit {
     key: readonly (Uint8Array | string | number | bigint | boolean)[],
     versionstamp: string | null,
   ): TaskCommit;
+}
+
+/** How a lock is taken; times in seconds. */
+export interface LockOptions {
+  /** When the lock is free again although its owner has not released it. `renew` begins it anew. */
+  readonly ttl: number;
+  /** How long to wait for a lock that another run holds. @default {0} */
+  readonly wait?: number;
+}
+
+/** A lock that a run holds. */
+export interface Lock extends AsyncDisposable {
+  readonly name: string;
+  /**
+   * The fencing token, 20 hex digits: compared as text it is greater than the token of everybody who held the lock
+   * before. An outside service that refuses smaller tokens than it has seen is safe from an owner who has lost it.
+   */
+  readonly token: string;
+  /**
+   * Begins the lock's time to live anew.
+   *
+   * @param ttl seconds; without it as long as before
+   * @throws {LockNotHeldError} when its time was over and another run took it, or it was released
+   */
+  renew(ttl?: number): Promise<void>;
+  /** Gives the lock to others. Does nothing when it is not held any more. */
+  release(): Promise<void>;
 }
 
 /** What a handler is given beside its arguments. */
@@ -148,6 +173,16 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   concurrencyKey?(...args: z.output<Schema>): string | null;
   /** 1 to 250. @default {1} */
   readonly concurrencyLimit?: number;
+}
+
+/** Where a thread finds the function, and what it may use. */
+export interface ThreadTarget {
+  /** The module's URL. */
+  readonly module: string;
+  /** The function's name among the module's exports. */
+  readonly export: string;
+  /** Megabytes of JavaScript heap. */
+  readonly memory: number;
 }
 
 /** A task definition: options and handler. */

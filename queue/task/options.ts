@@ -12,6 +12,11 @@ import { parseRate, RATE_FORM } from "../ground/rate.ts";
 import { nearest } from "../ground/suggest.ts";
 import type { SubmitOptions } from "../ground/task.ts";
 
+/** Hard time limit, seconds, of tasks whose definition sets none. */
+export const DEFAULT_TIME_LIMIT = 3600;
+/** Priority of tasks whose definition sets none. */
+export const DEFAULT_PRIORITY = 5;
+
 /** What is wrong with a request's options, as JSON pointers under `at`. */
 export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   const faults: Fault[] = [];

@@ -11,10 +11,24 @@ import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
-import type { Entry } from "../store/port.ts";
+import type { Entry, Key } from "../store/port.ts";
 import type { Task } from "../ground/task.ts";
-import type { Sight } from "../wake/lookout.ts";
-import type { Found } from "../wake/waits.ts";
+
+/** A row as somebody has seen it who waits for its change. */
+export interface Sight {
+  readonly key: Key;
+  /** `null`: it was absent. */
+  readonly versionstamp: string | null;
+}
+
+/** What a look at something has found. */
+export interface Found<Seen> {
+  readonly seen: Seen;
+  /** When it ended, or `null`. */
+  readonly doneAt: number | null;
+  /** The row that its end writes. */
+  readonly row: Sight;
+}
 
 /** The record of a task entry. */
 export function recordOf(entry: Entry): TaskRecord {

@@ -6,10 +6,9 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { systemClock } from "../ground/clock.ts";
 import type { TaskLog } from "../task/define.ts";
-import { PROGRESS_INTERVAL } from "../engine.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
-import { toReport } from "../rows/payload.ts";
+import { PROGRESS_INTERVAL, toReport } from "../rows/payload.ts";
 import { retryRequest } from "../task/retry.ts";
 import type { Json } from "../ground/task.ts";
 import type { ThreadContext } from "./define.ts";

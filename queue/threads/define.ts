@@ -19,16 +19,6 @@ export type ThreadContext = Pick<
   "id" | "name" | "retries" | "maxRetries" | "idempotencyKey" | "signal" | "log" | "progress" | "retry"
 >;
 
-/** Where a thread finds the function, and what it may use. */
-export interface ThreadTarget {
-  /** The module's URL. */
-  readonly module: string;
-  /** The function's name among the module's exports. */
-  readonly export: string;
-  /** Megabytes of JavaScript heap. */
-  readonly memory: number;
-}
-
 /** A task definition whose handler runs in a thread. */
 export interface ThreadTaskOptions<Schema extends ArgsSchema = ArgsSchema> extends TaskOptions<Schema> {
   /** Megabytes of JavaScript heap at which a run fails as OutOfMemoryError; buffers are not counted. @default {256} */

@@ -6,7 +6,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { LogLevel } from "../ground/events.ts";
-import type { ThreadTarget } from "./define.ts";
+import type { ThreadTarget } from "../task/define.ts";
 import type { Thrown } from "./thrown.ts";
 
 /** What a thread is told of a task. */

@@ -6,6 +6,7 @@
  */
 import type { Bell } from "../ground/bell.ts";
 import type { Clock } from "../ground/clock.ts";
+import type { Sight } from "../task/read.ts";
 import { keyId } from "../store/key_id.ts";
 import type { Key, Store } from "../store/port.ts";
 
@@ -13,13 +14,6 @@ import type { Key, Store } from "../store/port.ts";
 const SHARED = { first: 100, last: 1000, tick: 100 } as const;
 /** The same where no other process can write: a look finds only what a ring was lost for (invariant 8). */
 const ALONE = { first: 10_000, last: 10_000, tick: 1000 } as const;
-
-/** A row as somebody has seen it who waits for its change. */
-export interface Sight {
-  readonly key: Key;
-  /** `null`: it was absent. */
-  readonly versionstamp: string | null;
-}
 
 /** A row that is waited for. */
 interface Watched {

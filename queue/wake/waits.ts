@@ -5,16 +5,8 @@
  */
 import { Bell } from "../ground/bell.ts";
 import type { Clock } from "../ground/clock.ts";
-import type { Lookout, Sight } from "./lookout.ts";
-
-/** What a look at something has found. */
-export interface Found<Seen> {
-  readonly seen: Seen;
-  /** When it ended, or `null`. */
-  readonly doneAt: number | null;
-  /** The row that its end writes. */
-  readonly row: Sight;
-}
+import type { Found } from "../task/read.ts";
+import type { Lookout } from "./lookout.ts";
 
 /** Those who wait, by the id of the task, or of a workflow's group. */
 export class Waits {

@@ -12,7 +12,7 @@ import { readRecords } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../ground/task.ts";
-import type { Found } from "../wake/waits.ts";
+import type { Found } from "../task/read.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
 import { groupResult } from "./value.ts";
 

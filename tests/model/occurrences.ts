@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OccurrenceRow, ScheduleRow } from "../../queue/rows/record.ts";
+import type { OccurrenceRow, ScheduleRow } from "../../queue/schedules/row.ts";
 import type { Row } from "../support/rows.ts";
 
 /**
