@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Loop } from "../ground/activity.ts";
-import { Bell, POLL } from "../ground/bell.ts";
+import { Loop } from "../ground/loop.ts";
 import type { Engine } from "../engine.ts";
 import type { Releaser } from "../limits/releaser.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "../task/moves.ts";
@@ -22,52 +21,17 @@ import { del, together } from "../rows/unit.ts";
 const BATCH = 200;
 
 /** Watches what becomes due. */
-export class Promoter implements Loop {
-  #bell: Bell;
-  #next = Infinity;
-  #stopping = false;
-  #loop: Promise<void> | null = null;
-
+export class Promoter extends Loop {
   constructor(readonly engine: Engine, readonly releaser: Releaser) {
-    this.#bell = new Bell(engine.clock);
+    super(engine.clock);
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting ? this.#next : 0;
-  }
-
-  start(): void {
-    this.#stopping = false;
-    this.#loop ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#bell.ring();
-    await this.#loop;
-    this.#loop = null;
-  }
-
-  /** Something is due at this wall-clock time; look then at the latest. */
-  dueAt(time: number): void {
-    if (time < this.#next) this.#bell.ring();
-  }
-
-  async #run(): Promise<void> {
-    let poll: number = POLL.first;
-    while (!this.#stopping) {
-      let found = 0;
-      try {
-        found = await this.runOnce();
-      } catch (error) {
-        this.engine.emit({ type: "fault", message: "Due tasks could not be promoted", error });
-      }
-      if (found > 0) {
-        poll = POLL.first;
-        continue;
-      }
-      const rang = await this.#bell.wait(Math.max(1, Math.min(poll, this.#next - this.engine.clock.now())));
-      poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
+  protected async round(): Promise<boolean> {
+    try {
+      return await this.runOnce() > 0;
+    } catch (error) {
+      this.engine.emit({ type: "fault", message: "Due tasks could not be promoted", error });
+      return false;
     }
   }
 
@@ -77,13 +41,13 @@ export class Promoter implements Loop {
     const now = engine.clock.now();
     const delayed = await this.#due(engine.keys.delayedAll(), now);
     const later = await this.#due(engine.keys.laterAll(), now);
-    this.#next = Math.min(delayed.next, later.next);
+    this.nextDue = Math.min(delayed.next, later.next);
     const moved = await Promise.all([
       ...delayed.entries.map((entry) => this.#promote(entry)),
       ...later.entries.map((entry) => this.#lookAgain(entry, now)),
     ]);
     const released = await this.releaser.runOnce();
-    this.#next = Math.min(this.#next, this.releaser.next);
+    this.nextDue = Math.min(this.nextDue, this.releaser.next);
     return moved.filter(Boolean).length + released;
   }
 

@@ -6,8 +6,7 @@
  *
  * @module
  */
-import type { Loop } from "../ground/activity.ts";
-import { Bell } from "../ground/bell.ts";
+import { Loop } from "../ground/loop.ts";
 import { keysHeldBy } from "../request/definition_keys.ts";
 import type { Engine } from "../engine.ts";
 import { firstIdAt } from "../ground/ids.ts";
@@ -31,51 +30,36 @@ const ROUND = 86_400_000;
 const PAUSE = 10_000;
 
 /** Removes what is no longer kept. */
-export class Sweeper implements Loop {
-  #bell: Bell;
-  #stopping = false;
-  #loop: Promise<void> | null = null;
-
-  #limits: RestingLimits;
+export class Sweeper extends Loop {
+  readonly #pause: number;
+  readonly #limits: RestingLimits;
+  /** Monotonic time before which the rows of limits are not looked at. */
+  #limitsAt = -Infinity;
 
   constructor(readonly engine: Engine) {
-    this.#bell = new Bell(engine.clock);
+    const pause = Math.min(PAUSE, engine.settings.resultTtl * 100);
+    super(engine.clock, { idle: { first: pause, last: pause } });
+    this.#pause = pause;
     this.#limits = new RestingLimits(engine);
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting ? Infinity : 0;
+  protected override reset(): void {
+    this.#limitsAt = -Infinity;
   }
 
-  start(): void {
-    this.#stopping = false;
-    this.#loop ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#bell.ring();
-    await this.#loop;
-    this.#loop = null;
-  }
-
-  async #run(): Promise<void> {
-    const { clock, settings } = this.engine;
-    const pause = Math.min(PAUSE, settings.resultTtl * 100);
-    let limitsAt = -Infinity;
-    while (!this.#stopping) {
-      let passed = 0;
-      try {
-        passed = await this.runOnce();
-        // Also while there are always tasks to remove.
-        if (clock.monotonic() >= limitsAt && !await this.#limits.runOnce()) {
-          limitsAt = clock.monotonic() + pause;
-        }
-      } catch (error) {
-        this.engine.emit({ type: "fault", message: "Retention could not go on", error });
+  protected async round(): Promise<boolean> {
+    const { clock } = this;
+    let passed = 0;
+    try {
+      passed = await this.runOnce();
+      // Also while there are always tasks to remove.
+      if (clock.monotonic() >= this.#limitsAt && !await this.#limits.runOnce()) {
+        this.#limitsAt = clock.monotonic() + this.#pause;
       }
-      if (passed === 0) await this.#bell.wait(pause);
+    } catch (error) {
+      this.engine.emit({ type: "fault", message: "Retention could not go on", error });
     }
+    return passed > 0;
   }
 
   /** One look. Returns how many tasks the cursor passed. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Loop } from "../ground/activity.ts";
-import { Bell, POLL } from "../ground/bell.ts";
+import { POLL } from "../ground/bell.ts";
+import { Loop } from "../ground/loop.ts";
 import { Claimer, isSuspect, type Taker } from "./claimer.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
@@ -34,9 +34,8 @@ const AHEAD = 4;
  * then more tasks are taken, and one that meets no free slot when its commit has landed waits for the next. On a store
  * that no other process can have open: there nobody else could run them.
  */
-export class Consumer implements Taker, Loop {
+export class Consumer extends Loop implements Taker {
   #claimer: Claimer;
-  #bell: Bell;
   #runs = new Map<string, Run>();
   /** Of those, the ones that wait for a slot, in order. */
   #next = new Set<Run>();
@@ -57,11 +56,11 @@ export class Consumer implements Taker, Loop {
   /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
   #freedAt = -Infinity;
   /** Wall-clock time before which there is nothing to claim, as the last look found. */
-  #nextAt = 0;
+  protected override nextDue = 0;
   /** The store may hold what this process was not told of. */
   #looks = true;
-  #stopping = false;
-  #loop: Promise<void> | null = null;
+  /** An event has said that it is stuck. */
+  #told = false;
 
   constructor(
     readonly engine: Engine,
@@ -71,7 +70,7 @@ export class Consumer implements Taker, Loop {
     /** The worker id of the current registration. */
     readonly worker: () => string,
   ) {
-    this.#bell = new Bell(engine.clock);
+    super(engine.clock);
     this.#claimer = new Claimer(engine, channel);
   }
 
@@ -122,13 +121,13 @@ export class Consumer implements Taker, Loop {
   /** A task became ready; see `ReadyWindow.arrived`. */
   ring(entry?: Entry): void {
     this.#claimer.window.arrived(entry);
-    this.#bell.ring();
+    this.bell.ring();
   }
 
   /** Another queue may have submitted a task. */
   hear(): void {
     this.#looks = true;
-    this.#bell.ring();
+    this.bell.ring();
   }
 
   /**
@@ -140,7 +139,7 @@ export class Consumer implements Taker, Loop {
    */
   reserve(mayWait = true): RunRow | null {
     const worker = this.worker();
-    if (worker === "" || this.#stopping || this.exhausted) return null;
+    if (worker === "" || this.stopping || this.exhausted) return null;
     if (this.engine.overrides.has(this.channel)) return null;
     const { window: { waiting }, reading } = this.#claimer;
     // Who goes first starts first: a task that others wait beside needs a slot that none of them needs.
@@ -157,21 +156,21 @@ export class Consumer implements Taker, Loop {
     if (run.worker !== this.worker()) return this.withdraw();
     this.#committed();
     this.begin(this.engine.definitions.get(record.name)!, run, record);
-    if (this.#stopping) this.#bell.ring();
+    if (this.stopping) this.bell.ring();
   }
 
   /** The task of a reservation is not to be run here: its slot is free again. */
   withdraw(): void {
     this.#committed();
     this.take(-1);
-    this.#bell.ring();
+    this.bell.ring();
   }
 
   /** The channel's settings are others than before. */
   changed(): void {
     this.#claimer.changed();
     this.#execute();
-    this.#bell.ring();
+    this.bell.ring();
   }
 
   /** Resolves when nothing that was taken before is on its way to run: what a pause waits for. */
@@ -212,7 +211,7 @@ export class Consumer implements Taker, Loop {
   /** Runs who waits for a slot, while there is one. */
   #execute(): void {
     for (const run of this.#next) {
-      if (this.#stopping || this.exhausted || this.#runs.size - this.#next.size >= this.slots) return;
+      if (this.stopping || this.exhausted || this.#runs.size - this.#next.size >= this.slots) return;
       this.#next.delete(run);
       const { record } = run;
       const waited = (this.engine.clock.now() - record.runAt) / 1000;
@@ -221,22 +220,14 @@ export class Consumer implements Taker, Loop {
     }
   }
 
-  get nextAt(): number {
-    return this.#bell.isWaiting && this.#committing === 0 ? this.#nextAt : 0;
-  }
-
-  start(): void {
-    this.#stopping = false;
-    this.#loop ??= this.#run();
+  override get nextAt(): number {
+    return this.#committing === 0 ? super.nextAt : 0;
   }
 
   /** Stops claiming; runs go on. Resolves when no claim is in flight. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#bell.ring();
-    await this.#loop;
-    this.#loop = null;
-    while (this.#committing > 0) await this.#bell.wait(POLL.last);
+  override async stop(): Promise<void> {
+    await super.stop();
+    while (this.#committing > 0) await this.bell.wait(POLL.last);
     for (const run of [...this.#next]) run.giveBack();
   }
 
@@ -246,22 +237,16 @@ export class Consumer implements Taker, Loop {
     for (const run of [...this.#next, ...this.#runs.values()]) if (run.row.worker === worker) run.drop();
   }
 
-  async #run(): Promise<void> {
-    let poll: number = POLL.first;
-    let told = false;
-    while (!this.#stopping) {
-      this.#giveBackNext();
-      if (this.stuck && !told) this.engine.emit({ type: "exhausted", channel: this.channel });
-      told = this.stuck;
-      if (!this.exhausted && await this.#claim()) {
-        poll = POLL.first;
-        continue;
-      }
-      const pause = this.#nextAt > 0 ? Math.max(1, this.#nextAt - this.engine.clock.now()) : poll;
-      const rang = await this.#bell.wait(Math.min(poll, pause));
-      if (!rang) this.#looks = true;
-      poll = rang ? POLL.first : Math.min(poll * 2, POLL.last);
-    }
+  protected override reset(): void {
+    this.#told = false;
+  }
+
+  protected async round(rang: boolean): Promise<boolean> {
+    if (!rang) this.#looks = true;
+    this.#giveBackNext();
+    if (this.stuck && !this.#told) this.engine.emit({ type: "exhausted", channel: this.channel });
+    this.#told = this.stuck;
+    return !this.exhausted && await this.#claim();
   }
 
   /** Runs have become slow: who waits for a slot waits in the store again, where the most urgent is the first. */
@@ -273,9 +258,9 @@ export class Consumer implements Taker, Loop {
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    this.#nextAt = 0;
+    this.nextDue = 0;
     if (this.#claimer.rest > 0 || this.#paused && await this.#staysPaused()) {
-      this.#nextAt = this.#claimer.rest > 0 ? this.engine.clock.now() + this.#claimer.rest : Infinity;
+      this.nextDue = this.#claimer.rest > 0 ? this.engine.clock.now() + this.#claimer.rest : Infinity;
       this.#claimer.idle();
       return false;
     }
@@ -286,7 +271,7 @@ export class Consumer implements Taker, Loop {
     const isTold = inFlight > 0 || !this.engine.overrides.shared;
     if (isTold && !this.#looks && window.exhausted) {
       if (inFlight === 0) this.#claimer.idle();
-      this.#nextAt = this.engine.clock.now() + this.#claimer.turn;
+      this.nextDue = this.engine.clock.now() + this.#claimer.turn;
       return false;
     }
     this.#looks = false;
@@ -297,11 +282,11 @@ export class Consumer implements Taker, Loop {
       if (claim) {
         claim.done.then(() => {
           this.#committed();
-          this.#bell.ring();
+          this.bell.ring();
         });
         return true;
       }
-      this.#nextAt = this.engine.clock.now() + this.#claimer.turn;
+      this.nextDue = this.engine.clock.now() + this.#claimer.turn;
     } catch (error) {
       this.#unread(error);
     }
@@ -336,12 +321,12 @@ export class Consumer implements Taker, Loop {
     this.#execute();
     if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();
     if (isSuspect(run.row)) this.engine.suspects.count--;
-    if (this.#claimer.window.waiting > 0 || this.#stopping) this.#bell.ring();
+    if (this.#claimer.window.waiting > 0 || this.stopping) this.bell.ring();
   };
 
   #left = (): void => {
     this.#zombies--;
-    if (this.#zombies === this.slots - 1) this.#bell.ring();
+    if (this.#zombies === this.slots - 1) this.bell.ring();
     this.#execute();
   };
 }

@@ -15,16 +15,7 @@
  */
 import type { Clock } from "./clock.ts";
 import { Bell } from "./bell.ts";
-
-/** One of the engine's loops. */
-export interface Loop {
-  /** Begins, also after a stop. */
-  start(): void;
-  /** Ends, and resolves when nothing of the loop is in flight. What it has begun, such as runs, goes on. */
-  stop(): Promise<void>;
-  /** Wall-clock time before which it has nothing to do, as far as it knows; 0 while it looks. */
-  readonly nextAt: number;
-}
+import type { Loop } from "./loop.ts";
 
 /** Milliseconds that a drain lasts at most, from the last thing that became ready. */
 const DRAIN = 3000;
@@ -35,7 +26,7 @@ const PAUSE = 1000;
 
 /** What activity is about. */
 export interface Workings {
-  readonly loops: readonly Loop[];
+  readonly loops: readonly Pick<Loop, "start" | "stop" | "nextAt">[];
   /** What comes before the loops: registration, and a look at what others left behind. */
   prepare(): Promise<void>;
   /** The loops could not be started; it is tried again while there is a reason. */

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { Loop } from "../ground/activity.ts";
-import { Bell, POLL } from "../ground/bell.ts";
+import { Loop } from "../ground/loop.ts";
 import type { Engine } from "../engine.ts";
 import { idOf } from "../rows/keys.ts";
 import { type Declared, declareSchedules, readDeclared } from "./declare.ts";
@@ -30,13 +29,9 @@ interface Look {
 }
 
 /** Watches what becomes due. */
-export class Scheduler implements Loop {
-  #bell: Bell;
-  #next = Infinity;
+export class Scheduler extends Loop {
   #tidied = -Infinity;
   #failed: ReadonlySet<string> = new Set();
-  #stopping = false;
-  #loop: Promise<void> | null = null;
   #declaring: Promise<void> | null = null;
 
   /** What this process's code declares, by id. */
@@ -44,29 +39,8 @@ export class Scheduler implements Loop {
 
   /** @throws {TypeError} naming every schedule that cannot be, and why */
   constructor(readonly engine: Engine, schedules: readonly CodeSchedule[]) {
+    super(engine.clock, { busy: PAUSE });
     this.declared = readDeclared(engine, schedules);
-    this.#bell = new Bell(engine.clock);
-  }
-
-  get nextAt(): number {
-    return this.#bell.isWaiting ? this.#next : 0;
-  }
-
-  start(): void {
-    this.#stopping = false;
-    this.#loop ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#bell.ring();
-    await this.#loop;
-    this.#loop = null;
-  }
-
-  /** A schedule is due at this wall-clock time; look then at the latest. */
-  dueAt(time: number): void {
-    if (time < this.#next) this.#bell.ring();
   }
 
   /** Fires everything that is due by now. @throws what kept a schedule from firing, when the others have been served */
@@ -78,28 +52,23 @@ export class Scheduler implements Loop {
     if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors);
   }
 
-  async #run(): Promise<void> {
+  protected async round(): Promise<boolean> {
     const { engine } = this;
-    let poll: number = POLL.first;
-    while (!this.#stopping) {
-      let due = 0;
-      try {
-        const look = await this.#look(engine.clock.now());
-        due = look.due;
-        this.#tell(look.failed);
-        if (engine.clock.monotonic() - this.#tidied >= TIDY) {
-          this.#tidied = engine.clock.monotonic();
-          const missing = await tidySchedules(engine, this.declared.keys());
-          // A KV server may come back with another file.
-          await declareSchedules(engine, [...this.declared].filter(([id]) => missing.has(id)));
-        }
-      } catch (error) {
-        engine.emit({ type: "fault", message: "Due schedules could not be fired", error });
+    let due = 0;
+    try {
+      const look = await this.#look(engine.clock.now());
+      due = look.due;
+      this.#tell(look.failed);
+      if (engine.clock.monotonic() - this.#tidied >= TIDY) {
+        this.#tidied = engine.clock.monotonic();
+        const missing = await tidySchedules(engine, this.declared.keys());
+        // A KV server may come back with another file.
+        await declareSchedules(engine, [...this.declared].filter(([id]) => missing.has(id)));
       }
-      const pause = due > 0 ? PAUSE : Math.max(1, Math.min(poll, this.#next - engine.clock.now()));
-      const rang = await this.#bell.wait(pause);
-      poll = rang || due > 0 ? POLL.first : Math.min(poll * 2, POLL.last);
+    } catch (error) {
+      engine.emit({ type: "fault", message: "Due schedules could not be fired", error });
     }
+    return due > 0;
   }
 
   /** Takes one step of each schedule that is due at `now`. */
@@ -113,7 +82,7 @@ export class Scheduler implements Loop {
       const ready = pending < 0 ? entries : entries.slice(0, pending);
       await this.#fire(ready.map(({ key }) => idOf(key)), now, look);
       if (pending >= 0 || entries.length < BATCH) {
-        this.#next = pending < 0 ? Infinity : Number(entries[pending]!.key.at(-2));
+        this.nextDue = pending < 0 ? Infinity : Number(entries[pending]!.key.at(-2));
         return look;
       }
       const [at, id] = entries.at(-1)!.key.slice(-2) as [number, string];

@@ -16,8 +16,8 @@
  *
  * @module
  */
-import type { Loop } from "../ground/activity.ts";
-import { Bell, POLL } from "../ground/bell.ts";
+import { POLL } from "../ground/bell.ts";
+import { Loop } from "../ground/loop.ts";
 import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
@@ -47,41 +47,26 @@ function rounds(): { kind: CascadeKind; round: Round }[] {
   return KINDS.map((kind) => ({ kind, round: new Round() }));
 }
 
-/** Works off what workflows owe. */
-export class Cascades implements Loop {
-  readonly #bell: Bell;
+/** Works off what workflows owe. Stopped, it looks for nothing more; what ends in this process is worked off as before. */
+export class Cascades extends Loop {
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
   #rounds = rounds();
   #over = false;
-  #stopping = false;
-  #loop: Promise<void> | null = null;
 
   /** @param runHere the open run of a task in this process */
   constructor(readonly engine: Engine, readonly runHere: (id: string) => Run | undefined) {
-    this.#bell = new Bell(engine.clock);
+    super(engine.clock, { idle: { first: POLL.last, last: POLL.last } });
   }
 
-  get nextAt(): number {
-    const isBusy = !this.#bell.isWaiting || this.#busy.size > 0 ||
-      this.#rounds.some(({ round }) => round.next);
-    return isBusy ? 0 : Infinity;
+  override get nextAt(): number {
+    const isBusy = this.#busy.size > 0 || this.#rounds.some(({ round }) => round.next);
+    return isBusy ? 0 : super.nextAt;
   }
 
-  /** Begins to look for what was left behind. */
-  start(): void {
-    this.#stopping = false;
-    if (this.#loop) return;
+  /** What was left behind is looked for from the beginning. */
+  protected override reset(): void {
     this.#rounds = rounds();
-    this.#loop = this.#run();
-  }
-
-  /** Looks for nothing more. What ends in this process is worked off as before. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    this.#bell.ring();
-    await this.#loop;
-    this.#loop = null;
   }
 
   /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
@@ -161,15 +146,13 @@ export class Cascades implements Loop {
     if (group !== null) this.owe("join", group);
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping) {
-      try {
-        await this.runOnce();
-      } catch (error) {
-        this.engine.emit({ type: "fault", message: "Workflows could not be looked through", error });
-      }
-      await this.#bell.wait(POLL.last);
+  protected async round(): Promise<boolean> {
+    try {
+      await this.runOnce();
+    } catch (error) {
+      this.engine.emit({ type: "fault", message: "Workflows could not be looked through", error });
     }
+    return false;
   }
 
   /** Looks at the next rows of each kind, and works off those that nobody seems to work on. */

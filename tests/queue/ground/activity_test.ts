@@ -1,6 +1,6 @@
 /** When the loops of a queue on demand begin and end. */
 import assert from "node:assert/strict";
-import { Activity, type Loop } from "../../../queue/ground/activity.ts";
+import { Activity, type Workings } from "../../../queue/ground/activity.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 
 /** An activity over one loop, which does at its start what is ready by then. */
@@ -8,7 +8,7 @@ async function started(asked: () => void = () => {}) {
   const clock = new FakeClock();
   const told: string[] = [];
   const work = { ready: false };
-  const loop: Loop = {
+  const loop: Workings["loops"][number] = {
     start() {
       told.push("start");
       work.ready = false;
