@@ -1,22 +1,133 @@
-/** docs/guarantees.md names tests that exist, and each promise has one. */
+/**
+ * The signposts of the documentation are true: every file, word, test, page and heading that a page names is there.
+ * Words stand in code behind a file: `queue/commit/lane.ts` (`send`, `tried`).
+ *
+ * @module
+ */
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const ROOT = join(import.meta.dirname!, "..");
-const text = Deno.readTextFileSync(join(ROOT, "docs/guarantees.md"));
-const promises = text.split("\n## ")[1]!.split(/\n(?=\d+\. )/).slice(1);
+const read = (path: string) => Deno.readTextFileSync(join(ROOT, path));
 
-Deno.test("each promise names tests that exist, and files that exist", () => {
+/** The pages, by path. */
+const pages = new Map(
+  [
+    "README.md",
+    "CONTRIBUTING.md",
+    ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`).sort(),
+  ].map((path) => [path, read(path)]),
+);
+
+const promises = pages.get("docs/guarantees.md")!.split("\n## ")[1]!.split(/\n(?=\d+\. )/).slice(1);
+
+const SIGNPOST = /`([\w./-]+\.ts)`(?:(?:\s+\(|,\s+)((?:`(?![^`]+\.ts`)[^`/]+`(?:,\s+)?)+))?/g;
+
+/** The files that a text names, and the words that it says are in them. */
+function signposts(text: string): { path: string; words: string[] }[] {
+  return [...text.matchAll(SIGNPOST)].map(([, path, list = ""]) => ({
+    path: path!,
+    words: [...list.matchAll(/`([^`]+)`/g)].map(([, word]) => word!),
+  }));
+}
+
+/** A file's code without its comments. */
+function codeOf(path: string): string {
+  return read(path).replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+/** The text of a test, from its name to its end. */
+function bodyOf(path: string, name: string): string {
+  const source = read(path);
+  // A name that ends with what a loop puts in.
+  const literal = name.endsWith("…") ? `\`${name.slice(0, -1)}` : `"${name}"`;
+  const at = source.indexOf(literal);
+  const line = /^( *)\S*\($/m.exec(source.slice(0, at).split("\n").slice(-2).join("\n").trimEnd());
+  assert(at > 0 && line, `${path} has no test ${literal}`);
+  const end = source.indexOf(`\n${line[1]}}`, at);
+  return source.slice(at, end < 0 ? undefined : end);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(join(ROOT, path));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("each promise names code by its words, and tests that have the words it says", () => {
   assert(promises.length > 10);
   for (const promise of promises) {
-    const tests = [...promise.matchAll(/^ +- `(tests\/[\w/]+_test\.ts)`: "(.+)"$/gm)];
-    assert(tests.length > 0, promise);
-    for (const [, path, name] of tests) {
-      const source = Deno.readTextFileSync(join(ROOT, path!));
-      // A name that goes on with what a loop puts in.
-      const literal = name!.endsWith("…") ? `\`${name!.slice(0, -1)}` : `"${name}"`;
-      assert(source.includes(literal), `${path} has no test ${literal}`);
+    const [said, ...lines] = promise.split(/\n +- /);
+    const code = signposts(said!);
+    assert(code.length > 0 && lines.length > 0, promise);
+    for (const { path, words } of code) {
+      assert(words.length > 0, `${path} needs a word to search for:\n${promise}`);
     }
-    for (const [, path] of promise.matchAll(/`(queue\/[\w/.]+)`/g)) Deno.statSync(join(ROOT, path!));
+    for (const line of lines) {
+      const [, path, name] = /^`(tests\/[\w/]+_test\.ts)` \(.+\): "(.+)"$/.exec(line.trim()) ?? [];
+      assert(path && name, `A test has the form \`path\` (\`word\`): "name": got ${line}`);
+      const body = bodyOf(path, name);
+      for (const word of signposts(line)[0]!.words) {
+        assert(body.includes(word), `The test "${name}" does not contain ${word}`);
+      }
+    }
+  }
+});
+
+const ROOMS = String.raw`(?:queue|routes|tasks|client|tests|bench|docs|deploy|\.ci)\/[\w./-]*`;
+const FILE = new RegExp(String.raw`(?<![\w./-])${ROOMS}\.\w+`, "g");
+const IN_CODE = new RegExp(`\`(${ROOMS})\``, "g");
+
+Deno.test("every file and folder that a page names exists, by its path or by its name in a folder of that section", () => {
+  for (const [page, text] of pages) {
+    for (const [path] of text.matchAll(FILE)) assert(exists(path), `${page} names ${path}`);
+    for (const section of text.split(/^## /m)) {
+      const named = [...section.matchAll(IN_CODE)].map(([, path]) => path!);
+      for (const path of named) assert(exists(path), `${page} names ${path}`);
+      const folders = ["", ...named.map((path) => path.endsWith("/") ? path : dirname(path))];
+      for (const [, name] of section.matchAll(/`(\w+\.ts)`/g)) {
+        assert(
+          folders.some((folder) => exists(join(folder, name!))),
+          `${page} names ${name}, but not its folder`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("every word that a page says to be in a file is in its code", () => {
+  for (const [page, text] of pages) {
+    for (const { path, words } of signposts(text)) {
+      if (!path.includes("/")) continue;
+      const code = codeOf(path);
+      for (const word of words) assert(code.includes(word), `${page}: ${path} does not contain ${word}`);
+    }
+  }
+});
+
+Deno.test("every link of a page leads to a page, and to a heading of it", () => {
+  for (const [page, text] of pages) {
+    for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      const [to, heading] = link!.split("#");
+      const target = to ? join(dirname(page), to) : page;
+      assert(exists(target), `${page} links to ${link}`);
+      if (heading === undefined) continue;
+      const headings = [...read(target).matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+        title!.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+      );
+      assert(headings.includes(heading), `${page} links to ${link}`);
+    }
+  }
+});
+
+Deno.test("docs/README.md and README.md link to every page", () => {
+  for (const page of pages.keys()) {
+    if (!page.startsWith("docs/") || page === "docs/README.md") continue;
+    assert(pages.get("docs/README.md")!.includes(`](${page.slice(5)})`), page);
+    assert(pages.get("README.md")!.includes(`](${page})`), page);
   }
 });
