@@ -112,3 +112,20 @@ Deno.test("a task whose worker was lost has started, so it does not expire", asy
   held.runs[1]!.finish("after all");
   assert.equal((await q.ended({ id })).result, "after all");
 });
+
+onBothStores(
+  "a task that is claimed after it has expired ends without its handler being called",
+  async (open) => {
+    const held = heldTask("held");
+    await using q = await open({ definitions: [held.definition], channels: { default: 1 } });
+    await q.queue.submit(held.definition, []);
+    const late = await q.queue.submit(held.definition, [], { expires: 10 });
+    await q.clock.settle();
+    // The wall clock passes the expiry before any loop's timer: the slot that becomes free claims the task first.
+    q.clock.setWall(q.clock.now() + 60_000);
+    held.runs[0]!.finish();
+    const ended = await q.ended(late, 1);
+    assert.deepEqual([ended.state, ended.error?.type, ended.startedAt], ["REVOKED", "Expired", null]);
+    assert.equal(held.runs.length, 1);
+  },
+);
