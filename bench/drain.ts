@@ -11,15 +11,14 @@ const BACKLOG = 100_000;
 const SHORT = 1_000;
 const SLOTS = 100;
 const BATCH = 250;
-/** Finished tasks that are not counted, then those that are. */
-const WARM_UP = 5_000;
-const COUNTED = 20_000;
+/** Finished tasks that are not counted, then those that are, while the backlog keeps its length. */
+const STANDING = { batch: BATCH, warmUp: 5_000, counted: 20_000 };
 
 /** The scenario `drain`. */
 export const drain: ScenarioMaker = (workplace) => ({
   method:
     `${BACKLOG} tasks submitted in batches of ${BATCH} before the workers start, then run, ${SLOTS} slots; ` +
-    `standing: ${COUNTED} tasks run while batches of ${BATCH} keep the backlog at its length; ` +
+    `standing: ${STANDING.counted} tasks run while batches of ${BATCH} keep the backlog at its length; ` +
     "µs/task: processor time of the whole process; raw: the same rows by bare commits.",
   variants: [
     {
@@ -70,19 +69,7 @@ async function submitAndDrain(path: string): Promise<Figures> {
 async function standing(path: string, length: number): Promise<Figures> {
   const engine = await Engine.open(path, SLOTS);
   await engine.submitBatches(length, BATCH);
-  let submitted = length;
-  const topUps: Promise<void>[] = [];
-  engine.onFinished = (finished) => {
-    if (finished % BATCH !== 0 || finished >= WARM_UP + COUNTED) return;
-    submitted += BATCH;
-    topUps.push(engine.submitBatch(BATCH));
-  };
-  await Promise.all([engine.queue.start(), engine.reach(WARM_UP)]);
-  const [start, cpu, from] = [performance.now(), processorTime(), engine.finished];
-  await engine.reach(WARM_UP + COUNTED);
-  const seconds = (performance.now() - start) / 1000;
-  const [used, tasks] = [processorTime() - cpu, engine.finished - from];
-  await Promise.all(topUps);
-  await engine.close(submitted, { unfinished: true });
-  return { "tasks/s": tasks / seconds, "µs/task": used / tasks };
+  const { replaced, ...figures } = await engine.standing(STANDING, () => engine.queue.start());
+  await engine.close(length + replaced, { unfinished: true });
+  return figures;
 }

@@ -119,6 +119,32 @@ export class Engine {
   }
 
   /**
+   * Runs tasks while batches keep so many waiting, which wait already: some that are not counted, then those that are.
+   * The queue has been started, or is by `start`.
+   *
+   * @returns what was done of the counted ones, and the number of tasks that were submitted to replace others
+   */
+  async standing(
+    { batch, warmUp, counted }: { batch: number; warmUp: number; counted: number },
+    start: () => Promise<void> = async () => {},
+  ): Promise<{ "tasks/s": number; "µs/task": number; replaced: number }> {
+    let replaced = 0;
+    const topUps: Promise<void>[] = [];
+    this.onFinished = (finished) => {
+      if (finished % batch !== 0 || finished >= warmUp + counted) return;
+      replaced += batch;
+      topUps.push(this.submitBatch(batch));
+    };
+    await Promise.all([start(), this.reach(warmUp)]);
+    const [begin, cpu, from] = [performance.now(), processorTime(), this.finished];
+    await this.reach(warmUp + counted);
+    const seconds = (performance.now() - begin) / 1000;
+    const [used, tasks] = [processorTime() - cpu, this.finished - from];
+    await Promise.all(topUps);
+    return { "tasks/s": tasks / seconds, "µs/task": used / tasks, replaced };
+  }
+
+  /**
    * Leaves the database, and throws unless it holds `count` tasks {@link add} that have all succeeded.
    *
    * @param unfinished whether tasks may be left: those that are not done must wait

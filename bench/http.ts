@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
 import { rawLife } from "./ceiling.ts";
 import { expectDone } from "./census.ts";
 import { requestRate } from "./hey.ts";
 import { runLoad } from "./load.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { Server, untilIdle } from "./server.ts";
-import { ROOT } from "./workplace.ts";
+import { YardstickServer } from "./yardstick_server.ts";
 
 /** Requests by number of connections. */
 const LOADS = [
@@ -80,37 +79,19 @@ export const http: ScenarioMaker = (workplace) => {
 /** @param database of the server that commits; it has no group commit, so more connections would only wait in line */
 async function bare(database?: string): Promise<Figures> {
   const loads = database === undefined ? LOADS : LOADS.slice(0, 1);
-  const script = join(ROOT, "bench/bare_server.ts");
-  const flags = database === undefined
-    ? [script]
-    : [`--allow-read=${dirname(database)}`, `--allow-write=${dirname(database)}`, script, database];
-  const process = new Deno.Command("deno", {
-    args: ["run", "-q", "--allow-net=127.0.0.1", ...flags],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const { value } = await reader.read();
-    const port = Number(value);
-    await runLoad({ port, ...WARM_UP, ...GET });
-    const figures: Record<string, number> = {};
-    for (const { connections, requests } of loads) {
-      const report = await measured(port, GET, connections, requests);
-      Object.assign(figures, report.figures);
-    }
-    return database === undefined ? { ...figures, ...await withHey(port) } : figures;
-  } finally {
-    await process.stdin.close();
-    await process.status;
+  await using server = await YardstickServer.start("bare_server.ts", database);
+  const { port } = server;
+  await runLoad({ port, ...WARM_UP, ...GET });
+  const figures: Record<string, number> = {};
+  for (const { connections, requests } of loads) {
+    const report = await measured(port, GET, connections, requests);
+    Object.assign(figures, report.figures);
   }
+  return database === undefined ? { ...figures, ...await withHey(port) } : figures;
 }
 
 async function sluice(folder: string): Promise<Figures> {
-  const server = new Server({
-    folder,
-    settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info", CHANNELS: `celery=${SLOTS}` },
-  });
+  const server = Server.logging(folder, SLOTS);
   const connection = await server.connect();
   const port = await server.listening();
   let accepted = 0;

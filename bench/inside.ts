@@ -11,6 +11,7 @@ import type * as Codec from "../queue/rows/codec.ts";
 import type * as KeyTable from "../queue/rows/keys.ts";
 import type * as Limits from "../queue/store/limits.ts";
 import type * as Sizes from "../queue/store/size.ts";
+import type * as Fakes from "../queue/testing/fake_clock.ts";
 
 export type { TaskRecord } from "../queue/rows/record.ts";
 export type { OccurrenceRow } from "../queue/schedules/row.ts";
@@ -22,6 +23,8 @@ export const { decode, encode } = await part<typeof Codec>("rows/codec.ts", "sto
 export const { idOf, keysOf } = await part<typeof KeyTable>("rows/keys.ts", "store/keys.ts");
 export const { LOCAL_LIMITS, SERVER_LIMITS } = await part<typeof Limits>("store/limits.ts");
 export const { keySize, valueSize } = await part<typeof Sizes>("store/size.ts");
+export const { FakeClock } = await part<typeof Fakes>("testing/fake_clock.ts");
+export type FakeClock = Fakes.FakeClock;
 
 /** Imports the first of these files of `queue/` that is there. */
 async function part<Module>(...paths: readonly string[]): Promise<Module> {

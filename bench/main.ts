@@ -1,7 +1,7 @@
 /**
  * The benchmarks: `deno task bench [scenario…] [--rounds N] [--seed N]`. Prints the machine, and for each scenario its
  * method, every round and the medians. With `--compare <git ref>` it prints how this work tree compares with that commit.
- * Exits with 1 when something was not done right.
+ * `cost` and `scaling` print the tables of docs/scaling.md. Exits with 1 when something was not done right.
  *
  * @module
  */
@@ -13,53 +13,32 @@ import { load, machine } from "./machine.ts";
 import { runScenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { endServers } from "./server.ts";
+import { TABLES } from "./tables.ts";
 import { Workplace } from "./workplace.ts";
+
+/** What was asked for. */
+interface Plan {
+  /** Scenarios and tables, by name; none: all scenarios. */
+  readonly names: readonly string[];
+  /** How many; `null`: as many as a scenario is worth. */
+  readonly rounds: number | null;
+  /** `null`: any. */
+  readonly seed: number | null;
+  /** The commit to compare with, by any name that git knows; `null`: this work tree is measured alone. */
+  readonly ref: string | null;
+}
 
 Deno.exitCode = await main(Deno.args);
 
 async function main(args: string[]): Promise<number> {
-  const { positionals, values } = parseArgs({
-    args,
-    allowPositionals: true,
-    strict: false,
-    options: {
-      rounds: { type: "string" },
-      seed: { type: "string" },
-      compare: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    },
-  });
-  const unknown = positionals.filter((name) => !Object.hasOwn(SCENARIOS, name));
-  const rounds = values.rounds === undefined ? null : Number(values.rounds);
-  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
-  const options = Object.keys(values).filter((name) => !["rounds", "seed", "compare", "help"].includes(name));
-  if (
-    values.help || options.length > 0 || unknown.length > 0 ||
-    rounds !== null && !(Number.isInteger(rounds) && rounds >= 1) ||
-    !Number.isSafeInteger(seed) || values.compare === true || values.compare === ""
-  ) {
-    const names = Object.keys(SCENARIOS).join(" ");
-    const wrong = [
-      ...unknown.map((name) => `no scenario '${name}'`),
-      ...options.map((name) => `no option '--${name}'`),
-    ];
-    if (wrong.length > 0) console.error(`bench: there is ${wrong.join(", ")}`);
-    console.error(
-      `Usage: deno task bench [${names}] [--compare git ref] [--rounds 1 or more] [--seed integer]`,
-    );
-    return values.help ? 0 : 2;
-  }
-
+  const plan = planOf(args);
+  if (typeof plan === "number") return plan;
+  const { names, rounds, ref } = plan;
+  const seed = plan.seed ?? Math.floor(Math.random() * 2 ** 31);
   const workplace = new Workplace();
   const begin = performance.now();
-  if (typeof values.compare === "string") {
-    const code = await compare(workplace, {
-      ref: values.compare,
-      scenarios: positionals,
-      rounds,
-      seed,
-      note,
-    });
+  if (ref !== null) {
+    const code = await compare(workplace, { ref, scenarios: names, rounds, seed, note });
     workplace.remove();
     if (code === 0) console.log(`\n${ended(begin)}`);
     return code;
@@ -67,13 +46,10 @@ async function main(args: string[]): Promise<number> {
   using _leaving = leaveOnSignal(workplace);
   console.log([...machine(workplace.folder), `seed      ${seed}`].join("\n"));
   let failed = 0;
-  for (const name of positionals.length > 0 ? positionals : Object.keys(SCENARIOS)) {
-    const scenario = (await SCENARIOS[name]!())(workplace, seed);
-    console.log(`\n${name}: ${scenario.method}`);
+  for (const name of names.length > 0 ? names : Object.keys(SCENARIOS)) {
     try {
-      const lines = await runScenario(scenario, { rounds, workplace, note: (text) => note(name, text) });
-      note();
-      console.log(lines.join("\n"));
+      if (Object.hasOwn(TABLES, name)) await print(name, workplace, plan.seed ?? 1);
+      else await measure(name, workplace, seed, rounds);
     } catch (error) {
       failed++;
       note();
@@ -86,6 +62,68 @@ async function main(args: string[]): Promise<number> {
   workplace.remove();
   console.log(`\n${failed === 0 ? "All done right" : `${failed} failed`}, ${ended(begin)}`);
   return failed === 0 ? 0 : 1;
+}
+
+/** What the command line asks for; the exit code when there is nothing to do, which has been told then. */
+function planOf(args: string[]): Plan | number {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    strict: false,
+    options: {
+      rounds: { type: "string" },
+      seed: { type: "string" },
+      compare: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  const { rounds, seed, compare: ref, help, ...others } = values;
+  const known = [...Object.keys(SCENARIOS), ...Object.keys(TABLES)];
+  const wrong = [
+    ...positionals.filter((name) => !known.includes(name)).map((name) => `no scenario '${name}'`),
+    ...Object.keys(others).map((name) => `no option '--${name}'`),
+    ...ref === undefined ? [] : positionals.filter((name) => Object.hasOwn(TABLES, name))
+      .map((name) => `nothing to compare in '${name}'`),
+  ];
+  const plan = {
+    names: positionals,
+    rounds: rounds === undefined ? null : Number(rounds),
+    seed: seed === undefined ? null : Number(seed),
+    ref: typeof ref === "string" ? ref : null,
+  };
+  if (
+    help || wrong.length > 0 || ref === true || ref === "" ||
+    plan.rounds !== null && !(Number.isInteger(plan.rounds) && plan.rounds >= 1) ||
+    plan.seed !== null && !Number.isSafeInteger(plan.seed)
+  ) {
+    if (wrong.length > 0) console.error(`bench: there is ${wrong.join(", ")}`);
+    console.error(
+      `Usage: deno task bench [${known.join(" ")}] [--compare git ref] [--rounds 1 or more] [--seed integer]`,
+    );
+    return help ? 0 : 2;
+  }
+  return plan;
+}
+
+/** Measures a scenario and prints what it found. */
+async function measure(
+  name: string,
+  workplace: Workplace,
+  seed: number,
+  rounds: number | null,
+): Promise<void> {
+  const scenario = (await SCENARIOS[name]!())(workplace, seed);
+  console.log(`\n${name}: ${scenario.method}`);
+  const lines = await runScenario(scenario, { rounds, workplace, note: (text) => note(name, text) });
+  note();
+  console.log(lines.join("\n"));
+}
+
+/** Prints tables that are counted or simulated. */
+async function print(name: string, workplace: Workplace, seed: number): Promise<void> {
+  console.log(`\n${name}, seed ${seed}\n`);
+  const lines = await TABLES[name]!();
+  for await (const line of lines(workplace, seed)) console.log(line);
 }
 
 function ended(begin: number): string {

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { expectDone } from "./census.ts";
 import type { Connection } from "./connection.ts";
 import { runLoad } from "./load.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { memoryOf, ownMemoryOf, Server, untilIdle } from "./server.ts";
 import { median } from "./statistics.ts";
-import { ROOT } from "./workplace.ts";
+import { YardstickServer } from "./yardstick_server.ts";
 
 const TASK = "app.tasks.add";
 const CHANNEL = "/v1/channels/celery";
@@ -47,26 +46,13 @@ export const memory: ScenarioMaker = (workplace) => ({
 });
 
 async function bare(): Promise<Figures> {
-  const process = new Deno.Command("deno", {
-    args: ["run", "-q", "--allow-net=127.0.0.1", join(ROOT, "bench/bare_server.ts")],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
-    const atRest = await settled(process.pid, "at rest");
-    return { ...atRest, ...(await underLoad(process.pid, Number(value))).figures };
-  } finally {
-    await process.stdin.close();
-    await process.status;
-  }
+  await using server = await YardstickServer.start("bare_server.ts");
+  const atRest = await settled(server.pid, "at rest");
+  return { ...atRest, ...(await underLoad(server.pid, server.port)).figures };
 }
 
 async function sluice(folder: string): Promise<Figures> {
-  const server = new Server({
-    folder,
-    settings: { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info", CHANNELS: `celery=${SLOTS}` },
-  });
+  const server = Server.logging(folder, SLOTS);
   const { pid } = server;
   const client = await server.connect();
   const atRest = await settled(pid, "at rest");

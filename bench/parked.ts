@@ -13,10 +13,10 @@ import type { Figures, ScenarioMaker } from "./scenario.ts";
 const PARKED = 100_000;
 const SLOTS = 100;
 const BATCH = 250;
-const STANDING = 1_000;
+/** Plain tasks that wait all the time. */
+const WAITING = 1_000;
 /** Finished tasks that are not counted, then those that are. */
-const WARM_UP = 5_000;
-const COUNTED = 30_000;
+const STANDING = { batch: BATCH, warmUp: 5_000, counted: 30_000 };
 
 /** Runs until it is told to stop, so that no other task of its key starts. */
 const tenant = defineTask(
@@ -27,7 +27,7 @@ const tenant = defineTask(
 /** The scenario `parked`. */
 export const parked: ScenarioMaker = (workplace) => ({
   method:
-    `${COUNTED} plain tasks run, ${SLOTS} slots, while batches of ${BATCH} keep ${STANDING} waiting; one task of ` +
+    `${STANDING.counted} plain tasks run, ${SLOTS} slots, while batches of ${BATCH} keep ${WAITING} waiting; one task of ` +
     `a concurrency key runs beside them, and none or ${PARKED} more of its key are parked.`,
   variants: [
     { name: "none", measure: () => others(workplace.file(), 0) },
@@ -56,26 +56,15 @@ async function others(path: string, count: number): Promise<Figures> {
   }
   const parking = performance.now() - begin;
 
-  await engine.submitBatches(STANDING, BATCH);
-  let submitted = STANDING;
-  const topUps: Promise<void>[] = [];
-  engine.onFinished = (finished) => {
-    if (finished % BATCH !== 0 || finished >= WARM_UP + COUNTED) return;
-    submitted += BATCH;
-    topUps.push(engine.submitBatch(BATCH));
-  };
-  await engine.reach(WARM_UP);
-  const [start, from] = [performance.now(), engine.finished];
-  await engine.reach(WARM_UP + COUNTED);
-  const [seconds, to] = [(performance.now() - start) / 1000, engine.finished];
-  await Promise.all(topUps);
+  await engine.submitBatches(WAITING, BATCH);
+  const { replaced, "tasks/s": rate } = await engine.standing(STANDING);
   await engine.leave(1);
   const { tasks, states, rows } = await census(path, add.name);
   const found = [tasks.size, states.SUCCESS, rows.blocked ?? 0, rows.run ?? 0];
-  const expected = [submitted, engine.finished, count, 0];
+  const expected = [WAITING + replaced, engine.finished, count, 0];
   if (`${found}` !== `${expected}`) throw new Error(`The database holds ${found}, not ${expected}`);
   return {
-    "others tasks/s": (to - from) / seconds,
+    "others tasks/s": rate,
     ...count > 0 && { "parking tasks/s": count / parking * 1000 },
   };
 }

@@ -1,13 +1,12 @@
 /**
- * What a cluster would do: `deno run -P=bench bench/scaling.ts [--seed N]` simulates workers that are 100 ms away from
- * their store and prints the tables of docs/scaling.md. By simulated time, so the machine's speed does not matter.
+ * What a cluster would do: workers that are 100 ms away from their store, simulated, and the tables of docs/scaling.md.
+ * By simulated time, so the machine's speed does not matter.
  *
  * @module
  */
-// deno-lint-ignore-file no-console -- the console is what this program is for
-import { parseArgs } from "node:util";
 import { type Outcome, type Plan, simulate } from "./scaling/simulation.ts";
 import { percentile } from "./statistics.ts";
+import { tableHead, type TableMaker, tableRow } from "./tables.ts";
 
 const FULL = 64;
 /** Milliseconds to the store of those that are near it, where half of the workers are. */
@@ -19,18 +18,23 @@ const backlog = { tasks: 60 };
 const steady = { tasks: 60, rate: 10 };
 const wide = { tasks: 200, slots: 100 };
 
-const TABLES: readonly { title: string; plans: readonly [string, Omit<Plan, "seed">][] }[] = [
+type Case = [name: string, plan: Omit<Plan, "seed">];
+
+/** Clusters of one worker to all. */
+function bySize(load: Omit<Plan, "seed" | "workers">): Case[] {
+  return [1, 4, 16, FULL].map((
+    workers,
+  ) => [`${workers} worker${workers === 1 ? "" : "s"}`, { workers, ...load }]);
+}
+
+const TABLES: readonly { title: string; plans: readonly Case[] }[] = [
   {
     title: "A backlog of 60 tasks for each worker, 16 slots each",
-    plans: [1, 4, 16, FULL].map((
-      workers,
-    ) => [workers === 1 ? "1 worker" : `${workers} workers`, { workers, ...backlog }]),
+    plans: bySize(backlog),
   },
   {
     title: "10 tasks a second for each worker, 16 slots each",
-    plans: [1, 4, 16, FULL].map((
-      workers,
-    ) => [workers === 1 ? "1 worker" : `${workers} workers`, { workers, ...steady }]),
+    plans: bySize(steady),
   },
   {
     title: `Other designs: ${FULL} workers, the same backlog`,
@@ -55,15 +59,26 @@ const TABLES: readonly { title: string; plans: readonly [string, Omit<Plan, "see
   },
 ];
 
-const { values: { seed = "1" } } = parseArgs({ options: { seed: { type: "string" } } });
-console.log(`seed ${seed}`);
-for (const { title, plans } of TABLES) {
-  console.log(
-    `\n${title}\n\n| | tasks/s | lost claims | tasks a claim | Jain | wait p50 / p99, s | urgent p99, s | commits | reads | rows read |`,
-  );
-  console.log(`|${" --- |".repeat(10)}`);
-  for (const [name, plan] of plans) console.log(row(name, await simulate({ seed: Number(seed), ...plan })));
-}
+const COLUMNS = [
+  "",
+  "tasks/s",
+  "lost claims",
+  "tasks a claim",
+  "Jain",
+  "wait p50 / p99, s",
+  "urgent p99, s",
+  "commits",
+  "reads",
+  "rows read",
+];
+
+/** The tables `scaling`. */
+export const scaling: TableMaker = async function* (_workplace, seed) {
+  for (const { title, plans } of TABLES) {
+    yield* tableHead(title, COLUMNS);
+    for (const [name, plan] of plans) yield row(name, await simulate({ seed, ...plan }));
+  }
+};
 
 function row(name: string, { seconds, shares, waits, operations }: Outcome): string {
   const sum = (of: "tasks" | "claims" | "lostClaims") =>
@@ -73,7 +88,7 @@ function row(name: string, { seconds, shares, waits, operations }: Outcome): str
   const all = [...waits.values()].flat();
   const urgent = waits.get(9) ?? [];
   const each = (count: number) => (count / tasks).toFixed(count < 10 * tasks ? 2 : 0);
-  const cells = [
+  return tableRow([
     name,
     Math.round(tasks / seconds),
     `${(100 * lost / claims).toFixed(1)} %`,
@@ -84,6 +99,5 @@ function row(name: string, { seconds, shares, waits, operations }: Outcome): str
     each(operations.commits),
     each(operations.reads),
     each(operations.rows),
-  ];
-  return `| ${cells.join(" | ")} |`;
+  ]);
 }

@@ -76,6 +76,12 @@ export class Server {
     this.exited.catch(() => running.delete(this));
   }
 
+  /** Starts one with so many slots for the tasks that add numbers, which do not wait, and its log at `info`. */
+  static logging(folder: string, slots: number): Server {
+    const settings = { DEMO_TIME_SCALE: "0", LOG_LEVEL: "info", CHANNELS: `celery=${slots}` };
+    return new Server({ folder, settings });
+  }
+
   /** Its exit code, `null` when a signal ended it, `undefined` while it runs. */
   get exitCode(): number | null | undefined {
     return this.#exitCode;

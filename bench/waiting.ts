@@ -5,12 +5,11 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { Connection, requestBytes } from "./connection.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { memoryOf, Server } from "./server.ts";
 import { latencies } from "./statistics.ts";
-import { ROOT } from "./workplace.ts";
+import { YardstickServer } from "./yardstick_server.ts";
 
 const WAITS = 10_000;
 const STREAMS = 1_000;
@@ -42,27 +41,20 @@ export const waiting: ScenarioMaker = (workplace) => ({
 });
 
 async function silent(): Promise<Figures> {
-  const process = new Deno.Command("deno", {
-    args: ["run", "-q", "--allow-net=127.0.0.1", join(ROOT, "bench/silent_server.ts")],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  await using server = await YardstickServer.start("silent_server.ts");
+  const { pid, port } = server;
   const opened: Deno.TcpConn[] = [];
   const open = async (request: Uint8Array<ArrayBuffer>) => {
     const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
     opened.push(tcp);
     await tcp.write(request);
   };
-  const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
-  const port = Number(value);
-  const figures: Record<string, number> = { [AT_REST]: await memoryOf(process.pid) };
+  const figures: Record<string, number> = { [AT_REST]: await memoryOf(pid) };
   await inTurn(Array(WAITS).fill(requestBytes("GET", "/", { headers: { prefer: "wait=30" } })), open);
-  figures[WITH_WAITS] = await memoryOf(process.pid);
+  figures[WITH_WAITS] = await memoryOf(pid);
   await inTurn(Array(STREAMS).fill(requestBytes("GET", "/")), open);
-  figures[WITH_ALL] = await memoryOf(process.pid);
+  figures[WITH_ALL] = await memoryOf(pid);
   for (const tcp of opened) tcp.close();
-  await process.stdin.close();
-  await process.status;
   return figures;
 }
 

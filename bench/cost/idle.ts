@@ -4,8 +4,7 @@
  * @module
  */
 import { createQueue, memoryStore } from "../../queue/mod.ts";
-import { SERVER_LIMITS } from "../inside.ts";
-import { FakeClock } from "../../queue/testing/fake_clock.ts";
+import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 import { minus, whenMoved } from "./lives.ts";
 

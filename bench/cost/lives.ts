@@ -6,8 +6,7 @@
  */
 import { z } from "zod";
 import { chain, chord, createQueue, defineTask, group, memoryStore, type Queue } from "../../queue/mod.ts";
-import { SERVER_LIMITS } from "../inside.ts";
-import { FakeClock } from "../../queue/testing/fake_clock.ts";
+import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 
 /** Where the store is: a file that only this process has open, or a server that others share. */

@@ -6,8 +6,7 @@
  */
 import { z } from "zod";
 import { createQueue, defineTask, memoryStore, type QueueEvent, sleep } from "../../queue/mod.ts";
-import { SERVER_LIMITS } from "../inside.ts";
-import { FakeClock } from "../../queue/testing/fake_clock.ts";
+import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { Dice, seedIds } from "../../tests/support/dice.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 import { type Design, designed } from "./designs.ts";

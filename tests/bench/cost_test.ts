@@ -1,4 +1,4 @@
-/** docs/scaling.md says what a task costs: a mutation more, or a commit, and this fails. `bench/cost.ts` prints the table. */
+/** What a task costs, as docs/scaling.md says: one mutation or commit more and this fails. `deno task bench cost` prints the table. */
 import assert from "node:assert/strict";
 import { costTable } from "../../bench/cost/lives.ts";
 
