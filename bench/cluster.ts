@@ -12,13 +12,14 @@ import type { Readable, Writable } from "node:stream";
 import { KvServer } from "../tests/support/kv_server.ts";
 import { expectDone } from "./census.ts";
 import type { Command, MemberReport, Saying } from "./cluster_member.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
 import { latencies } from "./statistics.ts";
 import { passedOn } from "./server.ts";
+import { SLOTS } from "./workload.ts";
 
 const TASKS = 20_000;
 const AT_ONCE = 256;
-const SLOTS = 100;
 const PICKUPS = 200;
 /** Milliseconds between two of them: each finds the cluster at rest, its doorbell included. */
 const REST = 20;
@@ -81,7 +82,7 @@ async function measure(folder: string, tls: boolean, count: number): Promise<Fig
     submitter.tell({ submit: 1 });
     pickups.push(await picked);
     await finished(workers, ++submitted);
-    await new Promise((resolve) => setTimeout(resolve, REST));
+    await pause(REST);
   }
   await members.disposeAsync();
   await expectDone(`http://127.0.0.1:${server.port}`, "bench.add", submitted);

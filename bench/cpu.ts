@@ -5,6 +5,7 @@
  * @module
  */
 import { Connection } from "./connection.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { Server } from "./server.ts";
 import { latencies } from "./statistics.ts";
@@ -12,9 +13,8 @@ import { latencies } from "./statistics.ts";
 const CLIENTS = 4;
 const NUMBER = 50_000_000;
 const SUM = NUMBER * (NUMBER + 1) / 2;
-const REQUESTS = 1_000;
-/** The event loop answers so slowly that fewer have to do. */
-const REQUESTS_TO_A_BUSY_LOOP = 200;
+/** A busy event loop answers so slowly that fewer have to do. */
+const REQUESTS = { usual: 1_000, busyLoop: 200 };
 /** Milliseconds between an answer and the next request. */
 const PAUSE = 2;
 /** Milliseconds in which nearly every `GET /` is to be answered. */
@@ -23,15 +23,15 @@ const LONGEST = 20;
 /** The scenario `cpu`. */
 export const cpu: ScenarioMaker = (workplace) => ({
   method:
-    `main.ts as a process; ${REQUESTS} times GET /, ${PAUSE} ms after the answer before, while ${CLIENTS} clients ` +
+    `main.ts as a process; ${REQUESTS.usual} times GET /, ${PAUSE} ms after the answer before, while ${CLIENTS} clients ` +
     `have sum_to_n_job(${NUMBER}) computed, each its next one when it has its result; idle: without them; event ` +
-    `loop: THREADS=0, ${REQUESTS_TO_A_BUSY_LOOP} requests.`,
+    `loop: THREADS=0, ${REQUESTS.busyLoop} requests.`,
   variants: [
     { name: "idle", measure: () => measure(workplace.make(), { clients: 0 }) },
     { name: "threads", measure: () => measure(workplace.make(), {}) },
     {
       name: "event loop",
-      measure: () => measure(workplace.make(), { threads: "0", requests: REQUESTS_TO_A_BUSY_LOOP }),
+      measure: () => measure(workplace.make(), { threads: "0", requests: REQUESTS.busyLoop }),
     },
   ],
   ratios: [{ name: "GET / p99, threads / idle", of: "threads: GET / p99 ms", to: "idle: GET / p99 ms" }],
@@ -40,7 +40,7 @@ export const cpu: ScenarioMaker = (workplace) => ({
 
 async function measure(
   folder: string,
-  { clients = CLIENTS, threads = "auto", requests = REQUESTS },
+  { clients = CLIENTS, threads = "auto", requests = REQUESTS.usual },
 ): Promise<Figures> {
   const server = new Server({ folder, settings: { THREADS: threads } });
   const port = await server.listening();
@@ -60,7 +60,7 @@ async function measure(
     const sent = performance.now();
     await reader.json("GET", "/");
     times.push(performance.now() - sent);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await pause(PAUSE);
   }
   done = true;
   await load;

@@ -5,10 +5,11 @@
  */
 import type { Connection } from "./connection.ts";
 import { type CrashVerdict, verdict } from "./crash_verdict.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { Server, untilIdle } from "./server.ts";
+import { TASK } from "./workload.ts";
 
-const TASK = "app.tasks.add";
 const CLIENTS = 4;
 /** Factor on the task's 20 s: 10 ms, so that some run at each kill. */
 const TIME_SCALE = "0.0005";
@@ -179,10 +180,6 @@ async function expectReplays(
       );
     }
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** Numbers from 0 to 1 that a seed decides (mulberry32). */

@@ -6,11 +6,10 @@
 import { rawDrain } from "./ceiling.ts";
 import { Engine, processorTime } from "./engine.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
+import { BATCH, SLOTS } from "./workload.ts";
 
 const BACKLOG = 100_000;
 const SHORT = 1_000;
-const SLOTS = 100;
-const BATCH = 250;
 /** Finished tasks that are not counted, then those that are, while the backlog keeps its length. */
 const STANDING = { batch: BATCH, warmUp: 5_000, counted: 20_000 };
 

@@ -6,9 +6,9 @@
 import { type Life, rawLife } from "./ceiling.ts";
 import { add, Engine, processorTime } from "./engine.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
+import { SLOTS } from "./workload.ts";
 
 const TASKS = 40_000;
-const SLOTS = 100;
 
 /** The scenario `e2e`. */
 export const e2e: ScenarioMaker = (workplace) => {

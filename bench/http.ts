@@ -9,6 +9,7 @@ import { requestRate } from "./hey.ts";
 import { runLoad } from "./load.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { Server, untilIdle } from "./server.ts";
+import { SLOTS, TASK } from "./workload.ts";
 import { YardstickServer } from "./yardstick_server.ts";
 
 /** Requests by number of connections. */
@@ -24,10 +25,6 @@ const WARM_UP = { connections: 16, requests: 2_000 };
 /** hey sends as many requests over each connection: what does not divide would be left out. */
 const HEY = { connections: COMPARED, requests: COMPARED * 150 };
 const RAW_TASKS = 40_000;
-
-const TASK = "app.tasks.add";
-/** As many as the `e2e` scenario has: with the default 16, most of what 64 connections submit has to wait. */
-const SLOTS = 100;
 
 const GET = { name: "GET /add/1/2", method: "GET", path: "/add/1/2" };
 const POST = {

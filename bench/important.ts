@@ -4,6 +4,7 @@
  * @module
  */
 import type { Connection } from "./connection.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { Server } from "./server.ts";
 import { latencies } from "./statistics.ts";
@@ -92,7 +93,7 @@ async function expectHeld(connection: Connection, long: number): Promise<void> {
     // The minute's scheduled task may wait among them.
     if (celery?.running === running && celery.ready >= long - running) return;
     found = JSON.stringify(celery);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
   }
   throw new Error(`The long tasks do not fill the channel: ${found}`);
 }

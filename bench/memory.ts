@@ -4,16 +4,14 @@
  * @module
  */
 import { expectDone } from "./census.ts";
-import type { Connection } from "./connection.ts";
 import { runLoad } from "./load.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { memoryOf, ownMemoryOf, Server, untilIdle } from "./server.ts";
 import { median } from "./statistics.ts";
+import { BATCH, CHANNEL, SLOTS, submitBatches, TASK } from "./workload.ts";
 import { YardstickServer } from "./yardstick_server.ts";
 
-const TASK = "app.tasks.add";
-const CHANNEL = "/v1/channels/celery";
-const SLOTS = 100;
 const LOAD = {
   connections: 64,
   requests: 10_000,
@@ -21,11 +19,9 @@ const LOAD = {
   path: "/v1/tasks",
   body: { name: TASK, args: [1, 2] },
 };
-const SECONDS_OF_LOAD = 10;
 const WAITING = 100_000;
-const BATCH = 250;
 /** V8 waits for half a minute of rest until it gives back what it no longer uses. */
-const SECONDS_OF_REST = 45;
+const SECONDS = { load: 10, rest: 45 };
 /** Milliseconds between two samples. */
 const PERIOD = 250;
 
@@ -33,8 +29,8 @@ const PERIOD = 250;
 export const memory: ScenarioMaker = (workplace) => ({
   method:
     `resident memory of main.ts as a process with ${SLOTS} slots: when it has started; while ${LOAD.connections} ` +
-    `connections submit for ${SECONDS_OF_LOAD} s or a little longer; with ${WAITING} tasks of a paused channel that ` +
-    `were submitted in batches of ${BATCH}; while they run; after ${SECONDS_OF_REST} s of rest. own: of it, what is ` +
+    `connections submit for ${SECONDS.load} s or a little longer; with ${WAITING} tasks of a paused channel that ` +
+    `were submitted in batches of ${BATCH}; while they run; after ${SECONDS.rest} s of rest. own: of it, what is ` +
     "not the program files' and shared with every other Deno (Linux only). bare: a server that answers a constant, " +
     "under the same load.",
   variants: [
@@ -59,13 +55,15 @@ async function sluice(folder: string): Promise<Figures> {
   const load = await underLoad(pid, await server.listening());
 
   await client.json("PATCH", CHANNEL, { body: { paused: true } });
-  const submitting = await sampled(pid, "while they are submitted", () => submit(client, WAITING));
+  const submitting = await sampled(pid, "while they are submitted", async () => {
+    await submitBatches(client, WAITING);
+  });
   const waiting = await settled(pid, `${WAITING} waiting`);
   const running = await sampled(pid, "while they run", async () => {
     await client.json("PATCH", CHANNEL, { body: { paused: false } });
     await untilIdle(client);
   });
-  await sleep(SECONDS_OF_REST);
+  await pause(SECONDS.rest * 1000);
   const after = await settled(pid, "after all");
   client.close();
   await server.stop();
@@ -77,7 +75,7 @@ async function sluice(folder: string): Promise<Figures> {
 async function underLoad(pid: number, port: number): Promise<{ requests: number; figures: Figures }> {
   let requests = 0;
   const figures = await sampled(pid, "under load", async () => {
-    for (const begin = performance.now(); performance.now() - begin < SECONDS_OF_LOAD * 1000;) {
+    for (const begin = performance.now(); performance.now() - begin < SECONDS.load * 1000;) {
       const { statuses } = await runLoad({ port, ...LOAD });
       const accepted = Object.keys(statuses).every((status) => status.startsWith("2"));
       if (!accepted) throw new Error(`Under load the server answered ${JSON.stringify(statuses)}`);
@@ -87,16 +85,9 @@ async function underLoad(pid: number, port: number): Promise<{ requests: number;
   return { requests, figures: { ...figures, "under load, own MB": await ownMemoryOf(pid) } };
 }
 
-async function submit(client: Connection, count: number): Promise<void> {
-  const tasks = Array.from({ length: BATCH }, () => ({ name: TASK, args: [1, 2] }));
-  for (let left = count; left > 0; left -= BATCH) {
-    await client.json("POST", "/v1/tasks/batch", { body: { tasks } });
-  }
-}
-
 /** Memory a second after what went before. */
 async function settled(pid: number, name: string): Promise<Figures> {
-  await sleep(1);
+  await pause(1000);
   return { [`${name} MB`]: await memoryOf(pid), [`${name}, own MB`]: await ownMemoryOf(pid) };
 }
 
@@ -107,7 +98,7 @@ async function sampled(pid: number, name: string, work: () => Promise<void>): Pr
   const sampling = (async () => {
     do {
       samples.push(await memoryOf(pid));
-      await sleep(PERIOD / 1000);
+      await pause(PERIOD);
     } while (!done);
   })();
   try {
@@ -117,8 +108,4 @@ async function sampled(pid: number, name: string, work: () => Promise<void>): Pr
     await sampling;
   }
   return { [`${name} median MB`]: median(samples), [`${name} max MB`]: Math.max(...samples) };
-}
-
-function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

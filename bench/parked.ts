@@ -8,11 +8,11 @@ import { z } from "zod";
 import { defineTask } from "../queue/mod.ts";
 import { census } from "./census.ts";
 import { add, Engine } from "./engine.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
+import { BATCH, SLOTS } from "./workload.ts";
 
 const PARKED = 100_000;
-const SLOTS = 100;
-const BATCH = 250;
 /** Plain tasks that wait all the time. */
 const WAITING = 1_000;
 /** Finished tasks that are not counted, then those that are. */
@@ -51,7 +51,7 @@ async function others(path: string, count: number): Promise<Figures> {
   const begin = performance.now();
   await queue.start();
   for (let ready = 1; ready > 0;) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause(50);
     ready = (await queue.channels()).find(({ name }) => name === add.channel)!.ready;
   }
   const parking = performance.now() - begin;

@@ -6,14 +6,15 @@
  */
 import { z } from "zod";
 import { createQueue, defineTask, openStore } from "../queue/mod.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
+import { SLOTS } from "./workload.ts";
 
 /** Seconds that what has ended is kept. */
 const KEPT = 4;
 const SECONDS = 60;
 /** Seconds between two looks. The first two may still grow: nothing has been kept for its time before. */
 const LOOK = 12;
-const SLOTS = 100;
 const BATCH = 100;
 const LARGE = "x".repeat(40_000);
 
@@ -71,7 +72,7 @@ async function measure(path: string): Promise<Figures> {
       const key = { scope: "bench", key: String(next), fingerprint: "" };
       await queue.submitAll(requests(next += BATCH), key);
       // No more waits than a few seconds' work: what waits is not what is measured.
-      while (next - finished > 50 * BATCH) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (next - finished > 50 * BATCH) await pause(5);
     }
   };
   const figures: Record<string, number> = {};
@@ -79,7 +80,7 @@ async function measure(path: string): Promise<Figures> {
   const totals: number[] = [];
   const observer = async () => {
     for (let before = 0, at = LOOK; at <= SECONDS; at += LOOK) {
-      await new Promise((resolve) => setTimeout(resolve, (at - seconds()) * 1000));
+      await pause((at - seconds()) * 1000);
       const rows = await count(path);
       const total = Object.values(rows).reduce((sum, n) => sum + n, 0);
       rates.push((finished - before) / LOOK);

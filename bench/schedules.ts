@@ -7,6 +7,7 @@ import { createQueue, openStore, type Queue, type QueueEvent } from "../queue/mo
 import { decode, type OccurrenceRow } from "./inside.ts";
 import { expectDone } from "./census.ts";
 import { add, processorTime } from "./engine.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { latencies } from "./statistics.ts";
 
@@ -49,7 +50,7 @@ async function race(path: string, offset: (n: number) => number): Promise<Figure
   const [begin, cpu] = [performance.now(), processorTime()];
   const expected = SCHEDULES * SECONDS;
   const end = first + SECONDS * 1000 + GRACE;
-  while (finished < expected && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
+  while (finished < expected && Date.now() < end) await pause(100);
   const busy = (processorTime() - cpu) / 1000 / (performance.now() - begin);
   await Promise.all(queues.map((queue) => queue.stop()));
   store.close();

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Connection } from "./connection.ts";
+import { pause } from "./pause.ts";
 import { ROOT } from "./workplace.ts";
 
 /** Milliseconds that a server is given to start. */
@@ -93,7 +94,7 @@ export class Server {
       const port = LISTENS.exec(this.log())?.[1];
       if (port !== undefined) return Number(port);
       if (this.#exitCode !== undefined) break;
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await pause(2);
     }
     throw new Error(`The server does not listen: ${this.log()}`);
   }
@@ -186,6 +187,6 @@ export async function untilIdle(connection: Connection): Promise<void> {
     const now = JSON.stringify(open);
     if (now !== last) [last, changedAt] = [now, performance.now()];
     if (performance.now() - changedAt > 30_000) throw new Error(`Stalled for 30 s with ${now}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pause } from "./pause.ts";
 
 /** Milliseconds that a process is given to be ready. */
 const START_DEADLINE = 30_000;
@@ -128,11 +129,6 @@ export function statOf(pid: number): string[] | null {
   } catch {
     return null;
   }
-}
-
-/** Milliseconds that have to pass by themselves: what is looked at belongs to another program. */
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 /** A port of this machine that nobody listens on. */

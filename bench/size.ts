@@ -9,9 +9,9 @@ import { type Key, keySize, valueSize } from "./inside.ts";
 import { expectDone } from "./census.ts";
 import { add, Engine } from "./engine.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
+import { SLOTS } from "./workload.ts";
 
 const TASKS = 100_000;
-const SLOTS = 100;
 
 const once = defineTask(
   {

@@ -6,9 +6,11 @@
  * @module
  */
 import { Connection, requestBytes } from "./connection.ts";
+import { pause } from "./pause.ts";
 import type { Figures, ScenarioMaker } from "./scenario.ts";
 import { memoryOf, Server } from "./server.ts";
 import { latencies } from "./statistics.ts";
+import { CHANNEL, submitBatches, TASK } from "./workload.ts";
 import { YardstickServer } from "./yardstick_server.ts";
 
 const WAITS = 10_000;
@@ -22,9 +24,6 @@ const SECONDS_OF_REST = 4;
 const AT_REST = "memory at rest MB";
 const WITH_WAITS = `memory with ${WAITS} waits MB`;
 const WITH_ALL = `memory with ${STREAMS} streams, too MB`;
-
-const TASK = "app.tasks.add";
-const CHANNEL = "/v1/channels/celery";
 
 /** The scenario `waiting`. */
 export const waiting: ScenarioMaker = (workplace) => ({
@@ -64,12 +63,7 @@ async function measure(folder: string): Promise<Figures> {
   const client = await server.connect();
   const atRest = await server.memory();
   await client.json("PATCH", CHANNEL, { body: { paused: true } });
-  const ids: string[] = [];
-  while (ids.length < WAITS) {
-    const tasks = Array.from({ length: 250 }, () => ({ name: TASK, args: [1, 2] }));
-    const answer = await client.json("POST", "/v1/tasks/batch", { body: { tasks } });
-    ids.push(...(answer.tasks as { id: string }[]).map(({ id }) => id));
-  }
+  const ids = await submitBatches(client, WAITS);
   const submitted = await server.memory();
 
   const waits = await inTurn(ids, (id) => wait(port, id));
@@ -78,7 +72,7 @@ async function measure(folder: string): Promise<Figures> {
   const withAll = await server.memory();
 
   const before = await server.processorSeconds();
-  await new Promise((resolve) => setTimeout(resolve, SECONDS_OF_REST * 1000));
+  await pause(SECONDS_OF_REST * 1000);
   const busy = (await server.processorSeconds() - before) / SECONDS_OF_REST;
   const times: number[] = [];
   for (let n = 0; n < SUBMITS; n++) {
@@ -123,9 +117,9 @@ async function inTurn<Item, T>(
   const begun: { work: Promise<T> }[] = [];
   for (let at = 0; at < items.length; at += AT_ONCE) {
     begun.push(...items.slice(at, at + AT_ONCE).map((item) => ({ work: begin(item) })));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
   }
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await pause(1000);
   return begun;
 }
 

@@ -21,12 +21,11 @@ import { add, Engine, processorTime } from "./engine.ts";
 import { rawChord } from "./raw_chord.ts";
 import type { Figures, ScenarioMaker, Variant } from "./scenario.ts";
 import { median } from "./statistics.ts";
+import { BATCH, SLOTS } from "./workload.ts";
 
 const TASKS = 21_000;
 const CHAIN = 3;
 const MEMBERS = 1_000;
-const SLOTS = 100;
-const BATCH = 250;
 /** Chords of a measurement, one after the other. */
 const CHORDS = 10;
 /** Chords before those: the code is compiled by then. */

@@ -22,14 +22,12 @@ export class YardstickServer implements AsyncDisposable {
    * @param database what it may write to, told to it as its argument
    */
   static async start(program: string, database?: string): Promise<YardstickServer> {
-    // `inside.ts` looks for the engine's files itself.
-    const read = [join(ROOT, "queue")];
-    const write: string[] = [];
+    const permissions = ["--allow-net=127.0.0.1"];
     if (database !== undefined) {
-      read.push(dirname(database));
-      write.push(`--allow-write=${dirname(database)}`);
+      const folder = dirname(database);
+      // `inside.ts` looks for the engine's files by itself.
+      permissions.push(`--allow-read=${folder},${join(ROOT, "queue")}`, `--allow-write=${folder}`);
     }
-    const permissions = ["--allow-net=127.0.0.1", `--allow-read=${read}`, ...write];
     const process = new Deno.Command("deno", {
       args: [
         "run",

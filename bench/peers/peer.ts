@@ -4,7 +4,8 @@
  * @module
  */
 import { Connection } from "../connection.ts";
-import { pause, type Service } from "../service.ts";
+import { pause } from "../pause.ts";
+import type { Service } from "../service.ts";
 import { ROOT } from "../workplace.ts";
 
 /** Milliseconds that a server is given to answer. */

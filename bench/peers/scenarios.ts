@@ -5,8 +5,9 @@
  */
 import { Connection } from "../connection.ts";
 import { runLoad } from "../load.ts";
+import { pause } from "../pause.ts";
 import type { Figures } from "../scenario.ts";
-import { familyOf, pause } from "../service.ts";
+import { familyOf } from "../service.ts";
 import { latencies } from "../statistics.ts";
 import { type Drive, type Peer, SLOTS } from "./peer.ts";
 import { type Memory, memoryOf, processorSeconds } from "./processes.ts";

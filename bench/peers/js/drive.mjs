@@ -29,28 +29,10 @@ const LONG = 60_000;
 
 const scenarios = {
   /** Each task by a call of its own, so many calls at once, while the workers work. */
-  async single(site, { tasks, atOnce }) {
-    await site.oneByOne(site.warmUp, atOnce);
-    await site.all(site.warmUp);
-    await go();
-    const begin = performance.now();
-    await site.oneByOne(tasks, atOnce);
-    const submitted = performance.now();
-    await site.all(site.warmUp + tasks);
-    return { submitted: submitted - begin, done: performance.now() - begin };
-  },
+  single: (site, { tasks, atOnce }) => endToEnd(site, tasks, (count) => site.oneByOne(count, atOnce)),
 
   /** As many tasks a call as a batch has, while the workers work. */
-  async bulk(site, { tasks }) {
-    await site.inBulk(site.warmUp);
-    await site.all(site.warmUp);
-    await go();
-    const begin = performance.now();
-    await site.inBulk(tasks);
-    const submitted = performance.now();
-    await site.all(site.warmUp + tasks);
-    return { submitted: submitted - begin, done: performance.now() - begin };
-  },
+  bulk: (site, { tasks }) => endToEnd(site, tasks, (count) => site.inBulk(count)),
 
   /** A backlog, submitted in bulk while nobody works, then worked off. */
   async drain(site, { tasks }) {
@@ -103,6 +85,18 @@ const scenarios = {
     return { pickups, results };
   },
 };
+
+/** Milliseconds until so many tasks are submitted, and until all are done, after a warm-up. */
+async function endToEnd(site, tasks, submit) {
+  await submit(site.warmUp);
+  await site.all(site.warmUp);
+  await go();
+  const begin = performance.now();
+  await submit(tasks);
+  const submitted = performance.now();
+  await site.all(site.warmUp + tasks);
+  return { submitted: submitted - begin, done: performance.now() - begin };
+}
 
 /** A queue and what was asked of it. */
 class Site {
