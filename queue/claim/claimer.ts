@@ -7,68 +7,31 @@
  *
  * @module
  */
+import { type Candidate, Choice, isSuspect, type Room } from "./choice.ts";
 import { sleep } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
-import { admit, limitsOf, type Verdict } from "../limits/admission.ts";
+import { admit, type Verdict } from "../limits/admission.ts";
 import { Parking } from "../limits/parking.ts";
 import { claimUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import { ReadyWindow } from "./ready_window.ts";
-import type { Pointer, RunRow, TaskRecord } from "../rows/record.ts";
-import { decode } from "../rows/codec.ts";
-import { idOf, unknownName } from "../rows/keys.ts";
-import type { Entry } from "../store/port.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
 
-/** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
-export const SUSPECT = 2;
 /** Milliseconds between two attempts to read what was claimed. */
 const READ_PAUSE = 100;
-
-/** A ready task that a claim takes. */
-interface Candidate {
-  readonly entry: Entry;
-  readonly id: string;
-  readonly pointer: Pointer;
-  readonly definition: AnyTaskDefinition;
-  readonly run: RunRow;
-}
 
 /** The records of candidates, in their order. */
 type Records = readonly (TaskRecord | null)[];
 
-/** What was found in the window. */
-interface Chosen {
-  readonly candidates: Candidate[];
-  /** Those that have limits. */
-  readonly limited: Candidate[];
-  /** What their limits are. */
-  limits: ReadonlySet<string>;
-  /** Of names that nobody here knows. */
-  readonly strangers: Map<string, Entry[]>;
-  /** A suspect was left where it stands. */
-  skipped: boolean;
-}
-
 /** What the consumer does with claimed tasks. */
-export interface Taker {
-  /** Slots free now. */
-  readonly free: number;
-  /** Tasks that it could take now, slots or not. */
-  readonly room: number;
+export interface Taker extends Room {
   /** The worker id of the current registration. */
   worker(): string;
-  /** Slots are taken for so many tasks, or given back. */
-  take(count: number): void;
   /** A task was claimed: run it. Its slot is taken. */
   begin(definition: AnyTaskDefinition, run: RunRow, record: TaskRecord): void;
-}
-
-/** A run that was handed over so often before that it may be what kills its workers. */
-export function isSuspect(run: RunRow): boolean {
-  return run.deliveries > SUSPECT;
 }
 
 /** Claims for one channel. */
@@ -140,17 +103,22 @@ export class Claimer {
     const want = () => Math.min(taker.room, this.#reach);
     window.expire();
     if (window.empty) await window.fill(want(), this.#claiming);
-    const chosen = this.#choose(taker, worker);
+    const choice = new Choice(this.engine, this.channel, this.#parking, {
+      worker,
+      most: this.#most,
+      reach: this.#reach,
+    });
+    choice.takeFrom(window, taker, this.#claiming);
     // Suspects that have to wait do not hide what stands behind them.
-    while (chosen.skipped && taker.room > 0 && this.#weight(chosen) < this.#reach && window.more) {
+    while (choice.skipped && taker.room > 0 && !choice.isFull && window.more) {
       // What was chosen is claimed even when no more can be read.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
-      this.#choose(taker, worker, chosen);
+      choice.takeFrom(window, taker, this.#claiming);
     }
-    const { candidates, limited, strangers } = chosen;
+    const { candidates, limited, strangers } = choice;
     // They stand where they stood, and are looked for when the other one has ended.
-    if (chosen.skipped) window.clear();
+    if (choice.skipped) window.clear();
     window.expire();
     const claims: Promise<unknown>[] = [];
     if (candidates.length > 0) claims.push(this.#commitAll(candidates, taker, worker, known));
@@ -172,72 +140,6 @@ export class Claimer {
   get #reach(): number {
     const { overrides, store } = this.engine;
     return overrides.shared ? this.#most * store.limits.lanes : this.#most;
-  }
-
-  #weight({ candidates, limited, limits }: Chosen): number {
-    return candidates.length + limited.length + limits.size;
-  }
-
-  /**
-   * Takes tasks from the window, and a slot for each at once: a hand-off may take slots while a claim waits. What is
-   * not known here is to be parked, and of suspects one runs at a time.
-   */
-  #choose(
-    taker: Taker,
-    worker: string,
-    chosen: Chosen = {
-      candidates: [],
-      limited: [],
-      limits: new Set(),
-      strangers: new Map(),
-      skipped: false,
-    },
-  ): Chosen {
-    const { engine, window, channel } = this;
-    const { candidates, limited, strangers } = chosen;
-    const startedAt = engine.clock.now();
-    const rate = engine.overrides.rateOf(channel);
-    const most = this.#most;
-    while (taker.room > 0 && this.#weight(chosen) < this.#reach) {
-      const entry = window.take();
-      if (!entry) break;
-      const pointer = decode<Pointer>(entry.value);
-      const definition = engine.definitions.get(pointer.name);
-      if (!definition) {
-        const by = unknownName(pointer.name);
-        strangers.set(by, [...strangers.get(by) ?? [], entry]);
-        continue;
-      }
-      const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
-      // What has been claimed counts for its limits, and for one worker only: it shall start at once.
-      if ((isLimited || definition.acks === "early") && taker.free === 0) {
-        window.putBack();
-        break;
-      }
-      if (isLimited) {
-        const limits = limitsOf(pointer, definition, rate);
-        if (this.#parking.isSweeping(limits)) continue;
-        const next = new Set([...chosen.limits, ...limits]);
-        if (limited.length + 1 + next.size > most) {
-          window.putBack();
-          break;
-        }
-        chosen.limits = next;
-      }
-      const run: RunRow = { worker, deliveries: pointer.deliveries + 1, startedAt };
-      if (isSuspect(run)) {
-        if (engine.suspects.count > 0) {
-          chosen.skipped = true;
-          continue;
-        }
-        engine.suspects.count++;
-      }
-      taker.take(1);
-      this.#claiming.add(idOf(entry.key));
-      const candidate = { entry, id: idOf(entry.key), pointer, definition, run };
-      (isLimited ? limited : candidates).push(candidate);
-    }
-    return chosen;
   }
 
   /** Claims of tasks that have limits those that may start now. */

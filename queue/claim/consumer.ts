@@ -3,29 +3,23 @@
  *
  * @module
  */
+import { Ahead } from "./ahead.ts";
 import { POLL } from "../ground/bell.ts";
 import { Loop } from "../ground/loop.ts";
-import { Claimer, isSuspect, type Taker } from "./claimer.ts";
+import { isSuspect } from "./choice.ts";
+import { Claimer, type Taker } from "./claimer.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Engine } from "../engine.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { Run } from "../run/run.ts";
 import type { Entry } from "../store/port.ts";
+import { Taken } from "./taken.ts";
 
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;
 
 /** Milliseconds that handlers have to return after their runs were ended, before their channel counts as stuck. */
 const PATIENCE = 5000;
-
-/** A run that ends within so many milliseconds leaves its slot sooner than the commit of another claim lands. */
-const QUICK = 50;
-
-/** Milliseconds without an end of a run after which those that were taken ahead are given back. */
-const SLOW = 1000;
-
-/** Slots' worth of tasks that are taken at a time while runs are quick. */
-const AHEAD = 4;
 
 /**
  * Runs the tasks of one channel, as many at a time as it has slots.
@@ -37,20 +31,9 @@ const AHEAD = 4;
 export class Consumer extends Loop implements Taker {
   #claimer: Claimer;
   #runs = new Map<string, Run>();
-  /** Of those, the ones that wait for a slot, in order. */
-  #next = new Set<Run>();
-  /** The lowest priority among them. */
-  #lowest = 0;
-  /** Runs that ended at once, since one did not. */
-  #quick = 0;
-  /** Wall-clock time at which the last run ended. */
-  #endedAt = -Infinity;
-  /** Tasks that are run, that wait for a slot, that are being claimed or reserved. */
-  #taken = 0;
-  /** Claims and reservations that are being committed. */
-  #committing = 0;
-  /** Those who wait until there are none. */
-  #quiet: (() => void)[] = [];
+  /** Those of them that wait for a slot. */
+  #ahead: Ahead;
+  #taken: Taken;
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
   /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
@@ -72,6 +55,8 @@ export class Consumer extends Loop implements Taker {
   ) {
     super(engine.clock);
     this.#claimer = new Claimer(engine, channel);
+    this.#ahead = new Ahead(engine.clock, engine.store.incarnation !== null);
+    this.#taken = new Taken(engine.solo);
   }
 
   /** Tasks of the channel that this process runs at a time. */
@@ -86,21 +71,12 @@ export class Consumer extends Loop implements Taker {
 
   /** Slots that could take a task now. */
   get free(): number {
-    return this.#below(this.slots);
+    return this.#taken.below(this.slots);
   }
 
   /** Tasks that could be taken now. */
   get room(): number {
-    const { slots } = this;
-    const isAhead = this.#quick >= slots && this.engine.store.incarnation !== null;
-    return this.#below(isAhead ? AHEAD * slots : slots);
-  }
-
-  /** Tasks that could be taken before there are so many. */
-  #below(room: number): number {
-    const free = Math.max(0, room - this.#taken);
-    const { solo } = this.engine;
-    return solo ? Math.min(free, 1 - solo.taken) : free;
+    return this.#taken.below(this.#ahead.most(this.slots));
   }
 
   /** As many handlers as there are slots ignore that their runs have ended: nothing more is claimed. */
@@ -146,7 +122,7 @@ export class Consumer extends Loop implements Taker {
     const free = mayWait && waiting === 0 && reading === 0 ? this.room : this.free;
     if (free <= waiting) return null;
     this.take(1);
-    this.#committing++;
+    this.#taken.begin();
     return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
@@ -154,14 +130,14 @@ export class Consumer extends Loop implements Taker {
   beginReserved(run: RunRow, record: TaskRecord): void {
     // Stored under a registration that was judged lost since: the rescue gives it back.
     if (run.worker !== this.worker()) return this.withdraw();
-    this.#committed();
+    this.#taken.end();
     this.begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.stopping) this.bell.ring();
   }
 
   /** The task of a reservation is not to be run here: its slot is free again. */
   withdraw(): void {
-    this.#committed();
+    this.#taken.end();
     this.take(-1);
     this.bell.ring();
   }
@@ -175,21 +151,12 @@ export class Consumer extends Loop implements Taker {
 
   /** Resolves when nothing that was taken before is on its way to run: what a pause waits for. */
   async quiet(): Promise<void> {
-    while (this.#committing > 0) await new Promise<void>((resolve) => this.#quiet.push(resolve));
-    await Promise.all([...this.#next].map((run) => run.giveBack()));
-  }
-
-  #committed(): void {
-    if (--this.#committing > 0) return;
-    for (const resolve of this.#quiet.splice(0)) resolve();
+    await this.#taken.quiet();
+    await this.#ahead.giveBack();
   }
 
   take(count: number): void {
-    this.#taken += count;
-    const { solo } = this.engine;
-    if (!solo) return;
-    solo.taken += count;
-    if (solo.taken === 0) solo.freed();
+    this.#taken.add(count);
   }
 
   /** The slot that all channels share is free: see `Solo`. */
@@ -201,18 +168,15 @@ export class Consumer extends Loop implements Taker {
   begin(definition: AnyTaskDefinition, row: RunRow, record: TaskRecord): void {
     const run = new Run(this.engine, record, definition, row, this.#closed, this.#left);
     this.#runs.set(record.id, run);
-    const isUrgent = this.#next.size > 0 && record.priority > this.#lowest;
-    this.#lowest = this.#next.size === 0 ? record.priority : Math.min(this.#lowest, record.priority);
-    this.#next.add(run);
-    if (isUrgent) this.#next = new Set([...this.#next].sort((a, b) => b.record.priority - a.record.priority));
+    this.#ahead.add(run);
     this.#execute();
   }
 
   /** Runs who waits for a slot, while there is one. */
   #execute(): void {
-    for (const run of this.#next) {
-      if (this.stopping || this.exhausted || this.#runs.size - this.#next.size >= this.slots) return;
-      this.#next.delete(run);
+    const ahead = this.#ahead;
+    while (ahead.size > 0 && !this.stopping && !this.exhausted && this.#runs.size - ahead.size < this.slots) {
+      const run = ahead.next()!;
       const { record } = run;
       const waited = (this.engine.clock.now() - record.runAt) / 1000;
       this.engine.emit({ type: "started", task: record, retries: record.retries, waited });
@@ -221,20 +185,22 @@ export class Consumer extends Loop implements Taker {
   }
 
   override get nextAt(): number {
-    return this.#committing === 0 ? super.nextAt : 0;
+    return !this.#taken.isCommitting ? super.nextAt : 0;
   }
 
   /** Stops claiming; runs go on. Resolves when no claim is in flight. */
   override async stop(): Promise<void> {
     await super.stop();
-    while (this.#committing > 0) await this.bell.wait(POLL.last);
-    for (const run of [...this.#next]) run.giveBack();
+    while (this.#taken.isCommitting) await this.bell.wait(POLL.last);
+    this.#ahead.giveBack();
   }
 
   /** The registration was judged lost: its runs end here, and nothing of them is stored. */
   drop(worker: string): void {
     // Who has not begun goes first: none shall begin in the place of another one.
-    for (const run of [...this.#next, ...this.#runs.values()]) if (run.row.worker === worker) run.drop();
+    for (const run of [...this.#ahead.runs, ...this.#runs.values()]) {
+      if (run.row.worker === worker) run.drop();
+    }
   }
 
   protected override reset(): void {
@@ -243,17 +209,10 @@ export class Consumer extends Loop implements Taker {
 
   protected async round(rang: boolean): Promise<boolean> {
     if (!rang) this.#looks = true;
-    this.#giveBackNext();
+    this.#ahead.giveBackIfSlow();
     if (this.stuck && !this.#told) this.engine.emit({ type: "exhausted", channel: this.channel });
     this.#told = this.stuck;
     return !this.exhausted && await this.#claim();
-  }
-
-  /** Runs have become slow: who waits for a slot waits in the store again, where the most urgent is the first. */
-  #giveBackNext(): void {
-    if (this.#next.size === 0 || this.engine.clock.now() - this.#endedAt < SLOW) return;
-    this.#quick = 0;
-    for (const run of [...this.#next]) run.giveBack();
   }
 
   /** Whether tasks are being claimed. */
@@ -276,12 +235,12 @@ export class Consumer extends Loop implements Taker {
     }
     this.#looks = false;
     // Counted while the channel is being read: a pause waits for what was begun before it.
-    this.#committing++;
+    this.#taken.begin();
     try {
       const claim = await this.#claimer.claim(this, this.worker());
       if (claim) {
         claim.done.then(() => {
-          this.#committed();
+          this.#taken.end();
           this.bell.ring();
         });
         return true;
@@ -290,7 +249,7 @@ export class Consumer extends Loop implements Taker {
     } catch (error) {
       this.#unread(error);
     }
-    this.#committed();
+    this.#taken.end();
     return false;
   }
 
@@ -313,10 +272,9 @@ export class Consumer extends Loop implements Taker {
     const wasFull = this.free === 0;
     this.#runs.delete(run.record.id);
     this.take(-1);
-    if (!this.#next.delete(run)) {
+    if (!this.#ahead.remove(run)) {
       this.#zombies++;
-      this.#endedAt = this.engine.clock.now();
-      this.#quick = this.#endedAt - run.begunAt <= QUICK ? this.#quick + 1 : 0;
+      this.#ahead.ended(run);
     }
     this.#execute();
     if (wasFull || this.exhausted) this.#freedAt = this.engine.clock.monotonic();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SUSPECT } from "../claim/claimer.ts";
+import { SUSPECT } from "../claim/choice.ts";
 import type { Engine } from "../engine.ts";
 import { whyHeldBack, whyParked } from "./why.ts";
 import { waitingKeys } from "../task/moves.ts";

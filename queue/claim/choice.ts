@@ -1,0 +1,144 @@
+/**
+ * What one claim takes of the tasks that a look has found: as many as there is room for and as its commits can check.
+ * Of what it meets on the way,
+ *
+ * - a task of a name that nobody here knows is set aside, to be parked,
+ * - a task whose limit is being parked for is passed over,
+ * - a suspect is passed over while another suspect runs in this process,
+ * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon as
+ *   it is claimed.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition } from "../task/define.ts";
+import type { Engine } from "../engine.ts";
+import { limitsOf } from "../limits/admission.ts";
+import type { Parking } from "../limits/parking.ts";
+import type { ReadyWindow } from "./ready_window.ts";
+import type { Pointer, RunRow } from "../rows/record.ts";
+import { decode } from "../rows/codec.ts";
+import { idOf, unknownName } from "../rows/keys.ts";
+import type { Entry } from "../store/port.ts";
+
+/** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
+export const SUSPECT = 2;
+
+/** A run that was handed over so often before that it may be what kills its workers. */
+export function isSuspect(run: RunRow): boolean {
+  return run.deliveries > SUSPECT;
+}
+
+/** A ready task that a claim takes. */
+export interface Candidate {
+  readonly entry: Entry;
+  readonly id: string;
+  readonly pointer: Pointer;
+  readonly definition: AnyTaskDefinition;
+  readonly run: RunRow;
+}
+
+/** Room for the tasks of a claim; what is taken takes its slot at once. */
+export interface Room {
+  /** Slots free now. */
+  readonly free: number;
+  /** Tasks that could be taken now, slots or not. */
+  readonly room: number;
+  /** Slots are taken for so many tasks, or given back. */
+  take(count: number): void;
+}
+
+/** What a claim is made of. */
+interface Bounds {
+  /** In whose name. */
+  readonly worker: string;
+  /** Pointers and rows of limits that one commit can check. */
+  readonly most: number;
+  /** Those that the whole claim can check. */
+  readonly reach: number;
+}
+
+/** The tasks that one claim takes. */
+export class Choice {
+  /** Those without limits. */
+  readonly candidates: Candidate[] = [];
+  /** Those that have limits. */
+  readonly limited: Candidate[] = [];
+  /** Of names that nobody here knows, by what they are to wait for. */
+  readonly strangers = new Map<string, Entry[]>();
+  /** What the limits of those that have some are. */
+  #limits: ReadonlySet<string> = new Set();
+  /** A suspect was left where it stands. */
+  #skipped = false;
+
+  constructor(
+    readonly engine: Engine,
+    readonly channel: string,
+    readonly parking: Parking,
+    readonly bounds: Bounds,
+  ) {}
+
+  /** Whether a suspect was left where it stands. */
+  get skipped(): boolean {
+    return this.#skipped;
+  }
+
+  /** Whether the claim's commits can check no more. */
+  get isFull(): boolean {
+    return this.candidates.length + this.limited.length + this.#limits.size >= this.bounds.reach;
+  }
+
+  /**
+   * Takes tasks from the window, and a slot for each at once: a hand-off may take slots while a claim waits.
+   *
+   * @param claiming the ids that claims in flight are about to remove; those of what is taken are added
+   */
+  takeFrom(window: ReadyWindow, room: Room, claiming: Set<string>): void {
+    const { engine, channel, strangers, bounds: { worker } } = this;
+    const startedAt = engine.clock.now();
+    const rate = engine.overrides.rateOf(channel);
+    while (room.room > 0 && !this.isFull) {
+      const entry = window.take();
+      if (!entry) return;
+      const pointer = decode<Pointer>(entry.value);
+      const definition = engine.definitions.get(pointer.name);
+      if (!definition) {
+        const by = unknownName(pointer.name);
+        strangers.set(by, [...strangers.get(by) ?? [], entry]);
+        continue;
+      }
+      const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
+      // What has been claimed counts for its limits, and for one worker only: it shall start at once.
+      if ((isLimited || definition.acks === "early") && room.free === 0) return window.putBack();
+      if (isLimited) {
+        const limits = limitsOf(pointer, definition, rate);
+        if (this.parking.isSweeping(limits)) continue;
+        if (!this.#addLimits(limits)) return window.putBack();
+      }
+      const run: RunRow = { worker, deliveries: pointer.deliveries + 1, startedAt };
+      if (isSuspect(run) && !this.#takeSuspect()) continue;
+      room.take(1);
+      const id = idOf(entry.key);
+      claiming.add(id);
+      (isLimited ? this.limited : this.candidates).push({ entry, id, pointer, definition, run });
+    }
+  }
+
+  /** @returns whether one commit can check the rows of these limits as well, beside the pointer of their task */
+  #addLimits(limits: readonly string[]): boolean {
+    const next = new Set([...this.#limits, ...limits]);
+    if (this.limited.length + 1 + next.size > this.bounds.most) return false;
+    this.#limits = next;
+    return true;
+  }
+
+  /** Of suspects one runs at a time. */
+  #takeSuspect(): boolean {
+    const { suspects } = this.engine;
+    if (suspects.count > 0) {
+      this.#skipped = true;
+      return false;
+    }
+    suspects.count++;
+    return true;
+  }
+}
