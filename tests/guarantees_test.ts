@@ -21,6 +21,9 @@ const pages = new Map(
 
 const promises = pages.get("docs/guarantees.md")!.split("\n## ")[1]!.split(/\n(?=\d+\. )/).slice(1);
 
+const ROOMS = String.raw`(?:queue|routes|tasks|client|tests|bench|docs|deploy|\.ci)\/[\w./-]*`;
+const FILE = new RegExp(String.raw`(?<![\w./-])${ROOMS}\.\w+`, "g");
+const IN_CODE = new RegExp(`\`(${ROOMS})\``, "g");
 const SIGNPOST = /`([\w./-]+\.ts)`(?:(?:\s+\(|,\s+)((?:`(?![^`]+\.ts`)[^`/]+`(?:,\s+)?)+))?/g;
 
 /** The files that a text names, and the words that it says are in them. */
@@ -57,6 +60,14 @@ function exists(path: string): boolean {
   }
 }
 
+/** The path of a file that a section names: from the root, or in one of the folders that the section names. */
+function found(name: string, section: string): string | undefined {
+  const folders = [...section.matchAll(IN_CODE)].map(([, path]) =>
+    path!.endsWith("/") ? path! : dirname(path!)
+  );
+  return ["", ...folders].map((folder) => join(folder, name)).find(exists);
+}
+
 Deno.test("each promise names code by its words, and tests that have the words it says", () => {
   assert(promises.length > 10);
   for (const promise of promises) {
@@ -77,33 +88,24 @@ Deno.test("each promise names code by its words, and tests that have the words i
   }
 });
 
-const ROOMS = String.raw`(?:queue|routes|tasks|client|tests|bench|docs|deploy|\.ci)\/[\w./-]*`;
-const FILE = new RegExp(String.raw`(?<![\w./-])${ROOMS}\.\w+`, "g");
-const IN_CODE = new RegExp(`\`(${ROOMS})\``, "g");
-
 Deno.test("every file and folder that a page names exists, by its path or by its name in a folder of that section", () => {
   for (const [page, text] of pages) {
     for (const [path] of text.matchAll(FILE)) assert(exists(path), `${page} names ${path}`);
+    for (const [, path] of text.matchAll(IN_CODE)) assert(exists(path!), `${page} names ${path}`);
     for (const section of text.split(/^## /m)) {
-      const named = [...section.matchAll(IN_CODE)].map(([, path]) => path!);
-      for (const path of named) assert(exists(path), `${page} names ${path}`);
-      const folders = ["", ...named.map((path) => path.endsWith("/") ? path : dirname(path))];
-      for (const [, name] of section.matchAll(/`(\w+\.ts)`/g)) {
-        assert(
-          folders.some((folder) => exists(join(folder, name!))),
-          `${page} names ${name}, but not its folder`,
-        );
-      }
+      for (const { path } of signposts(section)) assert(found(path, section), `${page} names ${path}`);
     }
   }
 });
 
 Deno.test("every word that a page says to be in a file is in its code", () => {
   for (const [page, text] of pages) {
-    for (const { path, words } of signposts(text)) {
-      if (!path.includes("/")) continue;
-      const code = codeOf(path);
-      for (const word of words) assert(code.includes(word), `${page}: ${path} does not contain ${word}`);
+    for (const section of text.split(/^## /m)) {
+      for (const { path, words } of signposts(section)) {
+        if (words.length === 0) continue;
+        const code = codeOf(found(path, section)!);
+        for (const word of words) assert(code.includes(word), `${page}: ${path} does not contain ${word}`);
+      }
     }
   }
 });
