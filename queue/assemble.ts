@@ -5,11 +5,11 @@
  */
 import type { QueueOptions } from "./api.ts";
 import { RecordCache } from "./claim/record_cache.ts";
-import { Consumer } from "./claim/consumer.ts";
+import { Consumer, type Consuming } from "./claim/consumer.ts";
 import { Promoter } from "./care/promoter.ts";
 import { Sweeper } from "./care/sweeper.ts";
 import { Committer } from "./commit/committer.ts";
-import type { Engine, EngineSettings } from "./engine.ts";
+import type { Base, Here, Signals } from "./engine.ts";
 import { Activity } from "./ground/activity.ts";
 import { type Clock, systemClock } from "./ground/clock.ts";
 import { idSource } from "./ground/ids.ts";
@@ -21,6 +21,7 @@ import { Releaser } from "./limits/releaser.ts";
 import { Membership } from "./membership/membership.ts";
 import { Depths } from "./request/depth.ts";
 import { Intake } from "./request/intake.ts";
+import type { Submitting } from "./request/submit.ts";
 import { channelsOf } from "./request/routing.ts";
 import { keysOf } from "./rows/keys.ts";
 import type { TaskRecord, WorkerRow } from "./rows/record.ts";
@@ -32,6 +33,7 @@ import { EngineSchedules } from "./schedules/schedules.ts";
 import type { AnyTaskDefinition } from "./task/define.ts";
 import { oneLine } from "./task/failure.ts";
 import { checkDefinition } from "./task/options.ts";
+import type { EngineSettings } from "./task/read.ts";
 import { ThreadPool } from "./threads/pool.ts";
 import { Lookout } from "./wake/lookout.ts";
 import { Waits } from "./wake/waits.ts";
@@ -40,6 +42,14 @@ import { Watches } from "./wake/watches.ts";
 import { Cascades } from "./workflow/cascades.ts";
 import { Followers } from "./workflow/followers.ts";
 import { Results } from "./workflow/results.ts";
+
+/** All that the parts share: each of them names in its parameters what it takes of it. */
+export interface Engine extends Base, Signals, Here, Consuming, Submitting {
+  readonly limits: Limits;
+  readonly records: RecordCache;
+  readonly overrides: Overrides;
+  readonly submitting: Set<string>;
+}
 
 /** The parts of a queue. */
 export interface Parts {
@@ -59,8 +69,6 @@ export interface Parts {
   readonly waits: Waits;
   readonly watches: Watches;
   readonly wakeups: Wakeups;
-  /** The open run of a task in this process. */
-  runHere(id: string): Run | undefined;
 }
 
 /** What the parts ask of the queue's life. */
@@ -85,7 +93,6 @@ export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
   const parts = {} as { -readonly [Part in keyof Parts]: Parts[Part] };
   const { store, clock = systemClock, schedules = [], onDemand = false } = options;
   parts.tally = new Tally(clock);
-  parts.runHere = (id) => runHere(parts, id);
   const engine = parts.engine = engineOf(options, parts, hooks);
   const lookout = new Lookout(store, clock);
   parts.waits = new Waits(clock, lookout);
@@ -109,7 +116,7 @@ export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
   parts.releaser = new Releaser(engine);
   parts.promoter = new Promoter(engine, parts.releaser);
   parts.sweeper = new Sweeper(engine);
-  parts.cascades = new Cascades(engine, parts.runHere);
+  parts.cascades = new Cascades(engine);
   parts.wakeups = new Wakeups(
     store.doorbell,
     // A hint is no reason to work, and listening keeps a store busy.
@@ -136,7 +143,7 @@ export function runsOf({ consumers }: Pick<Parts, "consumers">): Run[] {
   return [...consumers.values()].flatMap((consumer) => [...consumer.runs.values()]);
 }
 
-function runHere({ consumers }: Pick<Parts, "consumers">, id: string): Run | undefined {
+function runOf({ consumers }: Pick<Parts, "consumers">, id: string): Run | undefined {
   for (const consumer of consumers.values()) {
     const run = consumer.runs.get(id);
     if (run) return run;
@@ -206,12 +213,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
 }
 
 /** What the parts tell each other. */
-function signalsOf(
-  parts: Parts,
-): Pick<
-  Engine,
-  "wake" | "dueAt" | "scheduleDueAt" | "ended" | "groupEnded" | "owe" | "freed" | "parked"
-> {
+function signalsOf(parts: Parts): Signals {
   return {
     wake: (channel, entry) => {
       parts.activity.stir();
@@ -234,9 +236,10 @@ function signalsOf(
 }
 
 /** What the parts know of this process. */
-function hereOf(parts: Parts): Pick<Engine, "consumer" | "worker" | "peers" | "isResting"> {
+function hereOf(parts: Parts): Here {
   return {
     consumer: (channel) => parts.consumers.get(channel),
+    runOf: (id) => runOf(parts, id),
     worker: () => parts.membership.worker,
     peers: (channel) => parts.membership.peers(channel),
     isResting: () => parts.activity.resting,

@@ -128,8 +128,8 @@ export class Lifecycle implements LifecycleHooks {
 
   /** Obeys what other processes have asked of this one since its last heartbeat. */
   async lookAround(): Promise<void> {
-    const { engine, runHere } = this.parts;
-    await obeyRevokes(engine, runHere);
+    const { engine } = this.parts;
+    await obeyRevokes(engine);
     if (engine.overrides.shared) await engine.overrides.refresh();
   }
 

@@ -6,8 +6,7 @@
  */
 import type { z } from "zod";
 import type { Queue, QueueOptions, TickOptions } from "./api.ts";
-import type { Parts } from "./assemble.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, Parts } from "./assemble.ts";
 import { type Fault, StoreUnavailableError, TaskFailedError } from "./ground/errors.ts";
 import type {
   Channel,
@@ -139,7 +138,7 @@ class EngineQueue implements Queue {
   }
 
   async revoke(id: string): Promise<Task> {
-    await this.#life.act(() => revoke(this.#engine, id, this.#parts.runHere));
+    await this.#life.act(() => revoke(this.#engine, id));
     return this.get(id);
   }
 
@@ -195,7 +194,7 @@ class EngineQueue implements Queue {
   }
 
   workers(): Promise<Worker[]> {
-    return viewWorkers(this.#engine, this.#parts.membership, this.#parts.runHere);
+    return viewWorkers(this.#engine, this.#parts.membership);
   }
 
   stats(): Promise<Stats> {
@@ -203,7 +202,7 @@ class EngineQueue implements Queue {
   }
 
   explain(id: string): Promise<Explanation> {
-    return explainTask(this.#engine, id, this.#parts.runHere);
+    return explainTask(this.#engine, id);
   }
 
   keys(filter: KeyFilter = {}): Promise<{ keys: StoredKey[]; cursor: string | null }> {

@@ -5,7 +5,7 @@
  * @module
  */
 import { Loop } from "../ground/loop.ts";
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import type { Releaser } from "../limits/releaser.ts";
 import { endWaitingUnit, releaseUnit, waitingKeys } from "../task/moves.ts";
 import { recordOf } from "../task/read.ts";
@@ -22,7 +22,7 @@ const BATCH = 200;
 
 /** Watches what becomes due. */
 export class Promoter extends Loop {
-  constructor(readonly engine: Engine, readonly releaser: Releaser) {
+  constructor(readonly engine: Base & Signals, readonly releaser: Releaser) {
     super(engine.clock);
   }
 

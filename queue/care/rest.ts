@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import type { RateRow, SlotsRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
@@ -22,7 +22,7 @@ export class RestingLimits {
   /** The last row looked at, by the range it is in. */
   #cursors = new Map<string, Key>();
 
-  constructor(readonly engine: Engine) {}
+  constructor(readonly engine: Base) {}
 
   /** One step through each kind. Returns whether there are more to look at in this round. */
   async runOnce(): Promise<boolean> {

@@ -8,7 +8,7 @@
  */
 import { Loop } from "../ground/loop.ts";
 import { keysHeldBy } from "../request/definition_keys.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { firstIdAt } from "../ground/ids.ts";
 import { RestingLimits } from "./rest.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
@@ -36,7 +36,7 @@ export class Sweeper extends Loop {
   /** Monotonic time before which the rows of limits are not looked at. */
   #limitsAt = -Infinity;
 
-  constructor(readonly engine: Engine) {
+  constructor(readonly engine: Base) {
     const pause = Math.min(PAUSE, engine.settings.resultTtl * 100);
     super(engine.clock, { idle: { first: pause, last: pause } });
     this.#pause = pause;

@@ -11,8 +11,9 @@
  * @module
  */
 import type { AnyTaskDefinition } from "../task/define.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { limitsOf } from "../limits/admission.ts";
+import type { Overrides } from "../limits/overrides.ts";
 import type { Parking } from "../limits/parking.ts";
 import type { ReadyWindow } from "./ready_window.ts";
 import type { Pointer, RunRow } from "../rows/record.ts";
@@ -57,6 +58,13 @@ interface Bounds {
   readonly reach: number;
 }
 
+/** What chooses tasks. */
+export interface Choosing extends Base {
+  readonly overrides: Overrides;
+  /** Suspects that run in this process: at most one at a time. */
+  readonly suspects: { count: number };
+}
+
 /** The tasks that one claim takes. */
 export class Choice {
   /** Those without limits. */
@@ -71,7 +79,7 @@ export class Choice {
   #skipped = false;
 
   constructor(
-    readonly engine: Engine,
+    readonly engine: Choosing,
     readonly channel: string,
     readonly parking: Parking,
     readonly bounds: Bounds,

@@ -7,10 +7,12 @@
  *
  * @module
  */
-import { type Candidate, Choice, isSuspect, type Room } from "./choice.ts";
+import { type Candidate, Choice, type Choosing, isSuspect, type Room } from "./choice.ts";
+import type { RecordCache } from "./record_cache.ts";
 import { sleep } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
-import type { Engine } from "../engine.ts";
+import type { Here, Signals } from "../engine.ts";
+import type { Limits } from "../limits/limits.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import { admit, type Verdict } from "../limits/admission.ts";
 import { Parking } from "../limits/parking.ts";
@@ -34,6 +36,12 @@ export interface Taker extends Room {
   begin(definition: AnyTaskDefinition, run: RunRow, record: TaskRecord): void;
 }
 
+/** What claims tasks. */
+export interface Claiming extends Choosing, Signals, Here {
+  readonly limits: Limits;
+  readonly records: RecordCache;
+}
+
 /** Claims for one channel. */
 export class Claimer {
   readonly window: ReadyWindow;
@@ -47,7 +55,7 @@ export class Claimer {
   /** Monotonic time until which the channel's rate lets nothing through. */
   #restUntil = -Infinity;
 
-  constructor(readonly engine: Engine, readonly channel: string) {
+  constructor(readonly engine: Claiming, readonly channel: string) {
     this.window = new ReadyWindow(engine, channel);
     this.#parking = new Parking(engine, channel, this.#claiming, () => this.window.clear());
     this.#progressAt = engine.clock.monotonic();

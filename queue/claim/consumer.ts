@@ -7,19 +7,28 @@ import { Ahead } from "./ahead.ts";
 import { POLL } from "../ground/bell.ts";
 import { Loop } from "../ground/loop.ts";
 import { isSuspect } from "./choice.ts";
-import { Claimer, type Taker } from "./claimer.ts";
+import { Claimer, type Claiming, type Taker } from "./claimer.ts";
+import type { RecordCache } from "./record_cache.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
-import type { Engine } from "../engine.ts";
+import type { Limits } from "../limits/limits.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
-import { Run } from "../run/run.ts";
+import { Run, type Running } from "../run/run.ts";
 import type { Entry } from "../store/port.ts";
-import { Taken } from "./taken.ts";
+import { type Solo, Taken } from "./taken.ts";
 
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;
 
 /** Milliseconds that handlers have to return after their runs were ended, before their channel counts as stuck. */
 const PATIENCE = 5000;
+
+/** What claims and runs tasks. */
+export interface Consuming extends Claiming, Running {
+  readonly limits: Limits;
+  readonly records: RecordCache;
+  /** The one slot that all channels share; `null`: each has its own only. */
+  readonly solo: Solo | null;
+}
 
 /**
  * Runs the tasks of one channel, as many at a time as it has slots.
@@ -46,7 +55,7 @@ export class Consumer extends Loop implements Taker {
   #told = false;
 
   constructor(
-    readonly engine: Engine,
+    readonly engine: Consuming,
     readonly channel: string,
     /** Slots unless people have set others. */
     readonly configured: number,

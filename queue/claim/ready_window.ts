@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here } from "../engine.ts";
 import { POLL } from "../ground/bell.ts";
 import { placeOf, Shares, standsBefore } from "./shares.ts";
 import { idOf } from "../rows/keys.ts";
@@ -41,7 +41,7 @@ export class ReadyWindow {
   /** The last entry that was read. */
   #last: Entry | undefined;
 
-  constructor(readonly engine: Engine, readonly channel: string) {
+  constructor(readonly engine: Base & Here, readonly channel: string) {
     this.#unshared = engine.store.incarnation !== null;
     this.#shares = new Shares(engine, channel);
   }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here } from "../engine.ts";
 import type { Pointer } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
@@ -47,7 +47,7 @@ export class Shares {
   #pace: number | null = null;
   #due = Infinity;
 
-  constructor(readonly engine: Engine, readonly channel: string) {}
+  constructor(readonly engine: Base & Here, readonly channel: string) {}
 
   /** Monotonic time at which a task that was left to others may be taken. */
   get due(): number {

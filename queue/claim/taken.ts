@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { Solo } from "../engine.ts";
+
+/** One task at a time in the whole process. */
+export interface Solo {
+  /** 1 while a task runs, is being claimed or is being handed off. */
+  taken: number;
+  /** Tells all channels that the slot is free. */
+  freed(): void;
+}
 
 /** See the module's text. */
 export class Taken {

@@ -4,13 +4,14 @@
  * @module
  */
 import { SUSPECT } from "../claim/choice.ts";
-import type { Engine } from "../engine.ts";
+import type { Namespace } from "../rows/keys.ts";
+import type { Base, Here, OpenRun } from "../engine.ts";
+import type { Limits } from "../limits/limits.ts";
 import { whyHeldBack, whyParked } from "./why.ts";
 import { waitingKeys } from "../task/moves.ts";
-import { assertSubmitted, findTask, recordOf } from "../task/read.ts";
+import { assertSubmitted, findTask, type Reading, recordOf } from "../task/read.ts";
 import { at, type Reason, span } from "./reasons.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
-import type { Run } from "../run/run.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import type { Entry } from "../store/port.ts";
@@ -42,13 +43,11 @@ interface Standing {
 /**
  * Explains a task as it stands now.
  *
- * @param runHere the open run of a task in this process
  * @throws {TaskNotFoundError}
  */
 export async function explainTask(
-  engine: Engine,
+  engine: Base & Here & { readonly limits: Limits },
   id: string,
-  runHere: (id: string) => Run | undefined,
 ): Promise<Explanation> {
   const standing = await look(engine, id);
   const { record, run } = standing;
@@ -59,7 +58,7 @@ export async function explainTask(
       id,
       state,
       place: "run",
-      reasons: whyRunning(engine, standing, run, waitsFor(runHere(id))),
+      reasons: whyRunning(engine, standing, run, waitsFor(engine.runOf(id))),
     };
   }
   const place = String(standing.pointer!.key[1]) as Exclude<Place, null>;
@@ -74,7 +73,7 @@ export async function explainTask(
 }
 
 /** Reads until one snapshot holds the task in its one place (invariant 2). */
-async function look(engine: Engine, id: string): Promise<Standing> {
+async function look(engine: Reading, id: string): Promise<Standing> {
   const { keys, store } = engine;
   for (;;) {
     const { record: seen } = await findTask(engine, id);
@@ -96,7 +95,7 @@ async function look(engine: Engine, id: string): Promise<Standing> {
 }
 
 async function whyEnded(
-  { store, keys }: Engine,
+  { store, keys }: Namespace,
   { id, state, doneAt, error }: TaskRecord,
 ): Promise<Reason[]> {
   const why = error ? `: ${error.type}: ${error.message}` : "";
@@ -110,12 +109,12 @@ async function whyEnded(
 }
 
 /** What a claimed task still waits for. */
-function waitsFor(run: Run | undefined): "slot" | "thread" | null {
+function waitsFor(run: OpenRun | undefined): "slot" | "thread" | null {
   return run?.isNext ? "slot" : run?.reserved ? "thread" : null;
 }
 
 function whyRunning(
-  engine: Engine,
+  engine: Pick<Base, "clock">,
   { record, revoked }: Standing,
   run: RunRow,
   waitsFor: "slot" | "thread" | null,
@@ -142,7 +141,7 @@ function whyRunning(
   return reasons;
 }
 
-function whyDelayed(engine: Engine, record: TaskRecord): Reason[] {
+function whyDelayed(engine: Pick<Base, "clock">, record: TaskRecord): Reason[] {
   const left = record.runAt - engine.clock.now();
   const when = left > 0 ? `in ${span(left)}, at ${at(record.runAt)}` : "at any moment: it is due";
   if (record.state !== "RETRY") return [{ code: "delayed", message: `It may run ${when}` }];
@@ -154,7 +153,7 @@ function whyDelayed(engine: Engine, record: TaskRecord): Reason[] {
 }
 
 /** A workflow's task waits for the task or the group before it, or for the rest of a large submission. */
-async function whyWaiting(engine: Engine, record: TaskRecord): Promise<Reason> {
+async function whyWaiting(engine: Namespace, record: TaskRecord): Promise<Reason> {
   const { keys, store } = engine;
   const before = record.workflow!.waitsFor!;
   const [task, run, group] = await store.getMany([keys.task(before), keys.run(before), keys.group(before)]);
@@ -169,7 +168,7 @@ async function whyWaiting(engine: Engine, record: TaskRecord): Promise<Reason> {
   return { code, message: `It waits for group ${before} of its workflow: ${count} in it have not ended` };
 }
 
-async function whyReady(engine: Engine, record: TaskRecord, { key }: Entry): Promise<Reason[]> {
+async function whyReady(engine: Base & Here, record: TaskRecord, { key }: Entry): Promise<Reason[]> {
   const { store, keys } = engine;
   const { channel } = record;
   const before = await store.list({ ...keys.readyOf(channel), end: key }, { limit: AHEAD_CAP });

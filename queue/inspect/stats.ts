@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
+import type { Overrides } from "../limits/overrides.ts";
 import { listUpToCap, viewChannels } from "./views.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { WorkerRow } from "../rows/record.ts";
@@ -39,7 +40,7 @@ export interface Stats {
 
 /** Reads the whole. */
 export async function viewStats(
-  engine: Engine,
+  engine: Base & { readonly overrides: Overrides },
   membership: Membership,
   tally: Tally,
 ): Promise<Stats> {

@@ -5,10 +5,10 @@
  * @module
  */
 import { keysHeldBy } from "../request/definition_keys.ts";
-import type { Engine } from "../engine.ts";
+import type { Namespace } from "../rows/keys.ts";
 import { InvalidTaskError } from "../ground/errors.ts";
 import { waitingKeys } from "../task/moves.ts";
-import { findTask } from "../task/read.ts";
+import { findTask, type Reading } from "../task/read.ts";
 import type { Entry, Key, KeyPart } from "../store/port.ts";
 
 /** A stored key. */
@@ -28,7 +28,7 @@ const SHOWN = 500;
  * @throws {InvalidTaskError} for a limit or cursor that is not one
  */
 export async function listKeys(
-  engine: Engine,
+  engine: Namespace,
   { prefix = [], limit = 100, cursor }: KeyFilter,
 ): Promise<{ keys: StoredKey[]; cursor: string | null }> {
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
@@ -58,7 +58,7 @@ export interface KeyFilter {
 }
 
 /** All keys that belong to one task, those that are there. @throws {TaskNotFoundError} */
-export async function keysOfTask(engine: Engine, id: string): Promise<StoredKey[]> {
+export async function keysOfTask(engine: Reading, id: string): Promise<StoredKey[]> {
   const { keys, store } = engine;
   const { record } = await findTask(engine, id);
   const named = await store.getMany([

@@ -6,14 +6,14 @@
 import { z } from "zod";
 import type { Consumer } from "../claim/consumer.ts";
 import { keyRules } from "../request/definition_keys.ts";
-import type { Engine } from "../engine.ts";
+import type { Base, Here } from "../engine.ts";
+import type { Overrides } from "../limits/overrides.ts";
 import { withDeadline } from "../commit/lane.ts";
 import type { Membership } from "../membership/membership.ts";
 import { readRecords } from "../task/read.ts";
-import type { Run } from "../run/run.ts";
 import type { ParkedPointer, RunRow, WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, knownChannels } from "../task/options.ts";
 import type { Channel, Health, Json, Worker } from "../ground/task.ts";
@@ -42,7 +42,7 @@ export interface DefinitionView {
 }
 
 /** The definitions with their defaults filled in, by name. */
-export function viewDefinitions(engine: Engine): DefinitionView[] {
+export function viewDefinitions(engine: Pick<Base, "definitions" | "channels">): DefinitionView[] {
   return [...engine.definitions.values()].map((definition) => ({
     name: definition.name,
     description: definition.description ?? null,
@@ -57,7 +57,7 @@ export function viewDefinitions(engine: Engine): DefinitionView[] {
 }
 
 /** Up to {@link DEPTH_CAP} entries of a range. */
-export async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entry[]> {
+export async function listUpToCap(engine: Pick<Base, "store">, range: KeyRange): Promise<Entry[]> {
   const found: Entry[] = [];
   let start = {};
   for (;;) {
@@ -71,7 +71,7 @@ export async function listUpToCap(engine: Engine, range: KeyRange): Promise<Entr
 }
 
 /** Every known channel with its depths. */
-export async function viewChannels(engine: Engine): Promise<Channel[]> {
+export async function viewChannels(engine: Base & { readonly overrides: Overrides }): Promise<Channel[]> {
   const { overrides } = engine;
   if (overrides.shared) await overrides.refresh();
   const parked = (entries: Entry[]) =>
@@ -110,15 +110,10 @@ function countBy<T>(items: readonly T[], of: (item: T) => string): Map<string, n
   return counts;
 }
 
-/**
- * Every registered process and what it runs.
- *
- * @param runHere the open run of a task in this process
- */
+/** Every registered process and what it runs. */
 export async function viewWorkers(
-  engine: Engine,
+  engine: Namespace & Pick<Here, "runOf">,
   membership: Membership,
-  runHere: (id: string) => Run | undefined,
 ): Promise<Worker[]> {
   const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
   const runs = await listUpToCap(engine, engine.keys.runs());
@@ -129,7 +124,7 @@ export async function viewWorkers(
       if (!record) return [];
       const { id, name, channel } = record;
       const { worker, startedAt } = decode<RunRow>(entry.value);
-      const reserved = worker === membership.worker ? runHere(id)?.reserved ?? false : null;
+      const reserved = worker === membership.worker ? engine.runOf(id)?.reserved ?? false : null;
       return [{ worker, task: { id, name, channel, startedAt, reserved } }];
     }),
     ({ worker }) => worker,
@@ -156,7 +151,7 @@ export async function viewWorkers(
  * @param mayRest what is due may wait here for a reason to work
  */
 export async function viewHealth(
-  engine: Engine,
+  engine: Base,
   membership: Membership,
   consumers: Iterable<Consumer>,
   mayRest: boolean,
@@ -188,7 +183,7 @@ export async function viewHealth(
   return { ready: problems.length === 0, problems };
 }
 
-async function latePromotion(engine: Engine): Promise<string | null> {
+async function latePromotion(engine: Base): Promise<string | null> {
   const [first] = await engine.store.list(engine.keys.delayedAll(), { limit: 1 });
   if (!first || engine.slots.size === 0) return null;
   const late = engine.clock.now() - Number(first.key.at(-2));

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Reading } from "../task/read.ts";
+import type { Base } from "../engine.ts";
+import type { Limits } from "../limits/limits.ts";
 import { type Reason, span } from "./reasons.ts";
 import type { ChannelRow, RateRow, SlotsRow, TaskRecord } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
@@ -18,7 +20,7 @@ const HOLDERS = 5;
 
 /** Why a task is parked. */
 export async function whyParked(
-  engine: Engine,
+  engine: Base & { readonly limits: Limits },
   { name, channel }: TaskRecord,
   { key }: Entry,
 ): Promise<Reason[]> {
@@ -48,7 +50,7 @@ export async function whyParked(
 
 /** The reason that a rate is, and when it lets the next one through. */
 async function whyLimited(
-  { store, keys, clock }: Engine,
+  { store, keys, clock }: Reading,
   whose: string,
   rate: Rate | null,
   row: string,
@@ -64,7 +66,7 @@ async function whyLimited(
 }
 
 /** Why nothing of a channel is claimed now. */
-export async function whyHeldBack(engine: Engine, channel: string): Promise<Reason[]> {
+export async function whyHeldBack(engine: Reading, channel: string): Promise<Reason[]> {
   const { store, keys } = engine;
   const reasons: Reason[] = [];
   const [set] = await store.getMany([keys.channel(channel)]);

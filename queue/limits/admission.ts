@@ -9,7 +9,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Reading } from "../task/read.ts";
+import type { Limits } from "./limits.ts";
 import type { Pointer, RateRow, SlotsRow, Standing } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
 import { idOf, limitedBy, whatBlocks } from "../rows/keys.ts";
@@ -80,9 +81,14 @@ export function limitOfBlocked(by: string): string {
   return `${kind}:${name}`;
 }
 
+/** What decides about tasks. */
+interface Admitting extends Reading {
+  readonly limits: Limits;
+}
+
 /** Decides about tasks, in the order in which they stand. */
 export async function admit<A extends Applicant>(
-  engine: Engine,
+  engine: Admitting,
   channel: string,
   channelRate: Rate | null,
   applicants: readonly A[],
@@ -138,7 +144,7 @@ function isBehind(entry: Entry, front: Entry | null): boolean {
 
 /** Reads every limit of the applicants. */
 async function open(
-  engine: Engine,
+  engine: Admitting,
   channel: string,
   channelRate: Rate | null,
   applicants: readonly Applicant[],

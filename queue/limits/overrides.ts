@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
 import type { ChannelRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
@@ -33,9 +33,9 @@ export class Overrides {
    * @param engineOf the engine, which is made with this
    * @param changed told of each channel whose row is another than before
    */
-  constructor(readonly engineOf: () => Engine, readonly changed: (channel: string) => void) {}
+  constructor(readonly engineOf: () => Base, readonly changed: (channel: string) => void) {}
 
-  get engine(): Engine {
+  get engine(): Base {
     return this.engineOf();
   }
 

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
+import type { Overrides } from "./overrides.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import { parkUnit } from "../task/moves.ts";
 import type { Pointer } from "../rows/record.ts";
@@ -23,7 +24,7 @@ export class Parking {
    * @param outdated what was read of the channel holds no more
    */
   constructor(
-    readonly engine: Engine,
+    readonly engine: Base & Signals & { readonly overrides: Overrides },
     readonly channel: string,
     readonly busy: Set<string>,
     readonly outdated: () => void,

@@ -8,7 +8,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here, Signals } from "../engine.ts";
+import type { Limits } from "./limits.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import { releaseUnit } from "../task/moves.ts";
 import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
@@ -40,14 +41,14 @@ export class Releaser {
   #working: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(readonly engine: Engine) {}
+  constructor(readonly engine: Base & Signals & Here & { readonly limits: Limits }) {}
 
   /** When something is due. */
   get next(): number {
     return Math.min(...this.#due.values());
   }
 
-  /** See `Engine.freed`. */
+  /** See `Signals.freed`. */
   freed({ channel, concurrencyKey }: TaskRecord): void {
     if (concurrencyKey === undefined) return;
     for (const each of new Set([channel, ...this.engine.limits.keyedChannels])) {
@@ -55,7 +56,7 @@ export class Releaser {
     }
   }
 
-  /** See `Engine.parked`. */
+  /** See `Signals.parked`. */
   parked(by: string, dueAt?: number): void {
     if (dueAt === undefined) return this.#ask(by);
     if (this.#due.get(by) === dueAt) return;

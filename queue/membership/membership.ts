@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import { StoreBrokenError } from "../ground/errors.ts";
 import { LaneGone } from "../commit/lane.ts";
 import type { WorkerRow } from "../rows/record.ts";
@@ -35,7 +35,7 @@ export class Membership {
    * @param isNeeded whether others must not judge this process lost now
    */
   constructor(
-    readonly engine: Engine,
+    readonly engine: Base & Signals,
     readonly row: () => WorkerRow,
     readonly onLost: (worker: string) => void,
     readonly onBeat: () => Promise<void>,

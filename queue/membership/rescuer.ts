@@ -12,7 +12,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import { INLINE_BYTES } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
@@ -45,7 +45,7 @@ export class Rescuer {
   /** Monotonic time of the last look. */
   #lookedAt = -Infinity;
 
-  constructor(readonly engine: Engine) {}
+  constructor(readonly engine: Base & Signals) {}
 
   /** Whether some worker may be lost that was neither seen to live nor rescued. */
   get isUndecided(): boolean {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here, Signals } from "../engine.ts";
+import type { Overrides } from "../limits/overrides.ts";
 import {
   ChannelNotFoundError,
   type Fault,
@@ -40,13 +41,22 @@ export interface ChannelChange {
   readonly maxDepth?: number | null;
 }
 
+/** What changes and purges channels. */
+interface Controlling extends Base, Signals, Here {
+  readonly overrides: Overrides;
+}
+
 /**
  * See `Queue.changeChannel`.
  *
  * @throws {ChannelNotFoundError}
  * @throws {InvalidChannelError}
  */
-export async function changeChannel(engine: Engine, channel: string, change: ChannelChange): Promise<void> {
+export async function changeChannel(
+  engine: Controlling,
+  channel: string,
+  change: ChannelChange,
+): Promise<void> {
   assertKnown(engine, channel);
   const faults = faultsOf(change);
   if (faults.length > 0) throw new InvalidChannelError(faults);
@@ -62,7 +72,7 @@ export async function changeChannel(engine: Engine, channel: string, change: Cha
 }
 
 /** A pause holds from now on: nothing that was taken before it is still on its way to run. */
-async function settled(engine: Engine, channel: string): Promise<void> {
+async function settled(engine: Controlling, channel: string): Promise<void> {
   if (engine.overrides.isPaused(channel)) await engine.consumer(channel)?.quiet();
   if (engine.overrides.shared) engine.wake(channel);
 }
@@ -75,7 +85,7 @@ async function settled(engine: Engine, channel: string): Promise<void> {
  * @returns how many tasks were ended
  * @throws {ChannelNotFoundError}
  */
-export async function purge(engine: Engine, channel: string): Promise<number> {
+export async function purge(engine: Controlling, channel: string): Promise<number> {
   const { overrides, keys } = engine;
   assertKnown(engine, channel);
   const worker = engine.worker();
@@ -112,7 +122,7 @@ export async function purge(engine: Engine, channel: string): Promise<number> {
 }
 
 async function purgeRange(
-  engine: Engine,
+  engine: Base & Signals,
   range: KeyRange,
   channel: string,
   before: string,
@@ -133,7 +143,7 @@ async function purgeRange(
   }
 }
 
-async function endAll(engine: Engine, entries: readonly Entry[]): Promise<number> {
+async function endAll(engine: Base & Signals, entries: readonly Entry[]): Promise<number> {
   const now = engine.clock.now();
   const records = await readRecords(engine, entries.map((entry) => idOf(entry.key)));
   const landed = await Promise.all(entries.map(async (entry, i) => {
@@ -148,7 +158,7 @@ async function endAll(engine: Engine, entries: readonly Entry[]): Promise<number
   return landed.filter(Boolean).length;
 }
 
-function assertKnown(engine: Engine, channel: string): void {
+function assertKnown(engine: Pick<Base, "slots" | "channels">, channel: string): void {
   const known = knownChannels(engine);
   if (!known.has(channel)) throw new ChannelNotFoundError(channel, nearest(channel, known));
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { definitionKeys } from "../request/definition_keys.ts";
-import type { Engine } from "../engine.ts";
+import type { Namespace } from "../rows/keys.ts";
 import {
   ArgumentsError,
   DuplicateTaskError,
@@ -24,9 +24,9 @@ import type { EndedRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { put, together, type Unit } from "../rows/unit.ts";
-import { store, toKeyedRecord } from "../request/submit.ts";
+import { store, type Submitting, toKeyedRecord } from "../request/submit.ts";
 import type { Idempotency, Json, Task, TaskRequest } from "../ground/task.ts";
-import { resolveArgs } from "../workflow/value.ts";
+import { resolveArgs, type Resolving } from "../workflow/value.ts";
 
 /** Tasks whose arguments are in memory at a time. */
 const AT_ONCE = 50;
@@ -53,7 +53,7 @@ export interface Redriven {
 
 /** See `Queue.redrive`. */
 export async function redrive(
-  engine: Engine,
+  engine: Submitting & Resolving,
   id: string,
   idempotency?: Idempotency,
 ): Promise<{ task: Task; replayed: boolean }> {
@@ -90,7 +90,7 @@ export async function redrive(
 }
 
 /** @throws {RedriveError} when the task has not ended in FAILURE or REVOKED */
-async function endedRow(engine: Engine, { id, state }: TaskRecord) {
+async function endedRow(engine: Namespace, { id, state }: TaskRecord) {
   if (state !== "FAILURE" && state !== "REVOKED") {
     throw new RedriveError(id, `it is ${state}, and only what ended in FAILURE or REVOKED can`);
   }
@@ -104,7 +104,7 @@ async function endedRow(engine: Engine, { id, state }: TaskRecord) {
  *
  * @throws {RedriveError} when a part of them never came, or is no longer kept
  */
-async function argsOf(engine: Engine, record: TaskRecord): Promise<readonly Json[]> {
+async function argsOf(engine: Resolving, record: TaskRecord): Promise<readonly Json[]> {
   const { takes, waitsFor } = record.workflow ?? {};
   if (takes === "task" || takes === "group") {
     const { keys, store } = engine;
@@ -144,7 +144,7 @@ function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
 
 /** See `Queue.redriveAll`. */
 export async function redriveAll(
-  engine: Engine,
+  engine: Submitting & Resolving,
   { dryRun = false, state = "FAILURE", limit = 100, ...filter }: RedriveFilter,
 ): Promise<{ tasks: Redriven[]; cursor: string | null }> {
   const page = await listTasks(engine, { ...filter, state, limit, redriven: false });

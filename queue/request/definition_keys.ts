@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { AnyTaskDefinition, TaskIdempotency } from "../task/define.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import {
   DuplicateTaskError,
   IdempotencyConflictError,
@@ -16,7 +16,7 @@ import {
 } from "../ground/errors.ts";
 import { canonicalJson, DEFINITION_SCOPE, takeUnit } from "./idempotency.ts";
 import { unpack } from "../rows/payload.ts";
-import { recordOf } from "../task/read.ts";
+import { type Reading, recordOf } from "../task/read.ts";
 import type { IdempotencyRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decodeEntry } from "../rows/codec.ts";
@@ -39,7 +39,11 @@ export function keyRules({ ttl = 3600, onDuplicate = "return" }: TaskIdempotency
  * @param at JSON pointer of the request
  * @throws {InvalidTaskError} when what it makes is no key
  */
-export function withDefinitionKey(engine: Engine, record: TaskRecord, at: string): TaskRecord {
+export function withDefinitionKey(
+  engine: Pick<Base, "definitions">,
+  record: TaskRecord,
+  at: string,
+): TaskRecord {
   const definition = engine.definitions.get(record.name);
   if (!definition?.idempotency) return record;
   const expiresAt = record.createdAt + keyRules(definition.idempotency).ttl * 1000;
@@ -103,7 +107,7 @@ export interface DefinitionKeys {
  * @throws {TooLargeError} when a commit of this store cannot check so many keys
  */
 export async function definitionKeys(
-  engine: Engine,
+  engine: Base,
   records: readonly TaskRecord[],
   spare: number,
 ): Promise<DefinitionKeys> {
@@ -150,7 +154,7 @@ export async function definitionKeys(
 }
 
 /** The tasks that hold the definitions' keys of these records: `task` is `null` where the key is free. */
-async function holders(engine: Engine, records: readonly TaskRecord[]) {
+async function holders(engine: Reading, records: readonly TaskRecord[]) {
   const { store, keys, clock } = engine;
   const entries = await store.getMany(records.map((record) => definitionKeyOf(keys, record)));
   const rows = entries.map((entry) => decodeEntry<IdempotencyRow>(entry));

@@ -4,13 +4,18 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Reading } from "../task/read.ts";
 import { OverCapacityError } from "../ground/errors.ts";
-import type { TaskRecord } from "../rows/record.ts";
+import type { ChannelRow, TaskRecord } from "../rows/record.ts";
 import { idOf } from "../rows/keys.ts";
 
 /** Milliseconds that a measured depth is kept. */
 const KEPT = 1000;
+
+/** What measures depths, and knows the caps. */
+export interface Capped extends Reading {
+  readonly overrides: { readonly isCapped: boolean; of(channel: string): ChannelRow };
+}
 
 /** A look at a channel, for all who ask within a second. */
 interface Look {
@@ -29,7 +34,7 @@ export class Depths {
   #looks = new Map<string, Look>();
 
   /** @throws {OverCapacityError} when one of the channels has no room for all of its tasks */
-  async refuseFull(engine: Engine, records: readonly TaskRecord[]): Promise<void> {
+  async refuseFull(engine: Capped, records: readonly TaskRecord[]): Promise<void> {
     const { overrides } = engine;
     if (!overrides.isCapped) return;
     const counts = new Map<string, number>();
@@ -46,7 +51,7 @@ export class Depths {
     for (const { count, depth } of capped) depth.tasks += count;
   }
 
-  #depthOf(engine: Engine, channel: string, cap: number): Promise<Depth> {
+  #depthOf(engine: Capped, channel: string, cap: number): Promise<Depth> {
     const now = engine.clock.monotonic();
     const last = this.#looks.get(channel);
     if (last && now - last.at < KEPT && last.cap === cap) return last.depth;
@@ -55,7 +60,7 @@ export class Depths {
     return depth;
   }
 
-  async #measure({ store, keys }: Engine, channel: string, cap: number): Promise<Depth> {
+  async #measure({ store, keys }: Capped, channel: string, cap: number): Promise<Depth> {
     const range = keys.readyOf(channel);
     let tasks = 0;
     let start = {};

@@ -7,9 +7,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
 import { IdempotencyConflictError, InvalidTaskError } from "../ground/errors.ts";
-import { getTask } from "../task/read.ts";
+import { getTask, type Reading } from "../task/read.ts";
 import type { IdempotencyRow } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
 import type { Check, Entry, Key } from "../store/port.ts";
@@ -28,7 +27,7 @@ export const DEFINITION_SCOPE = "task:";
  * @throws {IdempotencyConflictError} when the key came with another request
  */
 export async function idempotencyUnit(
-  engine: Engine,
+  engine: Reading,
   keyed: Idempotency & { expiresAt: number },
   made: readonly { readonly id: string }[],
 ): Promise<{ first?: IdempotencyRow; unit: Unit }> {
@@ -52,7 +51,7 @@ export async function idempotencyUnit(
 }
 
 /** The tasks that a key stands for, as they are now. */
-export function replay(engine: Engine, row: IdempotencyRow): Promise<Task[]> {
+export function replay(engine: Reading, row: IdempotencyRow): Promise<Task[]> {
   return Promise.all(row.ids.map((id) => getTask(engine, id)));
 }
 

@@ -3,30 +3,24 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here, Signals } from "../engine.ts";
 import { TaskFinalError, TaskNotFoundError } from "../ground/errors.ts";
 import { type Ending, REVOKED_WAITING } from "../task/endings.ts";
 import { assertSubmitted, findTask, readRecords, recordOf } from "../task/read.ts";
 import { endWaitingUnit, waitingKeys } from "../task/moves.ts";
-import type { Run } from "../run/run.ts";
 import { ended } from "../task/state.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { FinalState } from "../ground/task.ts";
 
-/**
- * See `Queue.revoke`.
- *
- * @param runHere the open run of a task in this process
- */
+/** See `Queue.revoke`. */
 export async function revoke(
-  engine: Engine,
+  engine: Base & Signals & Here,
   id: string,
-  runHere: (id: string) => Run | undefined,
 ): Promise<void> {
   await findTask(engine, id);
-  const state = await revokeAnyhow(engine, id, runHere, REVOKED_WAITING);
+  const state = await revokeAnyhow(engine, id, REVOKED_WAITING);
   if (state !== null) throw new TaskFinalError(id, state);
 }
 
@@ -37,14 +31,13 @@ export async function revoke(
  * @returns the state it had before if it has ended already, else `null`
  */
 export async function revokeAnyhow(
-  engine: Engine,
+  engine: Base & Signals & Here,
   id: string,
-  runHere: (id: string) => Run | undefined,
   ending: Ending,
   along = false,
 ): Promise<FinalState | null> {
   for (;;) {
-    const here = runHere(id);
+    const here = engine.runOf(id);
     if (here) {
       await here.revoke();
       return null;
@@ -55,7 +48,7 @@ export async function revokeAnyhow(
     const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
     if (await engine.committer.commit(unit) !== null) {
       // Claimed by this process, it may have begun meanwhile.
-      await runHere(id)?.revoke();
+      await engine.runOf(id)?.revoke();
       return null;
     }
     // It moved between the read and the commit: look again.
@@ -69,7 +62,7 @@ export async function revokeAnyhow(
  * @returns its `run` row if it runs, its state if it has ended already, else `null`
  */
 export async function endIfWaiting(
-  engine: Engine,
+  engine: Base & Signals,
   id: string,
   ending: Ending,
   along = false,
@@ -105,10 +98,10 @@ export async function endIfWaiting(
  * Ends the runs of this process that others revoked, and removes what is left of revokes whose run has ended: retry,
  * rescue and give-back fail while a `revoke` row exists, so a run that is gone has ended for good.
  */
-export async function obeyRevokes(engine: Engine, runHere: (id: string) => Run | undefined): Promise<void> {
+export async function obeyRevokes(engine: Base & Here): Promise<void> {
   const { store, keys, committer } = engine;
   const entries = await store.list(keys.revokes(), { limit: store.limits.listBatch });
-  await Promise.all(entries.map(({ key }) => runHere(idOf(key))?.revoke()));
+  await Promise.all(entries.map(({ key }) => engine.runOf(idOf(key))?.revoke()));
   const runs = await store.getMany(entries.map(({ key }) => keys.run(idOf(key))));
   await Promise.all(
     entries.filter((_, i) => !runs[i]).map((entry) => {

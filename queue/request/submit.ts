@@ -5,7 +5,7 @@
  */
 import { acceptArgs } from "../task/args.ts";
 import { definitionKeys, withDefinitionKey } from "./definition_keys.ts";
-import type { Engine } from "../engine.ts";
+import type { Base, Here, Signals } from "../engine.ts";
 import {
   type Fault,
   FencedError,
@@ -15,6 +15,8 @@ import {
   TooLargeError,
   UnknownTaskError,
 } from "../ground/errors.ts";
+import type { Capped, Depths } from "./depth.ts";
+import type { Intake } from "./intake.ts";
 import { keyOf } from "../task/concurrency.ts";
 import { idempotencyUnit, replay } from "./idempotency.ts";
 import { handOffUnit, readyEntry, submitUnit } from "../task/moves.ts";
@@ -24,12 +26,26 @@ import { channelFaults, DEFAULT_PRIORITY, optionFaults } from "../task/options.t
 import { nearest } from "../ground/suggest.ts";
 import type { Idempotency, Task, TaskRequest } from "../ground/task.ts";
 
+/** What stores new tasks: one place for them is a free slot of this process. */
+export interface Placing extends Base, Signals, Here {
+  /** A task that has limits goes into no slot before it is claimed. */
+  readonly limits: { has(record: TaskRecord): boolean };
+  /** Keeps records for the claim that comes next. */
+  readonly records: { put(record: TaskRecord, versionstamp: string): void };
+}
+
+/** What accepts submissions. */
+export interface Submitting extends Placing, Capped {
+  readonly intake: Intake;
+  readonly depths: Depths;
+}
+
 /** Tasks of one `submitAll`. */
 export const MAX_BATCH = 250;
 
 /** Submits tasks in one commit: all or none. See `Queue.submitAll`. */
 export async function submitAll(
-  engine: Engine,
+  engine: Submitting,
   requests: readonly TaskRequest[],
   idempotency?: Idempotency,
 ): Promise<{ tasks: Task[]; replayed: boolean }> {
@@ -55,7 +71,7 @@ export async function submitAll(
 
 /** What is to be stored of a submission, and with what else; nothing for one that was stored before. */
 async function plan(
-  engine: Engine,
+  engine: Submitting,
   records: readonly TaskRecord[],
   keyed: (Idempotency & { expiresAt: number }) | undefined,
 ): Promise<{ tasks: Task[]; fresh: readonly TaskRecord[]; also: Unit | undefined; replayed: boolean }> {
@@ -82,7 +98,7 @@ async function plan(
  * @param stored called with the commit's versionstamp before one of them begins
  */
 export async function store(
-  engine: Engine,
+  engine: Placing,
   records: readonly TaskRecord[],
   also: Unit | undefined,
   now: number,
@@ -126,14 +142,14 @@ interface Placed {
 }
 
 /** Where a new task goes: into a free slot of this process, else ready or delayed. */
-function place(engine: Engine, record: TaskRecord, now: number): Placed {
+function place(engine: Placing, record: TaskRecord, now: number): Placed {
   const run = slotFor(engine, record, now);
   const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
   return { record, run, unit };
 }
 
 /** A free slot of this process for a new task; `null`: it has to wait. To be followed by {@link accepted} or `withdraw`. */
-export function slotFor(engine: Engine, record: TaskRecord, now: number): RunRow | null {
+export function slotFor(engine: Placing, record: TaskRecord, now: number): RunRow | null {
   const mayRun = record.runAt <= now && !engine.limits.has(record);
   return mayRun ? engine.consumer(record.channel)?.reserve(record.acks !== "early") ?? null : null;
 }
@@ -147,7 +163,7 @@ export function slotFor(engine: Engine, record: TaskRecord, now: number): RunRow
  * @returns `null` when it failed
  */
 export async function submitScheduled(
-  engine: Engine,
+  engine: Placing,
   request: TaskRequest,
   scheduleId: string,
   advance: (taskId: string, isNew: boolean) => Unit | Promise<Unit>,
@@ -164,7 +180,7 @@ export async function submitScheduled(
 }
 
 /** Tells about a new task that waits: for its time, or in a workflow for what is before it. */
-export function announce(engine: Engine, record: TaskRecord): void {
+export function announce(engine: Base & Signals, record: TaskRecord): void {
   const delay = Math.max(0, record.runAt - record.createdAt) / 1000;
   engine.emit({ type: "submitted", task: record, delay });
   if (record.expiresAt !== undefined) engine.dueAt(record.expiresAt);
@@ -175,7 +191,7 @@ export function announce(engine: Engine, record: TaskRecord): void {
 
 /** A new task is stored, its place in the commit of this versionstamp. */
 export function accepted(
-  engine: Engine,
+  engine: Placing,
   record: TaskRecord,
   versionstamp: string,
   now: number,
@@ -193,7 +209,7 @@ export function accepted(
 }
 
 function toRecords(
-  engine: Engine,
+  engine: Base,
   requests: readonly TaskRequest[],
   now: number,
   keyed: (Idempotency & { expiresAt: number }) | undefined,
@@ -219,7 +235,7 @@ function toRecords(
 
 /** What a submission of this name, channel and arguments would be refused for. See `Queue.faults`. */
 export function faultsOfRequest(
-  engine: Engine,
+  engine: Base,
   request: Pick<TaskRequest, "name" | "args" | "channel">,
   before = 0,
 ): Fault[] {
@@ -246,7 +262,7 @@ export function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<type
  * @param before how many arguments a workflow will put before the request's own
  */
 export function toRecord(
-  engine: Engine,
+  engine: Base,
   request: TaskRequest,
   at: string,
   now: number,

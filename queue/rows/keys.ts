@@ -35,7 +35,7 @@
  *
  * @module
  */
-import type { Key, KeyRange } from "../store/port.ts";
+import type { Key, KeyRange, Store } from "../store/port.ts";
 
 /** The parts of a task that may be stored in chunks. */
 export type BlobPart = "args" | "result";
@@ -45,6 +45,12 @@ export type CascadeKind = "release" | "join" | "fail" | "close" | "revoke" | "un
 
 /** The keys of one namespace. */
 export type Keys = ReturnType<typeof keysOf>;
+
+/** A namespace in its store: what reads rows takes this. */
+export interface Namespace {
+  readonly store: Store;
+  readonly keys: Keys;
+}
 
 /** Makes the key functions of a namespace. */
 // deno-lint-ignore explicit-module-boundary-types -- the type is Keys

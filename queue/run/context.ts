@@ -5,7 +5,7 @@
  */
 import { sleep } from "../ground/clock.ts";
 import type { Lock, LockOptions, TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
 import type { TaskRecord } from "../rows/record.ts";
@@ -20,7 +20,7 @@ const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;
 
 /** What a context needs of its run. */
 export interface RunOfContext {
-  readonly engine: Engine;
+  readonly engine: Pick<Base, "clock" | "emit" | "settings">;
   readonly record: TaskRecord;
   readonly signal: AbortSignal;
   readonly locks: RunLocks;

@@ -9,7 +9,7 @@
 import { Bell, POLL } from "../ground/bell.ts";
 import { TEN_YEARS } from "../ground/clock.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
 import type { Lock, LockOptions } from "../task/define.ts";
 import type { LockRow, RunRow, TaskRecord } from "../rows/record.ts";
@@ -20,7 +20,7 @@ import { timeUntil } from "../ground/wall_clock.ts";
 
 /** The run that locks are held by. */
 export interface LockOwner {
-  readonly engine: Engine;
+  readonly engine: Base & { readonly locks: LockWaits };
   readonly record: Pick<TaskRecord, "id">;
   readonly row: Pick<RunRow, "worker">;
   /** Ends a wait. */

@@ -7,8 +7,7 @@
 import { faultsOf } from "../task/args.ts";
 import { type RunCommit, RunContext } from "./context.ts";
 import type { AnyTaskDefinition, ThreadTarget } from "../task/define.ts";
-import type { Limited } from "./deadlines.ts";
-import type { Engine } from "../engine.ts";
+import type { Deadlines, Limited } from "./deadlines.ts";
 import { DEFAULT_TIME_LIMIT } from "../task/options.ts";
 import {
   ArgumentsError,
@@ -29,7 +28,7 @@ import {
 } from "../ground/errors.ts";
 import { brief, describe, oneLine } from "../task/failure.ts";
 import { patient } from "../commit/lane.ts";
-import { RunLocks } from "./locks.ts";
+import { type LockWaits, RunLocks } from "./locks.ts";
 import { chunkCount, PROGRESS_INTERVAL, toReport, toResult } from "../rows/payload.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
@@ -40,8 +39,16 @@ import { decode } from "../rows/codec.ts";
 import { put, together, type Unit } from "../rows/unit.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
-import { endAndRelease } from "../workflow/release.ts";
-import { resolveArgs } from "../workflow/value.ts";
+import { endAndRelease, type Releasing } from "../workflow/release.ts";
+import { resolveArgs, type Resolving } from "../workflow/value.ts";
+
+/** What a run takes: the end of a workflow's task lets others go on, and its arguments may be results. */
+export interface Running extends Releasing, Resolving {
+  readonly deadlines: Deadlines;
+  readonly locks: LockWaits;
+  /** Runs what is to run in threads; `null`: it runs on the event loop. */
+  readonly threads: ThreadPool | null;
+}
 
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited {
@@ -63,7 +70,7 @@ export class Run implements Limited {
   #job: ThreadJob | null = null;
 
   constructor(
-    readonly engine: Engine,
+    readonly engine: Running,
     readonly record: TaskRecord,
     readonly definition: AnyTaskDefinition,
     readonly row: RunRow,

@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import { encode } from "../rows/codec.ts";
 import { canonicalJson } from "../request/idempotency.ts";
@@ -30,7 +30,7 @@ export interface Declared extends ScheduleSettings {
  * @throws {TypeError} naming every schedule that cannot be, and why
  */
 export function readDeclared(
-  engine: Engine,
+  engine: Base,
   schedules: readonly CodeSchedule[],
 ): ReadonlyMap<string, Declared> {
   const declared = new Map<string, Declared>();
@@ -52,7 +52,7 @@ export function readDeclared(
 }
 
 function faultsOfDeclared(
-  engine: Engine,
+  engine: Base,
   { id, task, args, ...options }: CodeSchedule,
   others: ReadonlyMap<string, Declared>,
 ): string[] {
@@ -62,19 +62,19 @@ function faultsOfDeclared(
     .map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`);
 }
 
-function isKnown(engine: Engine, task: AnyTaskDefinition): boolean {
+function isKnown(engine: Pick<Base, "definitions">, task: AnyTaskDefinition): boolean {
   return engine.definitions.get(task.name) === task;
 }
 
 /** Stores what this process's code declares. */
 export async function declareSchedules(
-  engine: Engine,
+  engine: Base,
   schedules: readonly (readonly [id: string, Declared])[],
 ): Promise<void> {
   await Promise.all(schedules.map(([id, declared]) => declare(engine, id, declared)));
 }
 
-async function declare(engine: Engine, id: string, declared: Declared): Promise<void> {
+async function declare(engine: Base, id: string, declared: Declared): Promise<void> {
   for (;;) {
     const [entry] = await engine.store.getMany([engine.keys.schedule(id)]);
     const stored = found(entry);

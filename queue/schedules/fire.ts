@@ -4,13 +4,12 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
 import { FencedError, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
 import { idempotencyUnit, replay } from "../request/idempotency.ts";
 import { readRecords } from "../task/read.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import { together } from "../rows/unit.ts";
-import { submitScheduled } from "../request/submit.ts";
+import { type Placing, submitScheduled } from "../request/submit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
 import { gridOf } from "./grid.ts";
 import {
@@ -31,7 +30,7 @@ const WAIT = 500;
 const LONGEST_DETAIL = 1000;
 
 /** Takes the step that a schedule owes by `now`, unless another process is faster. */
-export async function fire(engine: Engine, schedule: Found, now: number): Promise<void> {
+export async function fire(engine: Placing, schedule: Found, now: number): Promise<void> {
   try {
     await takeStep(engine, schedule, now);
   } catch (error) {
@@ -40,7 +39,7 @@ export async function fire(engine: Engine, schedule: Found, now: number): Promis
   }
 }
 
-async function takeStep(engine: Engine, schedule: Found, now: number): Promise<void> {
+async function takeStep(engine: Placing, schedule: Found, now: number): Promise<void> {
   const { row, entry } = schedule;
   const id = idOf(entry.key);
   const step = stepOf(gridOf(row), row, now);
@@ -82,7 +81,7 @@ async function takeStep(engine: Engine, schedule: Found, now: number): Promise<v
  * @throws {ScheduleNotFoundError} / {IdempotencyConflictError} / {InvalidTaskError}
  */
 export async function runNow(
-  engine: Engine,
+  engine: Placing,
   id: string,
   idempotency?: Idempotency,
 ): Promise<{ task: Task; replayed: boolean }> {
@@ -136,7 +135,7 @@ function withLast(running: readonly string[], taskId: string): string[] {
 
 /** Its tasks that have not ended; looked up only when there are enough of them to matter. */
 async function unfinished(
-  engine: Engine,
+  engine: Namespace,
   { running, maxInstances }: ScheduleRow,
 ): Promise<readonly string[]> {
   if (running.length < maxInstances) return running;

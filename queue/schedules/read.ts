@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { InvalidScheduleError } from "../ground/errors.ts";
 import { readRecords } from "../task/read.ts";
 import type { RunRow } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { TaskState } from "../ground/task.ts";
 import { found, type OccurrenceRow, readSchedule, type ScheduleRow } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
 
 /** A schedule as callers see it. */
-export function viewOfSchedule(engine: Engine, id: string, row: ScheduleRow): Schedule {
+export function viewOfSchedule(engine: Pick<Base, "definitions">, id: string, row: ScheduleRow): Schedule {
   return {
     id,
     task: row.task,
@@ -38,7 +38,7 @@ export function viewOfSchedule(engine: Engine, id: string, row: ScheduleRow): Sc
   };
 }
 
-function problemOf(engine: Engine, { orphaned, task }: ScheduleRow): string | null {
+function problemOf(engine: Pick<Base, "definitions">, { orphaned, task }: ScheduleRow): string | null {
   if (orphaned) return "No code declares this schedule any more, so it is paused.";
   if (engine.definitions.has(task.name)) return null;
   return `This process knows no task '${task.name}': a process that does must fire the schedule.`;
@@ -46,7 +46,7 @@ function problemOf(engine: Engine, { orphaned, task }: ScheduleRow): string | nu
 
 /** A page of schedules by id. */
 export async function listSchedules(
-  engine: Engine,
+  engine: Base,
   options: PageOptions,
 ): Promise<{ schedules: Schedule[]; cursor: string | null }> {
   const { keys, store } = engine;
@@ -64,7 +64,7 @@ export async function listSchedules(
 
 /** A page of a schedule's history, newest first. */
 export async function listOccurrences(
-  engine: Engine,
+  engine: Namespace,
   id: string,
   options: PageOptions,
 ): Promise<{ occurrences: Occurrence[]; cursor: string | null }> {
@@ -81,7 +81,7 @@ export async function listOccurrences(
   return { occurrences, cursor: entries.length < limit ? null : makeCursor(entries.at(-1)!.key.at(-1)) };
 }
 
-async function statesOf(engine: Engine, ids: readonly string[]): Promise<Map<string, TaskState>> {
+async function statesOf(engine: Namespace, ids: readonly string[]): Promise<Map<string, TaskState>> {
   const records = (await readRecords(engine, ids)).filter((record) => record !== null);
   const runs = await engine.store.getMany(records.map(({ id }) => engine.keys.run(id)));
   return new Map(

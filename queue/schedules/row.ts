@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import { ScheduleChangedError, ScheduleNotFoundError } from "../ground/errors.ts";
 import type { IdempotencyRow } from "../rows/record.ts";
 import type { Occurrence, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { decode } from "../rows/codec.ts";
-import type { Keys } from "../rows/keys.ts";
+import type { Keys, Namespace } from "../rows/keys.ts";
 import type { Entry, Mutation } from "../store/port.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 
@@ -64,7 +64,7 @@ export function found(entry: Entry | null | undefined): Found | null {
 }
 
 /** Reads schedules by id, in the order of the ids. */
-export async function readSchedules(engine: Engine, ids: readonly string[]): Promise<(Found | null)[]> {
+export async function readSchedules(engine: Namespace, ids: readonly string[]): Promise<(Found | null)[]> {
   return (await engine.store.getMany(ids.map((id) => engine.keys.schedule(id)))).map(found);
 }
 
@@ -74,7 +74,7 @@ export function isScheduleId(text: string): boolean {
 }
 
 /** Reads a schedule. @throws {ScheduleNotFoundError} */
-export async function readSchedule(engine: Engine, id: string): Promise<Found> {
+export async function readSchedule(engine: Namespace, id: string): Promise<Found> {
   if (!isScheduleId(id)) throw new ScheduleNotFoundError(id);
   const [schedule] = await readSchedules(engine, [id]);
   if (!schedule) throw new ScheduleNotFoundError(id);
@@ -117,7 +117,7 @@ export function changeUnit(
 
 /** Deletes the idempotency key that a schedule was created with, if it still names the schedule. */
 export async function forgetKeyUnit(
-  { store, keys }: Engine,
+  { store, keys }: Namespace,
   id: string,
   { idempotency }: ScheduleRow,
 ): Promise<Unit> {
@@ -136,7 +136,7 @@ export async function forgetKeyUnit(
  * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / what `edit` throws
  */
 export async function editSchedule(
-  engine: Engine,
+  engine: Base & Signals,
   id: string,
   edit: (row: ScheduleRow) => ScheduleRow,
   revision?: string,

@@ -5,7 +5,7 @@
  * @module
  */
 import { Loop } from "../ground/loop.ts";
-import type { Engine } from "../engine.ts";
+import type { Placing } from "../request/submit.ts";
 import { idOf } from "../rows/keys.ts";
 import { type Declared, declareSchedules, readDeclared } from "./declare.ts";
 import { fire } from "./fire.ts";
@@ -38,7 +38,7 @@ export class Scheduler extends Loop {
   readonly declared: ReadonlyMap<string, Declared>;
 
   /** @throws {TypeError} naming every schedule that cannot be, and why */
-  constructor(readonly engine: Engine, schedules: readonly CodeSchedule[]) {
+  constructor(readonly engine: Placing, schedules: readonly CodeSchedule[]) {
     super(engine.clock, { busy: PAUSE });
     this.declared = readDeclared(engine, schedules);
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Placing } from "../request/submit.ts";
 import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../ground/errors.ts";
 import { idempotencyUnit } from "../request/idempotency.ts";
 import { del, together } from "../rows/unit.ts";
@@ -21,7 +21,7 @@ const BATCH = 200;
 /** See {@link Schedules}. */
 export class EngineSchedules implements Schedules {
   /** @param ready resolves when this process may commit */
-  constructor(readonly engine: Engine, readonly ready: () => Promise<void> | undefined) {}
+  constructor(readonly engine: Placing, readonly ready: () => Promise<void> | undefined) {}
 
   async create(
     request: ScheduleRequest,

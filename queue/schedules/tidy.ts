@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import type { WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import { together } from "../rows/unit.ts";
 import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts";
 
@@ -17,7 +17,10 @@ import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts"
  * @param own ids that this process's code declares
  * @returns those of them that are not stored
  */
-export async function tidySchedules(engine: Engine, own: Iterable<string>): Promise<ReadonlySet<string>> {
+export async function tidySchedules(
+  engine: Base & Signals,
+  own: Iterable<string>,
+): Promise<ReadonlySet<string>> {
   const missing = new Set(own);
   const declared = await declaredAnywhere(engine, own);
   const { keys, store } = engine;
@@ -39,7 +42,7 @@ export async function tidySchedules(engine: Engine, own: Iterable<string>): Prom
 }
 
 /** Ids of the schedules that the code of a registered process declares. */
-async function declaredAnywhere(engine: Engine, own: Iterable<string>): Promise<Set<string>> {
+async function declaredAnywhere(engine: Namespace, own: Iterable<string>): Promise<Set<string>> {
   const workers = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
   return new Set([
     ...own,
@@ -51,14 +54,19 @@ async function declaredAnywhere(engine: Engine, own: Iterable<string>): Promise<
  * An orphan keeps its place: when code declares it again, it is as if Sluice had been down meanwhile. So a deployment
  * that stops the one process that declares it before it starts the next loses nothing.
  */
-async function setOrphaned(engine: Engine, id: string, schedule: Found, orphaned: boolean): Promise<void> {
+async function setOrphaned(
+  engine: Base & Signals,
+  id: string,
+  schedule: Found,
+  orphaned: boolean,
+): Promise<void> {
   const to = withDue({ ...schedule.row, orphaned });
   const landed = await engine.committer.commit(changeUnit(engine.keys, id, schedule, to));
   if (landed !== null && to.dueAt !== null) engine.scheduleDueAt(to.dueAt);
 }
 
 /** Deletes the idempotency key that a schedule was created with when its time is over. */
-async function forgetKey(engine: Engine, id: string, schedule: Found): Promise<void> {
+async function forgetKey(engine: Base, id: string, schedule: Found): Promise<void> {
   const { idempotency, ...row } = schedule.row;
   if (!idempotency || idempotency.expiresAt > engine.clock.now()) return;
   const change = changeUnit(engine.keys, id, schedule, row);

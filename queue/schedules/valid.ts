@@ -4,7 +4,7 @@
  * @module
  */
 import { acceptArgs } from "../task/args.ts";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { TEN_YEARS } from "../ground/clock.ts";
 import { type Fault, InvalidScheduleError, TooLargeError } from "../ground/errors.ts";
 import { encode } from "../rows/codec.ts";
@@ -42,7 +42,7 @@ export function withDefaults(options: ScheduleOptions): ScheduleSettings {
 }
 
 /** Every fault of the parts of a request that are given, whatever the moment. @throws {TooLargeError} */
-export function faultsOfSchedule(engine: Engine, request: Partial<ScheduleRequest>): Fault[] {
+export function faultsOfSchedule(engine: Base, request: Partial<ScheduleRequest>): Fault[] {
   const faults: Fault[] = [];
   if (request.id !== undefined && !isScheduleId(request.id)) {
     faults.push({
@@ -56,7 +56,7 @@ export function faultsOfSchedule(engine: Engine, request: Partial<ScheduleReques
 }
 
 /** A request's task as it is stored. @throws {TooLargeError} */
-export function storedTask(engine: Engine, task: ScheduledTask): ScheduledTask {
+export function storedTask(engine: Base, task: ScheduledTask): ScheduledTask {
   const { args } = acceptArgs(engine.definitions.get(task.name)!, task.args, "/task/args", []);
   const stored = { ...task, args };
   const bytes = encode(stored).length;
@@ -83,7 +83,7 @@ export function firstAfter(options: ScheduleSettings & { createdAt: number }, no
   ]);
 }
 
-function taskFaults(engine: Engine, task: ScheduledTask): Fault[] {
+function taskFaults(engine: Base, task: ScheduledTask): Fault[] {
   const at = "/task";
   const own = (["delay", "runAt"] as const).flatMap((option) => {
     if ((task as { delay?: unknown; runAt?: unknown })[option] === undefined) return [];

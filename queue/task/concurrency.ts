@@ -11,7 +11,7 @@
  * @module
  */
 import type { AnyTaskDefinition } from "./define.ts";
-import type { Engine } from "../engine.ts";
+import type { Namespace } from "../rows/keys.ts";
 import { InvalidTaskError } from "../ground/errors.ts";
 import type { Standing } from "../rows/record.ts";
 import type { Json } from "../ground/task.ts";
@@ -56,7 +56,7 @@ export interface Stands {
 }
 
 /** Looks where tasks stand; those that have ended, or wait elsewhere, are in neither list. */
-export async function standsOf(engine: Engine, tasks: readonly Standing[]): Promise<Stands> {
+export async function standsOf(engine: Namespace, tasks: readonly Standing[]): Promise<Stands> {
   const { keys, store } = engine;
   // Two keys a task: reads by ten keep them in one snapshot, so none is missed on its way from the one to the other.
   const found = await store.getMany(

@@ -3,15 +3,14 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
 import { InvalidTaskError } from "../ground/errors.ts";
 import { firstIdAt, isTaskId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
-import { isExpired, readRecords, recordOf } from "./read.ts";
+import { isExpired, type Reading, readRecords, recordOf } from "./read.ts";
 import type { EndedRow, GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { isFinal, type Task, type TaskState } from "../ground/task.ts";
 
@@ -51,7 +50,7 @@ const SCAN_BATCH = 200;
 const FIELDS = ["name", "channel", "scheduleId", "rootId", "groupId"] as const;
 
 /** See `Queue.list`. Of tasks that do not fit no run, no arguments and no results are read. */
-export async function listTasks(engine: Engine, filter: TaskFilter): Promise<TaskList> {
+export async function listTasks(engine: Reading, filter: TaskFilter): Promise<TaskList> {
   const { limit = 50 } = filter;
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
     throw new InvalidTaskError([{
@@ -88,7 +87,7 @@ export async function listTasks(engine: Engine, filter: TaskFilter): Promise<Tas
 }
 
 /** The shortest range that holds every task which fits. */
-async function rangeOf({ keys, store }: Engine, filter: TaskFilter): Promise<KeyRange> {
+async function rangeOf({ keys, store }: Namespace, filter: TaskFilter): Promise<KeyRange> {
   const { state, rootId, groupId, createdAfter, createdBefore } = filter;
   const range = state === "FAILURE" || state === "REVOKED"
     ? keys.endedAs(state)
@@ -111,7 +110,7 @@ async function rangeOf({ keys, store }: Engine, filter: TaskFilter): Promise<Key
 
 /** The first tasks of these entries that fit. */
 async function viewFitting(
-  engine: Engine,
+  engine: Reading,
   filter: TaskFilter,
   found: readonly Entry[],
   most: number,

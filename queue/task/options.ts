@@ -4,7 +4,6 @@
  * @module
  */
 import type { AnyTaskDefinition } from "./define.ts";
-import type { Engine } from "../engine.ts";
 import { TEN_YEARS } from "../ground/clock.ts";
 import type { Fault } from "../ground/errors.ts";
 import { MOST_OF_A_KEY } from "./concurrency.ts";
@@ -60,8 +59,16 @@ function wireName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
+/** What knows the channels of its definitions and settings. */
+export interface KnownChannels {
+  /** Channel of each definition, by task name. */
+  readonly channels: ReadonlyMap<string, string>;
+  /** Slots by channel. */
+  readonly slots: ReadonlyMap<string, number>;
+}
+
 /** What is wrong with the channel that a request names. */
-export function channelFaults(engine: Engine, channel: string, at: string): Fault[] {
+export function channelFaults(engine: KnownChannels, channel: string, at: string): Fault[] {
   const known = knownChannels(engine);
   if (known.has(channel)) return [];
   const near = nearest(channel, known);
@@ -73,7 +80,7 @@ export function channelFaults(engine: Engine, channel: string, at: string): Faul
 }
 
 /** Channels known from definitions and settings. */
-export function knownChannels(engine: Engine): Set<string> {
+export function knownChannels(engine: KnownChannels): Set<string> {
   return new Set([...engine.slots.keys(), ...engine.channels.values()]);
 }
 

@@ -3,16 +3,30 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Clock } from "../ground/clock.ts";
 import { TaskNotFoundError } from "../ground/errors.ts";
 import { isTaskId, timeOfId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
 import type { Task } from "../ground/task.ts";
+
+/** Settings of a queue with their defaults filled in. Times in seconds. */
+export interface EngineSettings {
+  readonly namespace: string;
+  readonly resultTtl: number;
+  readonly idempotencyTtl: number;
+  readonly workerLostAfter: number;
+}
+
+/** What reads tasks as their users see them: those whose time is over are not shown. */
+export interface Reading extends Namespace {
+  readonly clock: Clock;
+  readonly settings: EngineSettings;
+}
 
 /** A row as somebody has seen it who waits for its change. */
 export interface Sight {
@@ -36,12 +50,12 @@ export function recordOf(entry: Entry): TaskRecord {
 }
 
 /** Whether a task has ended so long ago that readers do not see it any more. */
-export function isExpired(engine: Engine, record: TaskRecord): boolean {
+export function isExpired(engine: Pick<Reading, "clock" | "settings">, record: TaskRecord): boolean {
   return record.doneAt !== undefined && keptUntil(engine, record) <= engine.clock.now();
 }
 
 /** When a final task's record may be removed, milliseconds since 1970. */
-export function keptUntil(engine: Engine, record: TaskRecord): number {
+export function keptUntil(engine: Pick<Reading, "settings">, record: TaskRecord): number {
   return Math.max(
     record.doneAt! + engine.settings.resultTtl * 1000,
     record.idempotency?.expiresAt ?? 0,
@@ -50,13 +64,13 @@ export function keptUntil(engine: Engine, record: TaskRecord): number {
 }
 
 /** One task. @throws {TaskNotFoundError} */
-export async function getTask(engine: Engine, id: string): Promise<Task> {
+export async function getTask(engine: Reading, id: string): Promise<Task> {
   const { record, run } = await findTask(engine, id);
   return viewOf(await unpack(engine.store, engine.keys, record), run);
 }
 
 /** One task, and when it ended, for those who wait for that. @throws {TaskNotFoundError} */
-export async function lookAtTask(engine: Engine, id: string): Promise<Found<Task>> {
+export async function lookAtTask(engine: Reading, id: string): Promise<Found<Task>> {
   const { record, run, rows: [row] } = await findTask(engine, id);
   const seen = viewOf(await unpack(engine.store, engine.keys, record), run);
   return { seen, doneAt: seen.doneAt, row };
@@ -64,7 +78,7 @@ export async function lookAtTask(engine: Engine, id: string): Promise<Found<Task
 
 /** A task's record, its run, and the version that they make together, in one snapshot. @throws {TaskNotFoundError} */
 export async function findTask(
-  engine: Engine,
+  engine: Reading,
   id: string,
 ): Promise<{ record: TaskRecord; run: RunRow | null; version: string; rows: readonly [Sight, Sight] }> {
   if (!isTaskId(id)) throw new TaskNotFoundError(id, "malformed");
@@ -89,7 +103,10 @@ export async function findTask(
  *
  * @throws {TaskNotFoundError} when it is not submitted yet
  */
-export async function assertSubmitted({ store, keys }: Engine, { id, workflow }: TaskRecord): Promise<void> {
+export async function assertSubmitted(
+  { store, keys }: Namespace,
+  { id, workflow }: TaskRecord,
+): Promise<void> {
   if (!workflow) return;
   const [row] = await store.getMany([keys.workflow(workflow.root)]);
   if (!row) throw new TaskNotFoundError(id, "unknown");
@@ -101,7 +118,7 @@ export async function assertSubmitted({ store, keys }: Engine, { id, workflow }:
  * @param among of how many neighbouring tasks one is meant, at most
  */
 export async function readRecords(
-  engine: Engine,
+  engine: Namespace,
   ids: readonly string[],
   among = 2,
 ): Promise<(TaskRecord | null)[]> {
@@ -118,7 +135,7 @@ export async function readRecords(
  * ten (docs/performance.md). `null` when they are too far apart.
  */
 async function readNeighbours(
-  engine: Engine,
+  engine: Namespace,
   ids: readonly string[],
   among: number,
 ): Promise<(TaskRecord | null)[] | null> {

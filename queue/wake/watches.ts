@@ -5,12 +5,11 @@
  * @module
  */
 import { Bell } from "../ground/bell.ts";
-import type { Engine } from "../engine.ts";
 import { StoreUnavailableError } from "../ground/errors.ts";
 import type { Lookout } from "./lookout.ts";
 import type { QueueEvent } from "../ground/events.ts";
 import { unpack } from "../rows/payload.ts";
-import { findTask } from "../task/read.ts";
+import { findTask, type Reading } from "../task/read.ts";
 import { viewOf } from "../task/state.ts";
 import { isFinal, type TaskChange } from "../ground/task.ts";
 
@@ -26,7 +25,7 @@ class Watched {
   latest: TaskChange | null = null;
   failed: { readonly error: unknown } | null = null;
 
-  constructor(readonly engine: Engine, readonly lookout: Lookout, readonly id: string) {
+  constructor(readonly engine: Reading, readonly lookout: Lookout, readonly id: string) {
     this.bell = new Bell(engine.clock);
   }
 
@@ -91,7 +90,7 @@ export class Watches {
 
   /** See `Queue.watch`. */
   async *watch(
-    engine: Engine,
+    engine: Reading,
     id: string,
     { repeat = Infinity, signal }: { repeat?: number; signal?: AbortSignal },
   ): AsyncGenerator<TaskChange, void, void> {
@@ -120,7 +119,7 @@ export class Watches {
     }
   }
 
-  #join(engine: Engine, id: string, watcher: Bell): Watched {
+  #join(engine: Reading, id: string, watcher: Bell): Watched {
     if (this.#over) throw this.#over;
     const present = this.#watched.get(id);
     if (present) {

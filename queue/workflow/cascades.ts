@@ -18,10 +18,8 @@
  */
 import { POLL } from "../ground/bell.ts";
 import { Loop } from "../ground/loop.ts";
-import type { Engine } from "../engine.ts";
 import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
-import type { Run } from "../run/run.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { CascadeKind } from "../rows/keys.ts";
@@ -29,7 +27,7 @@ import type { Entry, Key } from "../store/port.ts";
 import { announce } from "../request/submit.ts";
 import { endGroup, failTask } from "./end.ts";
 import { errorCallback } from "../task/error_callback.ts";
-import { join, release } from "./release.ts";
+import { join, release, type Releasing } from "./release.ts";
 import { revokeAll, undo } from "./revoke.ts";
 
 /** Each is looked through by itself: every open group has a `join` row, and nothing else is to stand behind those. */
@@ -47,6 +45,12 @@ function rounds(): { kind: CascadeKind; round: Round }[] {
   return KINDS.map((kind) => ({ kind, round: new Round() }));
 }
 
+/** What works off what workflows owe. */
+interface Cascading extends Releasing {
+  /** Triggers of large workflows that this process is writing. */
+  readonly submitting: ReadonlySet<string>;
+}
+
 /** Works off what workflows owe. Stopped, it looks for nothing more; what ends in this process is worked off as before. */
 export class Cascades extends Loop {
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
@@ -54,8 +58,7 @@ export class Cascades extends Loop {
   #rounds = rounds();
   #over = false;
 
-  /** @param runHere the open run of a task in this process */
-  constructor(readonly engine: Engine, readonly runHere: (id: string) => Run | undefined) {
+  constructor(readonly engine: Cascading) {
     super(engine.clock, { idle: { first: POLL.last, last: POLL.last } });
   }
 
@@ -131,7 +134,7 @@ export class Cascades extends Loop {
       case "close":
         return this.#look(await endGroup(engine, id));
       case "revoke":
-        return await revokeAll(engine, id, this.runHere);
+        return await revokeAll(engine, id);
       case "undo":
         return await undo(engine, id);
       default: {

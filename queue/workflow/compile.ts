@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { type Fault, InvalidTaskError, UnknownTaskError } from "../ground/errors.ts";
 import { jsonSize } from "../rows/payload.ts";
 import type { GroupRow, TaskRecord, WorkflowEnd, WorkflowPart, WorkflowRow } from "../rows/record.ts";
@@ -56,7 +56,7 @@ interface Compiled {
  *
  * @throws {InvalidTaskError} / {UnknownTaskError} with every fault, as JSON pointers into the tree
  */
-export function compile(engine: Engine, node: WorkflowNode, now: number, keyed?: Keyed): Plan {
+export function compile(engine: Base, node: WorkflowNode, now: number, keyed?: Keyed): Plan {
   return new Compiler(engine, now, keyed).plan(node);
 }
 
@@ -76,7 +76,7 @@ class Compiler {
   /** Tasks so far, those with faults included. */
   #count = 0;
 
-  constructor(readonly engine: Engine, readonly now: number, readonly keyed: Keyed | undefined) {}
+  constructor(readonly engine: Base, readonly now: number, readonly keyed: Keyed | undefined) {}
 
   plan(node: WorkflowNode): Plan {
     const compiled = this.#node(node, {

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import { chainBroken, chordBroken, closedWith, type Ending } from "../task/endings.ts";
 import { readRecords, recordOf } from "../task/read.ts";
 import type { GroupRow, OpenRow, TaskRecord } from "../rows/record.ts";
 import { endIfWaiting } from "../request/revoke.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { TaskError } from "../ground/task.ts";
 
 /** A task has failed: closes the group that it fails, and ends what waits for it. Idempotent. */
-export async function failTask(engine: Engine, id: string): Promise<void> {
+export async function failTask(engine: Base & Signals, id: string): Promise<void> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.task(id)]);
   // Deleted by retention: all that waited for it has ended.
@@ -36,7 +36,7 @@ export async function failTask(engine: Engine, id: string): Promise<void> {
 }
 
 /** Closes a group unless it has ended: it fires no more. Idempotent. */
-async function closeGroup(engine: Engine, id: string, error: TaskError): Promise<void> {
+async function closeGroup(engine: Base & Signals, id: string, error: TaskError): Promise<void> {
   const { keys, committer, store, clock } = engine;
   for (;;) {
     const [entry] = await store.getMany([keys.group(id)]);
@@ -61,7 +61,7 @@ async function closeGroup(engine: Engine, id: string, error: TaskError): Promise
  *
  * @returns the group around it, if that goes on and has lost a member by this
  */
-export async function endGroup(engine: Engine, id: string): Promise<string | null> {
+export async function endGroup(engine: Base & Signals, id: string): Promise<string | null> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.group(id)]);
   const row = decodeEntry<GroupRow>(entry);
@@ -93,7 +93,7 @@ export async function endGroup(engine: Engine, id: string): Promise<string | nul
  * @param scope the group that it is in
  */
 async function endWaiting(
-  engine: Engine,
+  engine: Base & Signals,
   id: string,
   scope: string | undefined,
   ending: Ending,
@@ -115,7 +115,7 @@ async function endWaiting(
 
 /** The outermost group that a task is in and that is still inside of `scope`. */
 async function groupBehind(
-  engine: Engine,
+  engine: Namespace,
   record: TaskRecord,
   scope: string | undefined,
 ): Promise<string | null> {
@@ -130,7 +130,7 @@ async function groupBehind(
 
 /** Handles each entry that a range holds now, a page at once. */
 async function eachOf(
-  { store }: Engine,
+  { store }: Pick<Base, "store">,
   range: KeyRange,
   handle: (entry: Entry) => Promise<void>,
 ): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Signals } from "../engine.ts";
 import { releaseTimedUnit, releaseToRunUnit, releaseUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { GroupRow, TaskRecord, WaitingPointer } from "../rows/record.ts";
@@ -12,11 +12,16 @@ import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
-import { slotFor } from "../request/submit.ts";
-import { FEW, type Follower } from "./followers.ts";
+import { type Placing, slotFor } from "../request/submit.ts";
+import { FEW, type Follower, type Followers } from "./followers.ts";
+
+/** What lets tasks go on that wait: into a free slot of this process where there is one. */
+export interface Releasing extends Placing {
+  readonly followers: Followers;
+}
 
 /** Releases all that waits for a task, group or submission, and deletes its `cascade` row. Idempotent. */
-export async function release(engine: Engine, id: string): Promise<void> {
+export async function release(engine: Base & Signals, id: string): Promise<void> {
   const { store, keys } = engine;
   const done: Unit = { checks: [], mutations: [del(keys.cascade("release", id))] };
   for (;;) {
@@ -37,7 +42,7 @@ export async function release(engine: Engine, id: string): Promise<void> {
  *
  * @returns the group around it, if this group was a member that has ended by this
  */
-export async function join(engine: Engine, id: string): Promise<string | null> {
+export async function join(engine: Releasing, id: string): Promise<string | null> {
   const { store, keys } = engine;
   for (;;) {
     const [open] = await store.list(keys.openIn(id), { limit: 1 });
@@ -73,7 +78,7 @@ export async function join(engine: Engine, id: string): Promise<string | null> {
  *   itself did not hold
  */
 export async function endAndRelease(
-  engine: Engine,
+  engine: Releasing,
   id: string,
   end: Unit,
   settled: () => void,
@@ -100,7 +105,7 @@ const NOTHING: Unit = { checks: [], mutations: [] };
  * @returns whether that landed
  */
 async function commitMoves(
-  engine: Engine,
+  engine: Base,
   unit: Unit,
   moves: readonly Move[],
   landed: () => void = () => {},
@@ -119,7 +124,7 @@ async function commitMoves(
 }
 
 /** waiting → ready or delayed. */
-async function moveOf(engine: Engine, entry: Entry): Promise<Move> {
+async function moveOf(engine: Base & Signals, entry: Entry): Promise<Move> {
   const id = idOf(entry.key);
   const pointer = decode<WaitingPointer>(entry.value);
   const [record] = pointer.timed ? await readRecords(engine, [id]) : [];
@@ -130,7 +135,7 @@ async function moveOf(engine: Engine, entry: Entry): Promise<Move> {
   };
 }
 
-function timedMove(engine: Engine, entry: Entry, record: TaskRecord): Move {
+function timedMove(engine: Base & Signals, entry: Entry, record: TaskRecord): Move {
   const now = engine.clock.now();
   const unit = releaseTimedUnit(engine.keys, entry, record, now);
   const delay = record.workflow?.delay;
@@ -139,12 +144,12 @@ function timedMove(engine: Engine, entry: Entry, record: TaskRecord): Move {
 }
 
 /** waiting → run or ready, of a few tasks that this process has written; `null` when it does not know who waits. */
-function startsOf(engine: Engine, waitsFor: string): Move[] | null {
+function startsOf(engine: Releasing, waitsFor: string): Move[] | null {
   const followers = engine.followers.take(engine.keys, waitsFor);
   return followers && followers.map((follower) => startOf(engine, follower));
 }
 
-function startOf(engine: Engine, { entry, record }: Follower): Move {
+function startOf(engine: Placing, { entry, record }: Follower): Move {
   const pointer = decode<WaitingPointer>(entry.value);
   if (pointer.timed) return timedMove(engine, entry, record);
   const run = slotFor(engine, record, engine.clock.now());

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
 import { keptUntil } from "../task/read.ts";
 import type { TaskRecord, WorkflowRow } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
@@ -15,7 +15,7 @@ import { groupsOf, recordsOf } from "./rows.ts";
  * Whether a final task's record has to stay because of its workflow. What is kept beside the records of one that is
  * over is deleted when its first task is asked for; from then on each record goes by its own retention.
  */
-export async function isKept(engine: Engine, record: TaskRecord, now: number): Promise<boolean> {
+export async function isKept(engine: Base, record: TaskRecord, now: number): Promise<boolean> {
   if (!record.workflow) return false;
   const { root } = record.workflow;
   const { keys, store, committer } = engine;

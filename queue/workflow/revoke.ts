@@ -3,20 +3,20 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Base, Here, Signals } from "../engine.ts";
+import type { Resolving } from "./value.ts";
 import { WorkflowFinalError } from "../ground/errors.ts";
 import { WORKFLOW_REVOKED } from "../task/endings.ts";
 import { forget } from "../task/moves.ts";
 import type { GroupRow, UndoRow, WorkflowRow } from "../rows/record.ts";
 import { revokeAnyhow } from "../request/revoke.ts";
-import type { Run } from "../run/run.ts";
 import { decodeEntry } from "../rows/codec.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 import { eachRecord, groupsOf } from "./rows.ts";
 import { getWorkflow, type Workflow } from "./view.ts";
 
 /** See `Queue.revokeWorkflow`. */
-export async function revokeWorkflow(engine: Engine, id: string): Promise<Workflow> {
+export async function revokeWorkflow(engine: Base & Signals & Resolving, id: string): Promise<Workflow> {
   const { state, finished, total } = await getWorkflow(engine, id);
   if (finished === total) throw new WorkflowFinalError(id, state);
   const revoke: Unit = { checks: [], mutations: [put(engine.keys.cascade("revoke", id), {})] };
@@ -28,13 +28,10 @@ export async function revokeWorkflow(engine: Engine, id: string): Promise<Workfl
 /**
  * Ends all of a workflow that waits, and has all of it aborted that runs. Groups come first, so that none fires over
  * this; a task that is released before it is met is met where it stands then. Idempotent.
- *
- * @param runHere the open run of a task in this process
  */
 export async function revokeAll(
-  engine: Engine,
+  engine: Base & Signals & Here,
   root: string,
-  runHere: (id: string) => Run | undefined,
 ): Promise<void> {
   const { keys, committer } = engine;
   const [entry] = await engine.store.getMany([keys.workflow(root)]);
@@ -44,7 +41,7 @@ export async function revokeAll(
     for await (const { id } of groupsOf(engine, span)) await closeForGood(engine, id);
     await eachRecord(engine, span, async ({ id, doneAt, workflow }) => {
       if (doneAt !== undefined || workflow!.isCallback) return;
-      await revokeAnyhow(engine, id, runHere, WORKFLOW_REVOKED, true);
+      await revokeAnyhow(engine, id, WORKFLOW_REVOKED, true);
     });
   }
   await committer.commit({ checks: [], mutations: [del(keys.cascade("revoke", root))] });
@@ -52,7 +49,7 @@ export async function revokeAll(
 
 /** Closes a group that owes nobody anything: all around it ends as well. */
 async function closeForGood(
-  { keys, committer, store, clock, groupEnded }: Engine,
+  { keys, committer, store, clock, groupEnded }: Base & Signals,
   id: string,
 ): Promise<void> {
   for (;;) {
@@ -72,7 +69,7 @@ async function closeForGood(
 }
 
 /** Deletes what was written of a workflow whose submission nobody will finish. Idempotent. */
-export async function undo(engine: Engine, trigger: string): Promise<void> {
+export async function undo(engine: Base, trigger: string): Promise<void> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.cascade("undo", trigger)]);
   const row = decodeEntry<UndoRow>(entry);

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
 import { recordOf } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, type Namespace } from "../rows/keys.ts";
 import type { Entry, Key, KeyRange } from "../store/port.ts";
 
 /** Records handled at once. */
@@ -23,7 +22,7 @@ export interface Span {
 
 /** The task records of a span, error callbacks included, in the order of their ids. */
 export async function* recordsOf(
-  engine: Engine,
+  engine: Namespace,
   span: Span,
 ): AsyncGenerator<{ readonly record: TaskRecord; readonly entry: Entry }> {
   const { keys } = engine;
@@ -35,7 +34,7 @@ export async function* recordsOf(
 
 /** Handles the task records of a span, some of them at once. */
 export async function eachRecord(
-  engine: Engine,
+  engine: Namespace,
   span: Span,
   handle: (record: TaskRecord, entry: Entry) => Promise<unknown>,
 ): Promise<void> {
@@ -49,7 +48,7 @@ export async function eachRecord(
 
 /** The groups of a span, in the order of their ids. */
 export async function* groupsOf(
-  engine: Engine,
+  engine: Namespace,
   span: Span,
 ): AsyncGenerator<{ readonly id: string; readonly row: GroupRow; readonly entry: Entry }> {
   const { keys } = engine;
@@ -60,7 +59,7 @@ export async function* groupsOf(
 }
 
 /** What runs of a span, and of others submitted meanwhile. */
-export async function runsOf(engine: Engine, span: Span): Promise<Map<string, RunRow>> {
+export async function runsOf(engine: Namespace, span: Span): Promise<Map<string, RunRow>> {
   const { keys } = engine;
   const runs = new Map<string, RunRow>();
   for await (const entry of between(engine, keys.runs(), keys.run, span)) {
@@ -70,7 +69,7 @@ export async function runsOf(engine: Engine, span: Span): Promise<Map<string, Ru
 }
 
 async function* between(
-  { store }: Engine,
+  { store }: Pick<Namespace, "store">,
   { prefix }: KeyRange,
   keyOf: (id: string) => Key,
   { first, last }: Span,

@@ -11,7 +11,9 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { Engine } from "../engine.ts";
+import type { Base } from "../engine.ts";
+import type { Resolving } from "./value.ts";
+import type { Releasing } from "./release.ts";
 import { RefusedCommitError, TooLargeError } from "../ground/errors.ts";
 import { idempotencyUnit } from "../request/idempotency.ts";
 import { begin, holdUnit, writeUnit } from "../task/moves.ts";
@@ -19,7 +21,7 @@ import type { GroupRow, RunRow, TaskRecord, UndoRow, WorkflowRow } from "../rows
 import type { Mutation, StoreLimits } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
 import type { Keys } from "../rows/keys.ts";
-import { accepted, announce, slotFor, store } from "../request/submit.ts";
+import { accepted, announce, type Placing, slotFor, store, type Submitting } from "../request/submit.ts";
 import type { Idempotency } from "../ground/task.ts";
 import { compile, type Plan } from "./compile.ts";
 import type { WorkflowNode } from "../task/node.ts";
@@ -29,9 +31,15 @@ import { Drawing, getWorkflow, type Workflow } from "./view.ts";
 /** Rows that a commit is not asked to take, so that a large workflow is not encoded in vain. */
 const MOST_ROWS = 900;
 
+/** What accepts workflows. */
+interface WorkflowSubmitting extends Submitting, Releasing, Resolving {
+  /** Triggers of large workflows that this process is writing. */
+  readonly submitting: Set<string>;
+}
+
 /** See `Queue.submitWorkflow`. */
 export async function submitWorkflow(
-  engine: Engine,
+  engine: WorkflowSubmitting,
   node: WorkflowNode,
   idempotency?: Idempotency,
 ): Promise<{ workflow: Workflow; replayed: boolean }> {
@@ -67,7 +75,7 @@ function waits(record: TaskRecord): boolean {
  * @returns whether the checks of `also` held; `null` when it is too large
  */
 async function storeSmall(
-  engine: Engine,
+  engine: WorkflowSubmitting,
   plan: Plan,
   also: Unit | undefined,
   now: number,
@@ -101,7 +109,7 @@ async function storeSmall(
  * @returns whether the checks of `also` held
  */
 async function storeLarge(
-  engine: Engine,
+  engine: WorkflowSubmitting,
   plan: Plan,
   also: Unit | undefined,
   now: number,
@@ -174,7 +182,7 @@ async function storeLarge(
  * @returns `rest`: it does not take all of them
  */
 function startsOf(
-  { keys, store: { limits } }: Engine,
+  { keys, store: { limits } }: Placing,
   { records }: Plan,
   beside: readonly Mutation[],
   now: number,
@@ -228,7 +236,7 @@ function groupUnit(keys: Keys, { id, ...row }: GroupRow & { readonly id: string 
 }
 
 /** The workflow as it was submitted, without a look at the store. */
-async function drawn(engine: Engine, plan: Plan): Promise<Workflow> {
+async function drawn(engine: Base, plan: Plan): Promise<Workflow> {
   const drawing = new Drawing(plan.root, plan);
   for (const record of plan.records) drawing.addTask(record, undefined);
   for (const group of plan.groups) drawing.addGroup(group.id, group);

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Results } from "./results.ts";
+import type { Namespace } from "../rows/keys.ts";
 import { ArgumentsError } from "../ground/errors.ts";
 import { jsonSize, leastSize, PAYLOAD_BYTES, unpack } from "../rows/payload.ts";
 import { readRecords } from "../task/read.ts";
@@ -12,12 +13,17 @@ import { decodeEntry } from "../rows/codec.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 import { groupsOf, recordsOf } from "./rows.ts";
 
+/** What resolves references to results. */
+export interface Resolving extends Namespace {
+  readonly results: Results;
+}
+
 /**
  * A task's arguments as its handler gets them: with the result of what is before it first.
  *
  * @throws {ArgumentsError}
  */
-export async function resolveArgs(engine: Engine, record: TaskRecord): Promise<readonly Json[]> {
+export async function resolveArgs(engine: Resolving, record: TaskRecord): Promise<readonly Json[]> {
   const { args = [] } = await unpack(engine.store, engine.keys, record);
   const { takes, waitsFor } = record.workflow ?? {};
   if (takes === undefined) return args;
@@ -37,7 +43,7 @@ export async function resolveArgs(engine: Engine, record: TaskRecord): Promise<r
  * @param room bytes of JSON that it may take
  * @throws {ArgumentsError}
  */
-export async function groupResult(engine: Engine, id: string, room = PAYLOAD_BYTES): Promise<Json> {
+export async function groupResult(engine: Resolving, id: string, room = PAYLOAD_BYTES): Promise<Json> {
   const [entry] = await engine.store.getMany([engine.keys.group(id)]);
   const group = decodeEntry<GroupRow>(entry);
   if (!group) return [];
@@ -68,12 +74,12 @@ export async function groupResult(engine: Engine, id: string, room = PAYLOAD_BYT
   return assertRoom(lists.get(id)!, room);
 }
 
-async function taskResult(engine: Engine, id: string): Promise<Json> {
+async function taskResult(engine: Resolving, id: string): Promise<Json> {
   const known = engine.results.take(id, 1);
   return known ? known[0]! : await valueOf(engine, (await readRecords(engine, [id]))[0] ?? null);
 }
 
-async function valueOf(engine: Engine, record: TaskRecord | null): Promise<Json> {
+async function valueOf(engine: Namespace, record: TaskRecord | null): Promise<Json> {
   if (!record) throw new ArgumentsError("The result of what comes before is no longer kept");
   if (record.state !== "SUCCESS") return errorValue(record.error!);
   return (await unpack(engine.store, engine.keys, record)).result ?? null;

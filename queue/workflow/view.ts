@@ -4,17 +4,17 @@
  *
  * @module
  */
-import type { Engine } from "../engine.ts";
+import type { Namespace } from "../rows/keys.ts";
 import { ArgumentsError, WorkflowNotFoundError } from "../ground/errors.ts";
 import { isTaskId, timeOfId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
-import { readRecords } from "../task/read.ts";
+import { type Reading, readRecords } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../ground/task.ts";
 import type { Found } from "../task/read.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
-import { groupResult } from "./value.ts";
+import { groupResult, type Resolving } from "./value.ts";
 
 /** Members of a group that a graph shows; those of a larger one are listed by `Queue.list`. */
 const MAX_MEMBERS = 100;
@@ -179,7 +179,7 @@ export class Drawing {
 }
 
 /** A workflow as it is. @throws {WorkflowNotFoundError} */
-export async function getWorkflow(engine: Engine, id: string): Promise<Workflow> {
+export async function getWorkflow(engine: Reading & Resolving, id: string): Promise<Workflow> {
   const row = await findWorkflow(engine, id);
   const span = { ...row, root: id };
   const runs = await runsOf(engine, span);
@@ -201,7 +201,7 @@ export async function getWorkflow(engine: Engine, id: string): Promise<Workflow>
 }
 
 /** The row of a workflow. @throws {WorkflowNotFoundError} */
-export async function findWorkflow(engine: Engine, id: string): Promise<WorkflowRow> {
+export async function findWorkflow(engine: Reading, id: string): Promise<WorkflowRow> {
   if (!isTaskId(id)) throw new WorkflowNotFoundError(id, "malformed");
   const [entry] = await engine.store.getMany([engine.keys.workflow(id)]);
   const row = decodeEntry<WorkflowRow>(entry);
@@ -211,7 +211,7 @@ export async function findWorkflow(engine: Engine, id: string): Promise<Workflow
 }
 
 /** When what a workflow ends with has ended; a look that costs one read, whatever the size of the workflow. */
-export async function lookAtEnd({ store, keys }: Engine, { kind, id }: WorkflowEnd): Promise<Found<void>> {
+export async function lookAtEnd({ store, keys }: Namespace, { kind, id }: WorkflowEnd): Promise<Found<void>> {
   const key = kind === "task" ? keys.task(id) : keys.group(id);
   const [entry] = await store.getMany([key]);
   // What is not there is not waited for.
@@ -219,7 +219,7 @@ export async function lookAtEnd({ store, keys }: Engine, { kind, id }: WorkflowE
   return { seen: undefined, doneAt, row: { key, versionstamp: entry?.versionstamp ?? null } };
 }
 
-async function resultOf(engine: Engine, { end }: WorkflowRow): Promise<Json> {
+async function resultOf(engine: Resolving, { end }: WorkflowRow): Promise<Json> {
   if (end.kind === "task") {
     const [record] = await readRecords(engine, [end.id]);
     return record ? (await unpack(engine.store, engine.keys, record)).result ?? null : null;
