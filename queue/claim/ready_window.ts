@@ -1,7 +1,39 @@
 /**
- * The ready tasks at the head of a channel, as of the last look at the store. On a store that no other process can
- * change, one look of 500 tasks serves many claims, and what this process stores itself is known without a look;
- * elsewhere a look shows what is this process's share, and serves the claims of a moment.
+ * The ready tasks at the head of a channel, as of the last look at the store. On an unshared store, one that no other
+ * process can have open, a look of 500 tasks serves many claims, and what this process stores itself is known without a
+ * look. On a shared one a look shows this process's share, and serves the claims of the next 50 ms.
+ *
+ * The window knows of the channel's ready tasks nothing, a part or all.
+ *
+ * ## Nothing
+ *
+ * The initial mode. Also entered by `clear`: when a claim was lost, when a suspect was passed over, when the channel's
+ * settings have changed, and when what was known is stale. No entry is left to take, so the next claim looks at the
+ * store. Left by `fill`, for *all* when the look has met the end of the channel, else for *a part*.
+ *
+ * ## All
+ *
+ * No task stands behind the last entry, as of the last look. A task that became ready since is either put in its place
+ * among the entries, or only counted as an arrival: put in its place when this process has stored it, on an unshared
+ * store, and no arrival is counted yet. So on an unshared store `waiting` is exact, and a hand-off can tell whether it
+ * would overtake a task. Once all entries are taken and no arrival is counted the window is exhausted: a look would find
+ * nothing. *All* becomes *a part* when a task finds no more room among the entries.
+ *
+ * ## A part
+ *
+ * More tasks may stand behind the last entry: `waiting` is unknown, and no task is handed off. A task that this process
+ * stores is put in its place if it stands before the last entry; if not, a later look finds it.
+ *
+ * ## Stale
+ *
+ * What is known, a part or all, is stale when an arrival may stand before one of the entries, or when the last look is too
+ * old: 2 s on an unshared store, since a wake-up may have been lost, and 50 ms on a shared one. It is forgotten when the
+ * arrival is told, or by `expire` before each claim.
+ *
+ * ## Being read
+ *
+ * During a look, a task that this process stores is kept aside and is added to the answer, unless the answer shows it.
+ * When `clear` is called during a look, what it shows counts as *a part*.
  *
  * @module
  */
@@ -17,27 +49,33 @@ const FRESH = 50;
 /** Tasks that are known at most; what stands behind them is read when they are taken. */
 const MOST = 1024;
 
-/** What is known of a channel's ready range. */
+/** A look at the store that has no answer yet. */
+interface Reading {
+  /** What this process has stored since it began; on a shared store nothing is kept. */
+  readonly stored: Entry[];
+  /** `clear` was called since it began: its answer cannot be complete. */
+  cleared: boolean;
+}
+
+/** See the module's text. */
 export class ReadyWindow {
   readonly #unshared: boolean;
   readonly #shares: Shares;
+  /** How much is known of the channel's ready tasks. */
+  #known: "nothing" | "part" | "all" = "nothing";
   #entries: Entry[] = [];
   #next = 0;
-  /** Stored by this process while the channel is being read; `null` while it is not. */
-  #meanwhile: Entry[] | null = null;
+  #reading: Reading | null = null;
   /** The latest commit that a look has seen: what it stored was seen as well. */
   #seen = "";
-  /** Nothing stood behind the window's last entry when it was read. */
-  #complete = false;
   /** Tasks that became ready since the window began to be read and are not in it, as far as this process was told. */
   #arrivals = 0;
   /** The foremost place, as in keys, that one of them may stand at. */
   #foremost = Infinity;
-  /** It was forgotten while it was being read. */
-  #outdated = false;
-  /** Monotonic time of the last look, and for how many tasks' worth it was at a store that others change. */
+  /** Monotonic time of the last look. */
   #lookedAt = -Infinity;
-  #looks = 1;
+  /** How many times over a look at a shared store fills the free slots. */
+  #rounds = 1;
   /** The last entry that was read. */
   #last: Entry | undefined;
 
@@ -48,13 +86,13 @@ export class ReadyWindow {
 
   /** Ready tasks that no claim has taken: at most so many. Known only where no other process can submit. */
   get waiting(): number {
-    if (!this.#unshared || !this.#complete) return Infinity;
-    return this.#entries.length - this.#next + this.#arrivals + (this.#meanwhile?.length ?? 0);
+    if (!this.#unshared || this.#known !== "all") return Infinity;
+    return this.#entries.length - this.#next + this.#arrivals + (this.#reading?.stored.length ?? 0);
   }
 
   /** Whether the last look has shown all there was, all of it is taken, and no more has become ready that is known of. */
   get exhausted(): boolean {
-    return this.empty && this.#complete && this.#arrivals === 0 && !this.#isOld;
+    return this.empty && this.#known === "all" && this.#arrivals === 0 && !this.#isOld;
   }
 
   /** Whatever it was not told of, a poll's time later it looks. */
@@ -73,7 +111,7 @@ export class ReadyWindow {
    * @param entry of one that this process has just stored; not known of one that comes back from somewhere
    */
   arrived(entry?: Entry): void {
-    if (entry && this.#meanwhile) return void this.#meanwhile.push(entry);
+    if (entry && this.#unshared && this.#reading) return void this.#reading.stored.push(entry);
     if (entry && this.#unshared && this.#arrivals === 0) return this.#add(entry);
     this.#arrivals++;
     this.#foremost = Math.min(this.#foremost, entry ? placeOf(entry) : -1);
@@ -90,9 +128,11 @@ export class ReadyWindow {
       entries.splice(at, 0, entry);
       if (entries.length - this.#next <= MOST) return;
       entries.pop();
-      this.#complete = false;
-    } else if (this.#complete && at - this.#next < MOST) entries.push(entry);
-    else this.#complete = false;
+      this.#known = "part";
+    } else if (this.#known === "all") {
+      if (at - this.#next < MOST) entries.push(entry);
+      else this.#known = "part";
+    }
   }
 
   /** A task became ready that stands before an entry of the window. */
@@ -113,15 +153,15 @@ export class ReadyWindow {
 
   /** Whether something may stand behind what was read. */
   get more(): boolean {
-    return !this.#complete;
+    return this.#known !== "all";
   }
 
   /** Forgets what was read. */
   clear(): void {
-    this.#outdated = true;
+    if (this.#reading) this.#reading.cleared = true;
     this.#entries = [];
     this.#next = 0;
-    this.#complete = false;
+    this.#known = "nothing";
   }
 
   /**
@@ -131,47 +171,57 @@ export class ReadyWindow {
    * @param taken ids that a claim in flight is about to remove
    */
   async fill(want: number, taken: ReadonlySet<string>, from: "head" | "behind" = "head"): Promise<void> {
-    const { store, keys } = this.engine;
-    const limit = this.#unshared ? store.limits.listBatch : this.#reach(want, taken.size);
-    const known = this.#unshared ? this.#entries.at(-1) ?? this.#last : this.#last;
-    const last = from === "behind" ? known : undefined;
-    const start = last && { start: [...last.key.slice(0, -1), `${idOf(last.key)}\0`] };
+    const limit = this.#limit(want, taken.size);
+    const behind = from === "behind" ? this.#lastKnown : undefined;
     // They count as waiting until the answer tells; a hand-off in between would overtake them.
     const told = this.#arrivals;
     this.#foremost = Infinity;
     // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
     const busy = new Set(taken);
-    this.#meanwhile = this.#unshared ? [] : null;
-    this.#outdated = false;
-    if (this.#unshared) this.#lookedAt = this.engine.clock.monotonic();
-    const entries = await store.list({ ...keys.readyOf(this.channel), ...start }, { limit }).catch(
-      (error) => {
-        this.#arrivals += this.#meanwhile?.length ?? 0;
-        this.#meanwhile = null;
-        throw error;
-      },
-    );
-    const meanwhile = this.#meanwhile ?? [];
-    this.#meanwhile = null;
+    const reading: Reading = this.#reading = { stored: [], cleared: false };
+    let entries: Entry[];
+    try {
+      entries = await this.#read(behind, limit);
+    } catch (error) {
+      this.#arrivals += reading.stored.length;
+      throw error;
+    } finally {
+      this.#reading = null;
+    }
     const free = entries.filter((entry) => !busy.has(idOf(entry.key)));
-    const span = { behind: last, to: entries.length < limit ? undefined : entries.at(-1) };
+    const span = { behind, to: entries.length < limit ? undefined : entries.at(-1) };
     this.#entries = this.#unshared ? free : [...this.#shares.divide(free, want, span)];
     this.#next = 0;
     this.#arrivals -= told;
     this.#last = entries.at(-1);
-    this.#complete = entries.length < limit && !this.#outdated;
+    this.#known = entries.length < limit && !reading.cleared ? "all" : "part";
     for (const { versionstamp } of entries) if (versionstamp > this.#seen) this.#seen = versionstamp;
-    for (const entry of meanwhile) this.arrived(entry);
+    for (const entry of reading.stored) this.arrived(entry);
   }
 
-  /** Entries to read of a store that others change: more while looks are used up before they are old. */
-  #reach(want: number, taken: number): number {
+  /** The last entry that is known; on a shared store, of all that were read. */
+  get #lastKnown(): Entry | undefined {
+    return this.#unshared ? this.#entries.at(-1) ?? this.#last : this.#last;
+  }
+
+  #read(behind: Entry | undefined, limit: number): Promise<Entry[]> {
+    const { store, keys } = this.engine;
+    const start = behind && { start: [...behind.key.slice(0, -1), `${idOf(behind.key)}\0`] };
+    return store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
+  }
+
+  /** Entries to read: of a shared store more while looks are used up before they are old. */
+  #limit(want: number, taken: number): number {
     const now = this.engine.clock.monotonic();
-    this.#looks = now - this.#lookedAt < FRESH ? this.#looks * 2 : Math.max(1, this.#looks / 2);
-    this.#lookedAt = now;
-    const reach = this.#shares.reach(want * this.#looks) + taken;
     const most = this.engine.store.limits.listBatch;
-    if (reach > most) this.#looks = Math.max(1, this.#looks / 2);
+    if (this.#unshared) {
+      this.#lookedAt = now;
+      return most;
+    }
+    this.#rounds = now - this.#lookedAt < FRESH ? this.#rounds * 2 : Math.max(1, this.#rounds / 2);
+    this.#lookedAt = now;
+    const reach = this.#shares.reach(want * this.#rounds) + taken;
+    if (reach > most) this.#rounds = Math.max(1, this.#rounds / 2);
     return Math.min(most, reach);
   }
 
