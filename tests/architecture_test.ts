@@ -80,7 +80,7 @@ for (const { of, may, because } of rules) {
   });
 }
 
-Deno.test("nobody imports main.ts", () => {
+Deno.test("no file imports main.ts", () => {
   for (const { path, imports } of sources) assert(!imports.includes("main.ts"), path);
 });
 

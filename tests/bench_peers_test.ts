@@ -26,7 +26,7 @@ Deno.test("every other round asks in reverse order", () => {
   assert.deepEqual([0, 1, 2].map((round) => order(["a", "b", "c"], round).join("")), ["abc", "cba", "abc"]);
 });
 
-Deno.test("how far ahead we are is the median of the ratios within a round", () => {
+Deno.test("the lead over a peer is the median of the ratios within a round", () => {
   const results = measured();
   // The rounds' ratios are 10, 3 and 40; that of the medians would be 20.
   assert.equal(results.ahead("done tasks/s", theirs), 10);

@@ -24,7 +24,7 @@ Deno.test("every command of the program tells how it is called", async () => {
   assert.deepEqual([...Deno.readDirSync(files.path)], []);
 });
 
-Deno.test("a command line that is not understood: one line that names what, and how it is right", async () => {
+Deno.test("a command line that is not understood is answered by one line that names the fault and the right form", async () => {
   using files = folder();
   const none = `${files.path}/none.kv`;
   const cases: [string[], number, RegExp][] = [

@@ -154,7 +154,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { of, without, sees, needless, timed = false, ...plan } of cases) {
-  Deno.test(`without ${of} the simulator sees the failure`, async () => {
+  Deno.test(`the simulator sees the failure of Sluice without ${of}`, async () => {
     const run = async (seed: number, changes: Partial<Rules>, deployment: Deployment) => {
       const { hours = SILENT, rest = 4 } = plan;
       const rules = { ...FAIR, ...plan.rules, ...changes };

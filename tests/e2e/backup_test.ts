@@ -88,7 +88,7 @@ async function assertAllEnds(path: string, before: ReturnType<typeof told>, torn
   assert(accepted >= before.accepted.length);
 }
 
-Deno.test("a backup of a file at work: what had ended is ended in it, all else ends once it is restored, once", async () => {
+Deno.test("a backup of a file at work holds ended tasks as they were, and every other task ends once after the restore", async () => {
   using files = folder();
   const [path, saved, restored] = ["a", "saved", "b"].map((name) => `${files.path}/${name}.kv`) as [
     string,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Child } from "./child.ts";
 
-Deno.test("channels that nobody here executes are told, and one that no task belongs to", async () => {
+Deno.test("the log names the channels that a worker does not execute, and a channel that no task belongs to", async () => {
   const env = { KV_PATH: ":memory:", LOG_FORMAT: "json", API_TOKEN: "" };
   await using child = new Child("../../main.ts", ["worker", "--channels", "celery=2,celry=2"], env);
   await child.until((lines) => lines.some((line) => line.includes('"message":"registered"')));

@@ -9,7 +9,7 @@ import { Child } from "./child.ts";
 const SCHEDULES = 40;
 const STEP = 50;
 
-Deno.test("whenever its process is killed, a schedule has one task for every occurrence, with none left out", async () => {
+Deno.test("a schedule has one task for every occurrence, with none left out, whenever its process is killed", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;
   for (const life of [30, 200, 90, 350]) {

@@ -53,7 +53,7 @@ class Program implements Trial {
 const step = fc.record({ read: fc.nat(CELLS - 1), write: fc.option(fc.nat(CELLS - 1)) });
 const threads = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 3 });
 
-Deno.test("of any program, the reduction reaches every outcome that all orders reach", async () => {
+Deno.test("the reduction reaches every outcome of any program that all orders reach", async () => {
   let [reduced, all] = [0, 0];
   await fc.assert(
     fc.asyncProperty(threads, async (threads) => {
@@ -76,7 +76,7 @@ Deno.test("two programs that share nothing have one order", async () => {
   assert.equal(orders, 1);
 });
 
-Deno.test("of two submissions with one key, too", async () => {
+Deno.test("the reduction reaches every outcome of two submissions with one key that all orders reach", async () => {
   const [scene] = SCENES;
   const pair = [scene!.operations[0]!, scene!.operations[1]!];
   const reduced = await meet(scene!, pair, { checks: 10 });

@@ -31,7 +31,7 @@ for (const checks of ASKED === undefined ? [10] : [10, 100]) {
   }
 }
 
-Deno.test("orders that were tried", async (t) => {
+Deno.test("the orders that were tried are counted", async (t) => {
   const { meetings, exhausted, orders, redundant } = totals;
   const line = `${orders} orders of ${meetings} meetings, ${exhausted} of them in all their orders` +
     (redundant > 0 ? `; ${redundant} given up as told before` : "");

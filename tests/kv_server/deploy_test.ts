@@ -79,7 +79,7 @@ kvServerTest("SIGINT gives running tasks back, uncounted, before the platform ki
   store.close();
 });
 
-kvServerTest("the minute's cron works off what others left", async () => {
+kvServerTest("the minute's cron works off tasks that other processes left", async () => {
   await using server = await KvServer.start();
   const id = await submitElsewhere(server);
   await using child = await instance({ ...assigned(server), DENO_CRON_TEST_SCHEDULE_OFFSET: "50" });
@@ -90,7 +90,7 @@ kvServerTest("the minute's cron works off what others left", async () => {
   assert.equal((await child.ended()).code, 0);
 });
 
-kvServerTest("a clock from outside has it worked off, and is told how much", async () => {
+kvServerTest("a tick from an outside clock works off the backlog, and is told how much", async () => {
   await using server = await KvServer.start();
   await submitElsewhere(server);
   await using child = await instance(assigned(server));
@@ -109,7 +109,7 @@ kvServerTest("a clock from outside has it worked off, and is told how much", asy
 for (
   const [what, module] of [["but its own", "../../main.ts"], ["at all", "../e2e/no_kv_child.ts"]] as const
 ) {
-  Deno.test(`without a database ${what} it listens and says what to do`, async () => {
+  Deno.test(`a program without a database ${what} listens and says what to do`, async () => {
     await using child = await instance({ DENO_KV_DB_MODE: "memory" }, module);
     const { detail } = await problem(await fetch(`${child.base}/v1/tasks`), 503, "not-set-up");
     assert.match(detail, /^No Deno KV database is assigned to this app: /);
@@ -119,7 +119,7 @@ for (
   });
 }
 
-kvServerTest("without a word on who may use it, it listens and says what to do", async () => {
+kvServerTest("a program that is not told who may use it listens and says what to do", async () => {
   await using server = await KvServer.start();
   await using child = await instance({ ...assigned(server), ALLOW_ANONYMOUS: "" });
   const { detail } = await problem(await fetch(`${child.base}/add/1/2`), 503, "not-set-up");

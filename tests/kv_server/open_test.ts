@@ -62,7 +62,7 @@ Deno.test("openStore() says that a proxy does not offer HTTP/2", async () => {
   proxy.close();
 });
 
-Deno.test("openStore() says that something else answers there", async () => {
+Deno.test("openStore() says that the server at the address is no KV server", async () => {
   Deno.env.set("DENO_KV_ACCESS_TOKEN", "any-token-at-all");
   const web = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("Hello"));
   await assertUnusable(

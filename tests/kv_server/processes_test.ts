@@ -53,7 +53,7 @@ class Member extends Child {
 }
 
 kvServerTest(
-  "processes share a KV server: work spreads; what a killed or stopped worker had runs elsewhere within 20 s; the stopped one changes nothing when it goes on, and works again",
+  "processes that share a KV server share the work; tasks of a killed or stopped worker run elsewhere within 20 s; the stopped one changes nothing when it goes on, and works again",
   async () => {
     await using server = await KvServer.start();
     const worker = (channels: string) => new Member(server, ["worker", "--channels", channels]);

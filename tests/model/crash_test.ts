@@ -8,7 +8,7 @@ import { simulateCrashes } from "./crash_runs.ts";
 const runs = Number(Deno.env.get("SLUICE_CRASHES") ?? 100);
 const seed = Number(Deno.env.get("SLUICE_SEED") ?? 1);
 
-Deno.test("whatever is killed, suspended, lost or repeated: what was accepted ends, once", async () => {
+Deno.test("every accepted task ends once, whatever is killed, suspended, lost or repeated", async () => {
   const found = await simulateCrashes({ runs, seed });
   assert.deepEqual(found.broken, []);
   assert.equal(found.final, found.accepted);

@@ -42,14 +42,14 @@ async function onDemand(options: OpenOptions = {}) {
   return Object.assign(q, { store, rests });
 }
 
-Deno.test("started and left alone it neither reads nor writes, and is ready", async () => {
+Deno.test("a process on demand that is left alone neither reads nor writes, and is ready", async () => {
   await using q = await onDemand();
   await q.rests();
   assert.equal(q.store.asked, 0);
   assert.equal((await q.queue.health()).ready, true);
 });
 
-Deno.test("what is submitted runs at once, and then it rests", async () => {
+Deno.test("a submitted task runs at once, and then the process rests", async () => {
   await using q = await onDemand();
   const { id } = await q.queue.submit(quick, []);
   await q.clock.settle();
@@ -123,7 +123,7 @@ Deno.test("a run that outlasts the drain keeps the heartbeat, may be revoked and
   assert.equal((await a.queue.get(first!)).result, "at last");
 });
 
-Deno.test("while somebody waits or watches here, what others leave is run here", async () => {
+Deno.test("a process runs tasks that others leave while a caller waits or watches there", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], channels: {}, onDemand: true });
   const b = await processes.start({ definitions: [quick], onDemand: true });
@@ -150,7 +150,7 @@ Deno.test("while somebody waits or watches here, what others leave is run here",
   assert.equal(states.at(-1), "SUCCESS");
 });
 
-Deno.test("a task for later begins nothing", async () => {
+Deno.test("a task for later begins no drain", async () => {
   await using q = await onDemand();
   await q.queue.submit(quick, [], { delay: 5 });
   await q.clock.settle();
@@ -160,7 +160,7 @@ Deno.test("a task for later begins nothing", async () => {
   assert.equal(q.store.asked - before, 1);
 });
 
-Deno.test("what a claim is about to begin is no reason to rest", async () => {
+Deno.test("a tick does not end while a claim is about to begin a task", async () => {
   await using processes = new Processes();
   const held = heldTask("held");
   const a = await processes.start({ definitions: [held.definition], onDemand: true });
@@ -202,7 +202,7 @@ Deno.test("a drain waits for a schedule that makes up for what it has missed, st
   await q.rests();
 });
 
-Deno.test("it shows that it lives while it prepares for work", async () => {
+Deno.test("a process on demand shows that it lives while it prepares for work", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], onDemand: true });
   const b = await processes.start({ definitions: [], channels: {} });
@@ -221,7 +221,7 @@ Deno.test("it shows that it lives while it prepares for work", async () => {
   await ticked;
 });
 
-Deno.test("it rings for those who are always there, and listens to nobody", async () => {
+Deno.test("a process on demand rings for processes that always work, and listens to none", async () => {
   const rung: string[] = [];
   const doorbell = {
     ring: (channel: string) => Promise.resolve(void rung.push(channel)),
@@ -237,7 +237,7 @@ Deno.test("it rings for those who are always there, and listens to nobody", asyn
   assert.deepEqual(rung, ["default"]);
 });
 
-Deno.test("who asks for a task that has not started has it run, and what else is ready", async () => {
+Deno.test("a read of a task that has not started has it run, and all else that is ready", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], channels: {}, onDemand: true });
   const b = await processes.start({ definitions: [quick], onDemand: true });
@@ -253,7 +253,7 @@ Deno.test("who asks for a task that has not started has it run, and what else is
   assert.equal((await b.queue.get(second!)).state, "SUCCESS");
 });
 
-Deno.test("stopped while the store does not answer, it ends without a fault", async () => {
+Deno.test("a process on demand that is stopped while the store does not answer ends without a fault", async () => {
   const inner = memoryStore();
   const list: Store["list"] = (range, options) =>
     range.prefix[1] === "worker"
@@ -278,7 +278,7 @@ Deno.test("stopped while the store does not answer, it ends without a fault", as
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("a wait whose time is over is no reason any more", async () => {
+Deno.test("a wait whose time is over no longer keeps the queue at work", async () => {
   await using q = await onDemand();
   const { id } = await q.queue.submit(quick, [], { delay: 600 });
   const waited = q.queue.wait(id, { timeout: 5 });
@@ -308,7 +308,7 @@ Deno.test("a tick fires what is due, works, waits for what is due within 10 s, a
   assert.equal((await q.queue.get(far.id)).state, "PENDING");
 });
 
-Deno.test("a tick ends when its seconds are over, when who wanted it has gone, and when the queue stops", async () => {
+Deno.test("a tick ends when its seconds are over, when its caller has gone, and when the queue stops", async () => {
   const held = heldTask("held");
   const q = await onDemand({ definitions: [held.definition], channels: { default: 1 } });
   await q.queue.submit(held.definition, []);
@@ -357,7 +357,7 @@ Deno.test("a tick stays until it knows of every other worker whether it lives", 
   await look;
 });
 
-Deno.test("judged lost while it rested, it does whatever it is asked", async () => {
+Deno.test("a process judged lost while it rested does whatever it is asked", async () => {
   await using processes = new Processes();
   const held = heldTask("held");
   const a = await processes.start({
@@ -419,7 +419,7 @@ Deno.test("a worker that rested is judged by its beats since, not by those befor
   await a.clock.settle();
 });
 
-Deno.test("after a rest it judges nobody by what it saw before", async () => {
+Deno.test("a process that has rested judges no worker by the beats it saw before", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], onDemand: true });
   const b = await processes.start({ definitions: [], channels: {} });
@@ -433,7 +433,7 @@ Deno.test("after a rest it judges nobody by what it saw before", async () => {
   }
 });
 
-Deno.test("work that cannot be begun is begun later, while there is a reason", async () => {
+Deno.test("a beginning that fails is tried again, while there is a reason to work", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], onDemand: true });
   a.faulty.onRead("failed", asks("worker"));
@@ -445,7 +445,7 @@ Deno.test("work that cannot be begun is begun later, while there is a reason", a
   assert.deepEqual(a.events.of("fault").map(({ message }) => message), ["Work could not be begun"]);
 });
 
-Deno.test("what a run leaves behind is worked off at rest: followers, groups, keys", async () => {
+Deno.test("followers, groups and keys that a run leaves at rest are worked off", async () => {
   const held = heldTask("held", { concurrencyKey: () => "one" });
   await using q = await onDemand({ definitions: [held.definition, quick], channels: { default: 2 } });
   const { workflow } = await q.queue.submitWorkflow({
@@ -464,7 +464,7 @@ Deno.test("what a run leaves behind is worked off at rest: followers, groups, ke
   await q.rests();
 });
 
-Deno.test("what a crash has left of a workflow is found as soon as work begins", async () => {
+Deno.test("work that a crash has left of a workflow is found as soon as work begins", async () => {
   await using processes = new Processes();
   const a = await processes.start({ definitions: [quick], onDemand: true });
   const one = { name: "quick", args: [] };
@@ -484,7 +484,7 @@ Deno.test("what a crash has left of a workflow is found as soon as work begins",
   }
 });
 
-Deno.test("unshared, it is handed nothing at rest", async () => {
+Deno.test("a process that rests over an unshared store is handed no task", async () => {
   const store = counted(memoryStore({ incarnation: "only" }));
   const held = heldTask("held");
   await using q = await openQueue({ definitions: [held.definition], store, onDemand: true });

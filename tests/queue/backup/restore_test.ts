@@ -57,7 +57,7 @@ async function done<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
 
 const saved = await source();
 
-Deno.test("a restored store holds what the backup held, and all that was on its way in it ends", async () => {
+Deno.test("a restored store holds what the backup held, and every unfinished task in it ends", async () => {
   const store = small();
   const count = await restore(saved, store);
   const [before, after] = [await rowsIn(saved), await rowsIn(store)];
@@ -94,7 +94,7 @@ Deno.test("a restore refuses a process that registers at the last moment", async
   assert.deepEqual((await rowsOf(store)).map(({ family }) => family), ["meta"]);
 });
 
-Deno.test("a restore refuses what is no whole backup, or is newer than the program", async () => {
+Deno.test("a restore refuses a file that is no whole backup, or is newer than the program", async () => {
   const cases: [meta: unknown, RegExp][] = [
     [null, /nothing of NAMESPACE 'sluice'/],
     [{ version: 1000 }, /version 1000, this program knows 1: restore it with a newer Sluice/],
@@ -190,7 +190,7 @@ for (const fault of ["lost", "failed", "nothing", "repeated"] satisfies CommitFa
   });
 }
 
-Deno.test("of two forced restores the later one counts, and the earlier one says so", async () => {
+Deno.test("the later of two forced restores counts, and the earlier one says so", async () => {
   const store = faultyStore(small());
   const other = memoryStore();
   await other.commit([], [put(keys.meta(), { version: 1 }), put(keys.channel("a"), { slots: 1 })]);

@@ -97,7 +97,7 @@ async function copyAtWork(seed: number): Promise<void> {
   for (const { key } of await rowsOf(fresh, "task")) await restored.ended({ id: idOf(key) });
 }
 
-Deno.test("what is being upgraded or restored is not copied, and neither is nothing", async () => {
+Deno.test("a backup refuses a store that is being upgraded or restored, and an empty one", async () => {
   const keys = keysOf("sluice");
   const cases = [null, { version: 1, restoring: true }, {
     version: 2,

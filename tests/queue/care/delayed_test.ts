@@ -61,7 +61,7 @@ onBothStores("a task delayed by less than another one is not held up by it", asy
   assert.equal((await q.events.next("finished")).task.id, soon!.id);
 });
 
-Deno.test("a delayed task that another process submitted is found by looking", async () => {
+Deno.test("a delayed task that another process submitted is found by a poll", async () => {
   const definitions = [task("a", () => 1)];
   await using runs = await openQueue({ definitions });
   await using asks = await openQueue({ definitions, store: runs.store, clock: runs.clock, start: false });

@@ -38,7 +38,7 @@ onBothStores("the sweep removes all that belongs to a task", async (open) => {
   assert.deepEqual(await stored(q.store), {});
 });
 
-onBothStores("what is not final is never swept", async (open) => {
+onBothStores("a task that has not ended is never swept", async (open) => {
   const held = heldTask("held", { timeLimit: 100_000 });
   const waits = task("waits", () => 1);
   await using q = await open({
@@ -76,7 +76,7 @@ Deno.test("a task that ended long after it was made is removed by the next round
   assert.deepEqual(await stored(q.store), {});
 });
 
-Deno.test("what a thousand tasks leave goes in a few commits, keys and limits included", async () => {
+Deno.test("all rows of a thousand ended tasks are removed in a few commits, keys and limits included", async () => {
   const once = task("once", () => 1, { idempotency: { key: (n) => String(n), ttl: 10 } });
   const alone = task("alone", () => 1, { concurrencyKey: (n) => String(n) });
   const store = memoryStore();

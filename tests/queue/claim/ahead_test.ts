@@ -27,7 +27,7 @@ async function quickQueue() {
   return { held, store, q, submit };
 }
 
-Deno.test("as many run at a time as there are slots, and those taken ahead follow in order", async () => {
+Deno.test("no more tasks run at a time than there are slots, and those taken ahead follow in order", async () => {
   const { held, store, q, submit } = await quickQueue();
   await using _ = q;
   for (let n = 0; n < 12; n++) await submit(n);
@@ -42,7 +42,7 @@ Deno.test("as many run at a time as there are slots, and those taken ahead follo
   assert.deepEqual(held.runs.map(({ args: [n] }) => n), [...Array(12).keys()]);
 });
 
-Deno.test("after a run that took its time nothing is taken ahead", async () => {
+Deno.test("no task is taken ahead after a slow run", async () => {
   const { held, store, q, submit } = await quickQueue();
   await using _ = q;
   await submit(0);
@@ -57,7 +57,7 @@ Deno.test("after a run that took its time nothing is taken ahead", async () => {
   }
 });
 
-Deno.test("what was taken ahead goes back uncounted at a stop and at a pause, and is revoked like a run", async () => {
+Deno.test("tasks taken ahead go back uncounted at a stop and at a pause, and are revoked like runs", async () => {
   const { held, store, q } = await quickQueue();
   await using _ = q;
   const tasks = await Promise.all([...Array(6).keys()].map((n) => q.queue.submit(held.definition, [n])));
@@ -84,7 +84,7 @@ Deno.test("what was taken ahead goes back uncounted at a stop and at a pause, an
   assert.deepEqual(pointers.map(({ value }) => value.deliveries), [0, 0, 0, 0, 0]);
 });
 
-Deno.test("more slots are used at once by what was taken ahead", async () => {
+Deno.test("tasks taken ahead use new slots at once", async () => {
   const { held, q, submit } = await quickQueue();
   await using _ = q;
   for (let n = 0; n < 6; n++) await submit(n);
@@ -98,7 +98,7 @@ Deno.test("more slots are used at once by what was taken ahead", async () => {
   }
 });
 
-Deno.test("what this process stores is claimed without a look at the store, in order of priority", async () => {
+Deno.test("tasks that a process stores itself are claimed without a look at the store, in order of priority", async () => {
   const { held, store, q } = await quickQueue();
   await using _ = q;
   let looks = 0;
@@ -146,7 +146,7 @@ Deno.test("a submission sees the slot that a run of the same turn leaves", async
   await q.clock.settle();
 });
 
-Deno.test("who was taken ahead and given back has not started: it expires as if it had waited all the time", async () => {
+Deno.test("a task taken ahead and given back has not started: it expires as if it had waited all the time", async () => {
   const { held, store, q } = await quickQueue();
   await using _ = q;
   await q.queue.submitAll([0, 1].map((n) => ({ name: "held", args: [n] })));
@@ -161,7 +161,7 @@ Deno.test("who was taken ahead and given back has not started: it expires as if 
   await q.clock.settle();
 });
 
-Deno.test("when runs become slow, those taken ahead wait in the store again", async () => {
+Deno.test("tasks taken ahead go back to the store when runs become slow", async () => {
   const { held, store, q, submit } = await quickQueue();
   await using _ = q;
   for (let n = 0; n < 6; n++) await submit(n);
@@ -177,7 +177,7 @@ Deno.test("when runs become slow, those taken ahead wait in the store again", as
   assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 1, 99, 2, 3, 4, 5]);
 });
 
-Deno.test("of those taken ahead the most urgent begins first, and a task for one worker only is not taken ahead", async () => {
+Deno.test("the most urgent task taken ahead begins first, and a task with early acknowledgement is not taken ahead", async () => {
   const held = heldTask("held");
   const once = heldTask("once", { acks: "early" });
   const quick = task("quick", () => {});
@@ -210,7 +210,7 @@ Deno.test("of those taken ahead the most urgent begins first, and a task for one
   await q.clock.settle();
 });
 
-Deno.test("handlers that ignore the end of their runs keep those taken ahead from beginning", async () => {
+Deno.test("handlers that ignore the end of their runs keep tasks taken ahead from beginning", async () => {
   const held = heldTask("held", { timeLimit: 0.5 });
   const quick = task("quick", () => {});
   const store = faultyStore(memoryStore({ incarnation: "only" }));

@@ -13,7 +13,7 @@ Deno.test("sixteen workers 100 ms from the store take few tasks from each other,
   assert(Math.min(...tasks) >= 10 && Math.max(...tasks) <= 40, `${tasks}`);
 });
 
-Deno.test("near workers that take what far ones leave do not all begin at the same task", async () => {
+Deno.test("near workers that take tasks that far ones leave do not all begin at the same task", async () => {
   const latency = (worker: number) => worker % 2 === 0 ? 10 : 100;
   const { shares } = await simulate({ seed: 1, workers: 32, tasks: 20, latency });
   const near = shares.filter((_, worker) => worker % 2 === 0);

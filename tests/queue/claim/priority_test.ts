@@ -17,17 +17,20 @@ async function orderOf(open: typeof openQueue, priorities: readonly number[]): P
   return order;
 }
 
-onBothStores("of the tasks that wait in a channel, 9 goes first and 0 last", async (open) => {
-  const order = await orderOf(open, [3, 0, 9, 5, 1, 8, 2, 7, 4, 6]);
-  assert.deepEqual(order.map(([priority]) => priority), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
-});
+onBothStores(
+  "of a channel's waiting tasks those of priority 9 run first and those of 0 last",
+  async (open) => {
+    const order = await orderOf(open, [3, 0, 9, 5, 1, 8, 2, 7, 4, 6]);
+    assert.deepEqual(order.map(([priority]) => priority), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+  },
+);
 
 onBothStores("tasks of one priority run in the order they were submitted", async (open) => {
   const order = await orderOf(open, Array.from({ length: 150 }, () => 5));
   assert.deepEqual(order.map(([, i]) => i), Array.from({ length: 150 }, (_, i) => i));
 });
 
-onBothStores("whatever was submitted runs by priority, then by age", async (open) => {
+onBothStores("tasks run by priority, then by age, in whatever order they were submitted", async (open) => {
   const priorities = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(priorities, async (list) => {
@@ -52,7 +55,7 @@ onBothStores("an urgent task overtakes those that wait, not those that run", asy
   assert.deepEqual(held.runs.map(({ args }) => args[0]), [0, 1, "urgent"]);
 });
 
-onBothStores("of one batch the most urgent goes first", async (open) => {
+onBothStores("the most urgent task of a batch runs first", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition], channels: { default: 1 } });
   await q.clock.settle();

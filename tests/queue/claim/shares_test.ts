@@ -53,7 +53,7 @@ Deno.test("processes that look at the same moment take no task from each other",
   await finishAll(held, workers);
 });
 
-Deno.test("what its owner has no slot for is taken by a process that has, a turn later", async () => {
+Deno.test("a task whose owner has no free slot is taken by a process that has one, a turn later", async () => {
   await using processes = new Processes({ limits: SERVER_LIMITS });
   const { held, workers, submit } = await cluster(processes, [1, 30]);
   await submit(20);
@@ -73,7 +73,7 @@ Deno.test("a process that stands still keeps no task waiting", async () => {
   await finishAll(held, workers);
 });
 
-Deno.test("a task of whose name its owner knows nothing is left to those who do, and keeps nobody's place", async () => {
+Deno.test("a task whose name its owner does not know is left to a process that does, and takes no other task's place", async () => {
   await using processes = new Processes();
   const clock = new FakeClock();
   const [known, plain] = [heldTask("known"), heldTask("plain")];
@@ -90,7 +90,7 @@ Deno.test("a task of whose name its owner knows nothing is left to those who do,
   await finishAll([known, plain], [worker]);
 });
 
-Deno.test("a process with enough of its own takes what another leaves, by priority", async () => {
+Deno.test("a process with enough tasks of its own takes those that another leaves, by priority", async () => {
   await using processes = new Processes({ limits: SERVER_LIMITS });
   const { held, workers: [full, busy], submit } = await cluster(processes, [1, 1]);
   await submit(1);
@@ -150,7 +150,7 @@ Deno.test("one look serves as many claims as there are lanes for, each as large 
   await finishAll(held, [worker!]);
 });
 
-Deno.test("while the only task there is is being claimed, nobody looks for more, unless it is told of some", async () => {
+Deno.test("a process does not look for more while the only ready task is being claimed, unless it is told of some", async () => {
   await using processes = new Processes({ limits: SERVER_LIMITS, doorbell: true });
   const { held, workers: [worker], submit } = await cluster(processes, [8]);
   const claim = worker!.faulty.onCommit("held", sets("run"));

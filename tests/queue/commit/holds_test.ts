@@ -47,7 +47,7 @@ Deno.test("two units conflict if one mutates what the other checks or mutates, o
   }
 });
 
-Deno.test("a key is held until the last of those who check it has let go", () => {
+Deno.test("a key is held until the last unit that checks it has let go", () => {
   const holds = new Holds();
   const [a, b] = [unit({ k: "1" }, []), unit({ k: "1" }, [])];
   add(holds, a);
@@ -69,7 +69,7 @@ Deno.test("a unit that has to wait keeps later ones from its keys, until it is t
   assert(allows(holds, unit({ a: "1" }, ["b"])));
 });
 
-Deno.test("whatever was held and let go, those who hold together never conflict", () => {
+Deno.test("units that hold their keys together never conflict, whatever was held and let go before", () => {
   const key = fc.constantFrom("a", "b", "c", "d");
   const units = fc.record({
     checks: fc.dictionary(key, fc.constantFrom("1", "2", null), { maxKeys: 3 }),

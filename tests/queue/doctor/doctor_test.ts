@@ -27,7 +27,7 @@ Deno.test("a store at full work gives no false alarm, and there is nothing to re
   store.close();
 });
 
-Deno.test("what was repaired is worked off like all else", async () => {
+Deno.test("repaired tasks are worked off like all others", async () => {
   const store = memoryStore();
   const { rows, ids } = await healthy();
   const p = new Patient(store, "sluice");

@@ -163,7 +163,7 @@ Deno.test("a hand-off that landed before it was fenced is run again, not lost an
   assert.equal((await q.queue.get(id)).result, "done");
 });
 
-Deno.test("a keyed submit while the process is not registered does not write a run of nobody", async () => {
+Deno.test("a keyed submit while the process is not registered writes no run without a worker", async () => {
   const { inner, task, q, rescuer, store } = await handingOff();
   await using _ = q, __ = rescuer;
   const lookup = store.onRead("late", (keys) => keys.some((key) => key[1] === "idem"));
@@ -209,7 +209,7 @@ Deno.test("a batch whose claim landed just before the process was fenced is not 
   await suspended.clock.settle();
 });
 
-Deno.test("a registration that the client repeats after its worker was rescued brings nobody back", async () => {
+Deno.test("a registration that the client repeats after its worker was rescued does not bring the worker back", async () => {
   for (const beats of [0, 3]) {
     await using processes = new Processes();
     const mine = heldTask("held");
@@ -296,7 +296,7 @@ Deno.test("stop() of a process that was judged lost without knowing gives nothin
   assert.equal((await rowsOf(processes.store, "ready")).length, 1);
 });
 
-Deno.test("what waits for the store when the process is fenced is refused or sent, never both", async () => {
+Deno.test("a unit that waits for the store when its process is fenced is refused or sent, never both", async () => {
   await using processes = new Processes({ limits: { lanes: 1 } });
   const mine = heldTask("held");
   const suspended = await processes.start({ definitions: [mine.definition], channels: { default: 3 } });

@@ -95,7 +95,7 @@ Deno.test("after any mix of submissions that land, fail, are refused or fenced e
   await slotsAreFree(opened, 4);
 });
 
-Deno.test("a batch of which nothing lands gives all of its slots back", async () => {
+Deno.test("a batch whose commit does not land gives all of its slots back", async () => {
   const opened = await open(3);
   await using q = opened.q;
   await opened.inner.commit([], [{ type: "set", key: ["user"], value: 1 }]);
@@ -109,7 +109,7 @@ Deno.test("a batch of which nothing lands gives all of its slots back", async ()
   await slotsAreFree(opened, 3);
 });
 
-Deno.test("a hand-off does not overtake what waits for a slot", async () => {
+Deno.test("a hand-off does not overtake a task that waits for a slot", async () => {
   const opened = await open(1);
   await using q = opened.q;
   const { task, submit } = opened;
@@ -231,7 +231,7 @@ Deno.test("a hand-off takes no slot of a task that a claim has chosen and is sti
 const starts = (commit: CommitCall) => deletes("waiting")(commit) && sets("run")(commit);
 const held = (n: number) => ({ name: "held", args: [n] });
 
-Deno.test("the next of a chain and a chord's body begin in the commit that lets them go on", async () => {
+Deno.test("the next of a chain and a chord's body begin in the commit that releases them", async () => {
   const opened = await open(2);
   await using q = opened.q;
   const { task, store } = opened;
@@ -251,7 +251,7 @@ Deno.test("the next of a chain and a chord's body begin in the commit that lets 
   assert.deepEqual(told.slice(-4).map(({ type }) => type), ["started", "finished", "started", "finished"]);
 });
 
-Deno.test("what is let go on waits behind what waits for the slot, and a delayed one for its time", async () => {
+Deno.test("a released task waits behind tasks that wait for the slot, and a delayed one for its time", async () => {
   const opened = await open(1);
   await using q = opened.q;
   const { task, submit } = opened;
@@ -267,7 +267,7 @@ Deno.test("what is let go on waits behind what waits for the slot, and a delayed
   task.runs[3]!.finish();
 });
 
-Deno.test("a task that is revoked as it is let go on does not run, and its slot is free", async () => {
+Deno.test("a task that is revoked at its release does not run, and its slot is free", async () => {
   const opened = await open(2);
   await using q = opened.q;
   const { task, store, inner } = opened;
@@ -283,7 +283,7 @@ Deno.test("a task that is revoked as it is let go on does not run, and its slot 
 });
 
 for (const fault of ["lost", "failed", "nothing", "repeated"] as const) {
-  Deno.test(`the commit that lets a task go on to its run is ${fault}: it runs once, and its slot is free`, async () => {
+  Deno.test(`a task whose release to its run is ${fault} runs once, and its slot is free`, async () => {
     const opened = await open(2);
     await using q = opened.q;
     const { task, store } = opened;

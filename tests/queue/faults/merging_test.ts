@@ -54,7 +54,7 @@ Deno.test("units of one turn share one commit", async () => {
   assert.deepEqual(written(store), [names]);
 });
 
-Deno.test("of what is much the half goes at once, so that the store has work while the first half is answered", async () => {
+Deno.test("a large backlog goes in two commits, so that the store has work while the first is answered", async () => {
   const { store, commitAll } = await open();
   const names = Array.from({ length: 300 }, (_, n) => `n${n}`);
   assert((await commitAll(names.map((name) => write(name)))).every(landed));
@@ -80,7 +80,7 @@ Deno.test("a unit is made when its commit is put together", async () => {
   assert.deepEqual(made, ["a"]);
 });
 
-Deno.test("a unit that cannot be made, or never be stored, fails alone, and nobody waits for it", async () => {
+Deno.test("a unit that cannot be made, or never be stored, fails alone, and no other waits for it", async () => {
   const { store, clock, committer } = await open();
   const broken = committer.commit(() => {
     throw new Error("not made");
@@ -101,7 +101,7 @@ Deno.test("a unit that cannot be made, or never be stored, fails alone, and nobo
   await empty;
 });
 
-Deno.test("who is answered by the last commit may commit once more before all counts as drained", async () => {
+Deno.test("a caller that the last commit answers may commit once more before the committer counts as drained", async () => {
   const { store, committer } = await open();
   const twice = committer.commit(write("first")).then(async () => {
     for (let turn = 0; turn < 5; turn++) await null;
@@ -194,7 +194,7 @@ Deno.test("units of one key keep their order, and each has its own outcome", asy
   assert.deepEqual(written(store).filter((names) => names.includes("a")), [["a", "c"], ["a"], ["a"], ["a"]]);
 });
 
-Deno.test("what waits behind a conflict is not overtaken by a third unit of the same key", async () => {
+Deno.test("a unit that waits behind a conflict is not overtaken by a third unit of the same key", async () => {
   const { store, commitAll } = await open();
   const both: Unit = { checks: [], mutations: [putRaw(key("a"), 2), putRaw(key("b"), 2)] };
   const outcomes = await commitAll([write("a", 1), both, write("b", 3), write("c")]);
@@ -203,7 +203,7 @@ Deno.test("what waits behind a conflict is not overtaken by a third unit of the 
   assert.deepEqual(written(store), [["a", "c"], ["a", "b"], ["b"]]);
 });
 
-Deno.test("what others are after travels alone, beside what is in flight, and leaves a lane to the rest", async () => {
+Deno.test("a contested unit travels alone beside other commits, and leaves a lane to the rest", async () => {
   const { clock, store, committer } = await open({ lanes: 4 });
   const contested = (name: string): Unit => ({ ...write(name), contested: true });
   const names = ["merged", "c1", "c2", "c3", "c4"];
@@ -228,7 +228,7 @@ Deno.test("what others are after travels alone, beside what is in flight, and le
   assert.deepEqual(written(store), [["merged", "more"], ["late"], ["c1"], ["c2"], ["c3"], ["c4"]]);
 });
 
-Deno.test("what others are after and is lost takes nothing along, and is refused when its worker is fenced", async () => {
+Deno.test("a contested unit that is lost takes no other along, and is refused when its worker is fenced", async () => {
   const { clock, store, committer, again, registration } = await open();
   await store.commit([], [putRaw(key("taken"), 1)]);
   const lost: Unit = {

@@ -65,7 +65,7 @@ Deno.test("a commit that no store was asked for is given up after a moment, and 
   assert.equal(committer.waitingBytes, 0);
 });
 
-Deno.test("what waits for a process that was judged lost to register anew is given up in an outage as well", async () => {
+Deno.test("a unit that waits for its lost process to register anew is given up in an outage as well", async () => {
   const { clock, inner, store, committer, registration, fenced, again } = await open();
   await inner.commit([], registration.lanes.map(({ key }) => ({ type: "delete", key })));
   assert.equal(await committer.commit(write(b)).catch(({ code }) => code), "fenced");
@@ -160,7 +160,7 @@ Deno.test("a commit that is given up while its checks are read again does not la
   assert.equal(await isThere(inner, a), false);
 });
 
-Deno.test("what shares a commit with one that was given up lands all the same", async () => {
+Deno.test("a unit that shares a commit with one that was given up lands all the same", async () => {
   const { clock, inner, store, faulty, committer } = await open();
   const trap = faulty.onCommit("failed", writes(a));
   const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
@@ -175,7 +175,7 @@ Deno.test("what shares a commit with one that was given up lands all the same", 
   assert.deepEqual([await isThere(inner, a), await isThere(inner, b)], [false, true]);
 });
 
-Deno.test("a single lost answer of a store that serves on is nothing that a caller hears of", async () => {
+Deno.test("a single lost answer of a store that serves on is hidden from the caller", async () => {
   const { clock, inner, faulty, committer } = await open();
   const read = faulty.onRead("late", asks("lane"));
   faulty.onCommit("failed", writes(a));
@@ -275,7 +275,7 @@ for (const [what, late, meanwhile] of large) {
   });
 }
 
-Deno.test("a large workflow whose last commit lands as the store leaves: what it gave to free slots runs", async () => {
+Deno.test("tasks that a large workflow's last commit gave to free slots run, although the store leaves as it lands", async () => {
   const faulty = faultyStore(memoryStore({ incarnation: "only" }));
   const store = leaving(faulty);
   const held = heldTask("held");
@@ -296,7 +296,7 @@ Deno.test("a large workflow whose last commit lands as the store leaves: what it
   await q.queue.stop(0);
 });
 
-Deno.test("who watches a task is told of its end after an outage; who asks in it is told so", async () => {
+Deno.test("a watch tells a task's end after an outage, and a read in the outage is refused as such", async () => {
   const store = leaving(memoryStore());
   const held = heldTask("held");
   await using q = await openQueue({ store, definitions: [held.definition], faults: true });

@@ -47,7 +47,7 @@ Deno.test("a worker that beats is never lost", async () => {
   assert.equal(observer.events.of("lost-worker").length, 0);
 });
 
-Deno.test("a wall clock that leaps makes nobody lost, and keeps nobody alive", async () => {
+Deno.test("a leap of the wall clock makes no worker lost, and keeps none alive", async () => {
   await using processes = new Processes();
   await leaving(processes, 1);
   const observer = await processes.start({ channels: {} });

@@ -91,7 +91,7 @@ Deno.test("a commit given up that lands before it is sent again counts as landed
   assert.equal(store.commits.filter(({ answer }) => typeof answer === "string").length, 2); // with the registration
 });
 
-Deno.test("of a merged commit whose answer is unsure, the unit that cannot hold fails alone", async () => {
+Deno.test("a unit that cannot hold fails alone in a merged commit whose answer is unsure", async () => {
   const { clock, store, committer } = await open();
   await store.commit([], [putRaw(b, 0)]);
   const wrong = { key: b, versionstamp: null };
@@ -104,7 +104,7 @@ Deno.test("of a merged commit whose answer is unsure, the unit that cannot hold 
   assert.equal(await valueOf(store, ["user", "c"]), undefined);
 });
 
-Deno.test("a commit of which nothing holds closes the lane to itself before it is called failed", async () => {
+Deno.test("a commit of which no unit holds closes the lane to itself before it counts as failed", async () => {
   const { clock, store, committer } = await open();
   await store.commit([], [putRaw(a, 0)]);
   const trap = store.onCommit("held", user(b));
@@ -245,7 +245,7 @@ Deno.test("a submit in flight when the lanes are deleted is decided by its evide
   assert.equal(await trap.land(), null);
 });
 
-Deno.test("what has no evidence is dropped when the lanes are deleted, never sent again", async () => {
+Deno.test("a unit without evidence is dropped when the lanes are deleted, never sent again", async () => {
   const { clock, store, committer, again } = await open();
   const keys = keysOf("sluice");
   const trap = store.onCommit("held", user(a));

@@ -71,7 +71,7 @@ for (const [what, doorbell] of Object.entries({ "loses every hint": silent, "fai
   });
 }
 
-Deno.test("a doorbell that rings for nothing, and for channels of nobody, disturbs nobody", async () => {
+Deno.test("a doorbell that rings without work, or for channels of no process, does no harm", async () => {
   const store = memoryStore({ doorbell: true });
   await using pair = await two(store);
   for (const channel of ["default", "nobody's", ""]) await store.doorbell!.ring(channel);
@@ -80,7 +80,7 @@ Deno.test("a doorbell that rings for nothing, and for channels of nobody, distur
   assert.equal(pair.held.runs.length, 1);
 });
 
-Deno.test("who waits for a task that ends in another process finds out by looking", async () => {
+Deno.test("a wait for a task that ends in another process is told by a poll", async () => {
   await using pair = await two(memoryStore());
   const { tasks: [submitted] } = await pair.submit();
   const waiting = pair.submitter.queue.wait(submitted!.id);

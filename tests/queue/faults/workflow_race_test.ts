@@ -394,7 +394,7 @@ Deno.test("a task that expires as it is released to a later time ends when it ha
   assert.equal((await q.queue.workflow(id)).state, "REVOKED");
 });
 
-Deno.test("what a crash has left to be done does not stand behind all open groups", async () => {
+Deno.test("work that a crash has left does not wait behind all open groups", async () => {
   await using processes = new Processes({ limits: { listBatch: 20 } });
   const held = heldTask("held");
   const q = await processes.start({ definitions: [held.definition] });

@@ -28,7 +28,7 @@ async function started(asked: () => void = () => {}) {
   return { activity, clock, told, work };
 }
 
-Deno.test("reasons that overlap are one, and each beginning is prepared", async () => {
+Deno.test("overlapping reasons begin the loops once, and each beginning is prepared", async () => {
   const { activity, clock, told } = await started();
   activity.enter();
   activity.enter();
@@ -43,7 +43,7 @@ Deno.test("reasons that overlap are one, and each beginning is prepared", async 
   assert.deepEqual(told, ["prepare", "start", "stop", "prepare", "start"]);
 });
 
-Deno.test("what becomes ready just as a drain is over begins the next one", async () => {
+Deno.test("a task that becomes ready just as a drain ends begins the next one", async () => {
   let times = 0;
   const { activity, clock, told, work } = await started(() => {
     if (times++ > 0) return;
@@ -59,7 +59,7 @@ Deno.test("what becomes ready just as a drain is over begins the next one", asyn
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("nothing begins any more after stop(), and nobody stays", async () => {
+Deno.test("no loop begins after stop(), and no caller stays", async () => {
   const { activity, clock, told } = await started();
   const stayed = activity.stay(() => Infinity, () => false);
   await clock.settle();

@@ -152,7 +152,7 @@ Deno.test("a pause is over when something is due, and at the earliest after a mi
   await loop.stop();
 });
 
-Deno.test("what is due sooner than was known begins a round, what is due later does not", async () => {
+Deno.test("work that is due sooner than was known begins a round, work that is due later does not", async () => {
   const loop = new Rounds(new FakeClock());
   loop.dueIn = 1000;
   loop.start();

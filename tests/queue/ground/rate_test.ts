@@ -58,7 +58,7 @@ Deno.test("parseRate() reads a count and a unit, and nothing else", () => {
   ) assert.equal(parseRate(text), null, String(text));
 });
 
-Deno.test("whoever asks when and how often: beyond a second's worth at once, what passes keeps to the rate", () => {
+Deno.test("beyond a second's worth at once, no more tasks pass than the rate allows, whenever and however often it is asked", () => {
   const rates = fc.tuple(fc.integer({ min: 1, max: 2000 }), fc.constantFrom("s", "m", "h", "d"))
     .map(([count, unit]) => parseRate(`${count}/${unit}`)!);
   fc.assert(fc.property(rates, fc.array(fc.tuple(fc.nat(20_000), fc.nat(50))), (rate, asks) => {
@@ -224,7 +224,7 @@ onBothStores(
   },
 );
 
-Deno.test("two processes share a rate, whatever is lost, and whoever parked the tasks", async () => {
+Deno.test("two processes share a rate, whatever is lost, and whichever of them parked the tasks", async () => {
   await using processes = new Processes();
   const starts: number[] = [];
   let now = 0;

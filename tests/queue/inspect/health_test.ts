@@ -64,7 +64,7 @@ onBothStores("a slot that a long run leaves, with nothing else to do, is no stal
   await q.clock.settle();
 });
 
-Deno.test("a store that does not answer is told within two seconds", async () => {
+Deno.test("health() reports a store that does not answer within two seconds", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], store });
   hold((kind) => kind.startsWith("list"));
@@ -76,7 +76,7 @@ Deno.test("a store that does not answer is told within two seconds", async () =>
   assert.deepEqual(await q.queue.health(), READY);
 });
 
-Deno.test("a channel that has slots free and claims nothing is told", async () => {
+Deno.test("health() reports a channel that has free slots and claims nothing", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], channels: { default: 1, other: 1 }, store });
   await q.queue.submit(quick, []);
@@ -112,7 +112,7 @@ Deno.test("solo: a channel that waited for the one slot of all has claimed nothi
   await q.clock.settle();
 });
 
-Deno.test("a heartbeat that is not stored in time is told", async () => {
+Deno.test("health() reports a heartbeat that is not stored in time", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], channels: {}, store });
   await q.clock.advance(5000);
@@ -126,7 +126,7 @@ Deno.test("a heartbeat that is not stored in time is told", async () => {
   assert.deepEqual(await q.queue.health(), READY);
 });
 
-Deno.test("a delayed task that nobody promotes is told", async () => {
+Deno.test("health() reports a delayed task that is not promoted", async () => {
   const { store, hold, release } = holding();
   await using q = await openQueue({ definitions: [quick], store });
   hold((kind) => kind === "list later");

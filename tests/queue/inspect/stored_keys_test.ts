@@ -7,7 +7,7 @@ import { rowsOf } from "../../support/rows.ts";
 
 const families = (keys: readonly { key: readonly unknown[] }[]) => keys.map(({ key }) => key[1]);
 
-Deno.test("a task's keys at each moment of its life", async () => {
+Deno.test("keysOf() lists a task's keys at each moment of its life", async () => {
   const held = heldTask("held", { idempotency: { key: (n) => `n ${n}` } });
   await using q = await openQueue({ definitions: [held.definition], channels: { default: 1 } });
   const first = await q.queue.submit(held.definition, [1]);
@@ -82,7 +82,7 @@ Deno.test("keys are listed in the store's order, a page at a time, each once", a
   assert.deepEqual(await pages(q.queue, { prefix: ["nothing"] }), []);
 });
 
-Deno.test("what is no limit and no cursor is refused", async () => {
+Deno.test("an invalid limit or cursor is refused", async () => {
   await using q = await openQueue();
   for (const limit of [0, 501, 1.5, NaN]) {
     await assert.rejects(q.queue.keys({ limit }), /"?\/limit: must be an integer from 1 to 500/);

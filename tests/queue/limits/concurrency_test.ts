@@ -21,32 +21,35 @@ function keyed(limit: number, options: Partial<AnyTaskDefinition> = {}): HeldTas
 /** Arguments of the runs that have not been ended, in the order of their starts. */
 const args = (held: HeldTask) => held.runs.map((run) => run.args);
 
-onBothStores("of one key at most as many run as its definition says; the others are parked", async (open) => {
-  const held = keyed(2);
-  await using q = await open({ definitions: [held.definition], channels: { default: 10 } });
-  const submitted: Task[] = [];
-  for (let n = 0; n < 6; n++) submitted.push(await q.queue.submit(held.definition, ["a", n]));
-  await q.clock.settle();
-  assert.deepEqual(args(held), [["a", 0], ["a", 1]]);
-  assert.deepEqual((await rowsOf(q.store, "ready")).length, 0);
-  assert.deepEqual(
-    (await rowsOf(q.store, "blocked")).map(({ key }) => key.slice(2)),
-    [2, 3, 4, 5].map(
-      (n) => ["key:default:a", 4, submitted[n]!.id],
-    ),
-  );
-  assert.equal((await q.queue.channels())[0]!.blocked, 4);
-  // A place that is left is taken at once, in this process.
-  held.runs[0]!.finish();
-  await q.clock.settle();
-  assert.deepEqual(args(held).slice(2), [["a", 2]]);
-  for (let n = 1; n < 6; n++) {
-    held.runs[n]!.finish();
+onBothStores(
+  "at most as many tasks of one key run as its definition says, and the others are parked",
+  async (open) => {
+    const held = keyed(2);
+    await using q = await open({ definitions: [held.definition], channels: { default: 10 } });
+    const submitted: Task[] = [];
+    for (let n = 0; n < 6; n++) submitted.push(await q.queue.submit(held.definition, ["a", n]));
     await q.clock.settle();
-  }
-  assert.equal(held.runs.length, 6);
-  assert.deepEqual(await stored(q.store), { task: 6 });
-});
+    assert.deepEqual(args(held), [["a", 0], ["a", 1]]);
+    assert.deepEqual((await rowsOf(q.store, "ready")).length, 0);
+    assert.deepEqual(
+      (await rowsOf(q.store, "blocked")).map(({ key }) => key.slice(2)),
+      [2, 3, 4, 5].map(
+        (n) => ["key:default:a", 4, submitted[n]!.id],
+      ),
+    );
+    assert.equal((await q.queue.channels())[0]!.blocked, 4);
+    // A place that is left is taken at once, in this process.
+    held.runs[0]!.finish();
+    await q.clock.settle();
+    assert.deepEqual(args(held).slice(2), [["a", 2]]);
+    for (let n = 1; n < 6; n++) {
+      held.runs[n]!.finish();
+      await q.clock.settle();
+    }
+    assert.equal(held.runs.length, 6);
+    assert.deepEqual(await stored(q.store), { task: 6 });
+  },
+);
 
 onBothStores("other keys, no key, and other names do not wait behind a key that is full", async (open) => {
   const held = keyed(1);
@@ -98,7 +101,7 @@ onBothStores(
 );
 
 onBothStores(
-  "whatever ends or interrupts a run leaves its place: failure, retry, time limit, revoke",
+  "a run leaves its place however it ends: failure, retry, time limit, revoke",
   async (open) => {
     const held = keyed(1, { maxRetries: 1, retry: { delay: 30, factor: 1 }, timeLimit: 5 });
     const ends: ((n: number, id: string) => unknown)[] = [
@@ -194,7 +197,7 @@ Deno.test("the place of a run whose process died is free after the rescue, and t
   assert.deepEqual(await brokenLaws(processes.store, "sluice", [held.definition]), []);
 });
 
-Deno.test("what a process parked before it died is released by another", async () => {
+Deno.test("tasks that a process parked before it died are released by another", async () => {
   await using processes = new Processes();
   const held = keyed(1);
   const options = { definitions: [held.definition], channels: { default: 3 } };
@@ -252,7 +255,7 @@ Deno.test("thousands of tasks of one key are parked in few commits, whatever the
   held.runs[1]!.finish();
 });
 
-Deno.test("however processes race, are suspended and lose answers, no key has more runs than it may, and all end", async () => {
+Deno.test("no key has more runs than it may, and all tasks end, however processes race, are suspended and lose answers", async () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("submit" as const), at: fc.nat(1), key: fc.nat(1), priority: fc.nat(9) }),
     fc.record({ do: fc.constant("end" as const), run: fc.nat(9), how: fc.nat(2) }),
@@ -312,7 +315,7 @@ Deno.test("however processes race, are suspended and lose answers, no key has mo
   await fc.assert(property, { numRuns: Number(Deno.env.get("SLUICE_MODEL") ?? 60), seed: 1 });
 });
 
-Deno.test("a key that is none is refused with the place of the arguments, and nothing is stored", async () => {
+Deno.test("an invalid concurrency key is refused with the place of the arguments, and nothing is stored", async () => {
   const keys: [unknown, RegExp][] = [
     ["", /must make a concurrency key of 1 to 200 characters: got 0 characters$/],
     ["x".repeat(201), /got 201 characters$/],
@@ -347,7 +350,7 @@ Deno.test("a key that is none is refused with the place of the arguments, and no
   assert.deepEqual(await stored(q.store), {});
 });
 
-Deno.test("a limit that is none is refused as the queue is made", async () => {
+Deno.test("an invalid concurrency limit is refused as the queue is made", async () => {
   for (
     const [options, expected] of [
       [

@@ -73,7 +73,7 @@ Deno.test("a delayed task of an unknown name is parked when it is due, and an ex
   assert.deepEqual([ended.state, ended.error?.type], ["REVOKED", "Expired"]);
 });
 
-Deno.test("parked tasks of a channel that is full, or not ours, keep none of ours back", async () => {
+Deno.test("parked tasks of a full channel, or of another process's, keep no other task back", async () => {
   const held = heldTask("known", { channel: "full" });
   await using asks = await openQueue({
     definitions: [newer],

@@ -8,7 +8,7 @@ import { rowsOf } from "../../support/rows.ts";
 
 const key = { concurrencyKey: () => "one", concurrencyLimit: 1 };
 
-Deno.test("of two processes that find the last place of a key free, in two channels, one starts its task", async () => {
+Deno.test("only one of two processes that find the last place of a key free, in two channels, starts its task", async () => {
   await using processes = new Processes();
   const held = heldTask("held", key);
   const [x, y] = [
@@ -32,7 +32,7 @@ Deno.test("of two processes that find the last place of a key free, in two chann
   await x.clock.settle();
 });
 
-Deno.test("of two processes that find a rate free, in two channels, one starts its task", async () => {
+Deno.test("only one of two processes that find a rate free, in two channels, starts its task", async () => {
   await using processes = new Processes();
   const starts: unknown[] = [];
   const limited = task("limited", (_ctx, channel) => void starts.push(channel), { rateLimit: "1/h" });
@@ -100,7 +100,7 @@ Deno.test("a place that is left while a task is being parked for it is taken by 
   await x.clock.settle();
 });
 
-Deno.test("a place is not given away while its task, taken for gone, is being started again", async () => {
+Deno.test("a place is not given away while its task, which seemed gone, is being started again", async () => {
   await using processes = new Processes();
   const held = heldTask("held", { ...key, maxRetries: 1, retry: { delay: 0 } });
   const [x, y] = [

@@ -8,7 +8,7 @@ import { rowsOf } from "../../support/rows.ts";
 import { folder } from "../store/folder.ts";
 import { definitions } from "../../support/fill.ts";
 
-Deno.test("a file of version 1 opens well: what had ended is kept, and all else ends", async () => {
+Deno.test("a file of version 1 opens: ended tasks are kept, and all others end", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;
   Deno.copyFileSync(new URL("version_1.kv", import.meta.url), path);

@@ -34,7 +34,7 @@ onBothStores(
 );
 
 onBothStores(
-  "after a pause was answered no task starts, whatever was being submitted and claimed",
+  "no task starts after a pause was answered, whatever was being submitted and claimed",
   async (open) => {
     let started = 0;
     const quick = task("quick", () => void started++);
@@ -54,7 +54,7 @@ onBothStores(
   },
 );
 
-Deno.test("after one process was told to pause, no other one starts anything, in whatever it was doing", async () => {
+Deno.test("no process starts a task after one of them was told to pause, whatever it was doing", async () => {
   for (const slowed of ["ready", "run"] as const) {
     await using processes = new Processes();
     const held = heldTask("held");
@@ -82,7 +82,7 @@ Deno.test("after one process was told to pause, no other one starts anything, in
   }
 });
 
-Deno.test("what a process was looking for when it learned of a pause does not start, whatever it finds", async () => {
+Deno.test("a task found by a look that was under way when a process learned of a pause does not start", async () => {
   await using processes = new Processes();
   const held = heldTask("held");
   const options = { definitions: [held.definition], channels: { default: 3 } };
@@ -107,7 +107,7 @@ Deno.test("what a process was looking for when it learned of a pause does not st
   await worker.clock.settle();
 });
 
-Deno.test("a pause on a store of one's own is answered when what was being read or handed off has started", async () => {
+Deno.test("a pause on an unshared store is answered when tasks being read or handed off have started", async () => {
   const keyed = heldTask("keyed", { concurrencyKey: () => null, rateLimit: "1000/s" });
   const plain = heldTask("plain");
   for (const slowed of ["read", "hand-off"] as const) {
@@ -405,7 +405,7 @@ Deno.test("a process that only submits keeps to a cap that another one has set",
   await assert.rejects(submit(), { code: "over-capacity" });
 });
 
-Deno.test("what a channel cannot be set to is refused, every fault at once, and nothing is stored", async () => {
+Deno.test("an invalid setting of a channel is refused with every fault at once, and nothing is stored", async () => {
   await using q = await openQueue({ definitions: [heldTask("held", { channel: "mail" }).definition] });
   const change = { paused: "yes", slots: 0, rateLimit: "often", maxDepth: 1.5 };
   await assert.rejects(

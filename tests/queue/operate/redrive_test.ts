@@ -52,7 +52,7 @@ onBothStores("a failed task is submitted anew with all that it had, and stays wh
   await q.queue.revoke(again.id);
 });
 
-onBothStores("only what ended in FAILURE or REVOKED is redriven, and once", async (open) => {
+onBothStores("only a task that ended in FAILURE or REVOKED is redriven, and once", async (open) => {
   broken.now = false;
   await using q = await open({ definitions: [flaky] });
   const delayed = await q.queue.submit(flaky, [1], { delay: 60 });
@@ -74,7 +74,7 @@ onBothStores("only what ended in FAILURE or REVOKED is redriven, and once", asyn
   assert.equal((await q.ended(task)).result, 1);
 });
 
-Deno.test("of many who redrive a task at once, in several processes, one does", async () => {
+Deno.test("only one of many redrives of a task at once, in several processes, succeeds", async () => {
   broken.now = true;
   await using processes = new Processes();
   const all = [
@@ -121,7 +121,7 @@ for (const fault of ["lost", "failed", "nothing", "repeated", "held"] as const) 
   });
 }
 
-onBothStores("many are redriven by filter, page by page, newest first, each once", async (open) => {
+onBothStores("many tasks are redriven by filter, page by page, newest first, each once", async (open) => {
   broken.now = true;
   const other = task("other", () => {
     throw new Error("no luck either");

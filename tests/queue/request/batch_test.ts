@@ -54,7 +54,7 @@ onBothStores("more than 250 tasks are refused", async (open) => {
   assert.deepEqual(await stored(q.store), {});
 });
 
-onBothStores("an empty batch is nothing", async (open) => {
+onBothStores("an empty batch stores nothing", async (open) => {
   await using q = await open({ definitions: [double] });
   assert.deepEqual(await q.queue.submitAll([]), { tasks: [], replayed: false });
   assert.deepEqual(await stored(q.store), {});

@@ -39,17 +39,20 @@ onBothStores("the same arguments are the same task, waiting, running and ended",
   assert.equal(runs.length, 2);
 });
 
-onBothStores("of many at once one is stored and run, and all are told the same task", async (open) => {
-  const { definition, runs } = held();
-  await using q = await open({ definitions: [definition], channels: { default: 2 } });
-  const answers = await Promise.all(Array.from({ length: 20 }, () => q.queue.submit(definition, [1])));
-  assert.equal(new Set(answers.map(({ id }) => id)).size, 1);
-  assert.equal(answers.filter(({ duplicate }) => !duplicate).length, 1);
-  await q.queue.submit(definition, [2]);
-  await q.clock.settle();
-  // No slot was lost to those who came second.
-  assert.equal(runs.length, 2);
-});
+onBothStores(
+  "of many submissions at once with one definition's key one is stored and run, and all are told the same task",
+  async (open) => {
+    const { definition, runs } = held();
+    await using q = await open({ definitions: [definition], channels: { default: 2 } });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => q.queue.submit(definition, [1])));
+    assert.equal(new Set(answers.map(({ id }) => id)).size, 1);
+    assert.equal(answers.filter(({ duplicate }) => !duplicate).length, 1);
+    await q.queue.submit(definition, [2]);
+    await q.clock.settle();
+    // No slot was lost to those who came second.
+    assert.equal(runs.length, 2);
+  },
+);
 
 onBothStores("the key is free again at once after FAILURE and after REVOKED", async (open) => {
   const { definition, runs } = held();
@@ -156,17 +159,20 @@ onBothStores("two definitions' keys never meet, nor a request's and a definition
   await q.clock.settle();
 });
 
-onBothStores("a batch: duplicates of earlier tasks and of each other", async (open) => {
-  const { definition, runs } = held();
-  await using q = await open({ definitions: [definition] });
-  const first = await q.queue.submit(definition, [1]);
-  const { tasks } = await q.queue.submitAll([2, 1, 2, 3].map((n) => ({ name: "held", args: [n] })));
-  assert.deepEqual(tasks.map(({ duplicate }) => duplicate), [undefined, "return", "return", undefined]);
-  assert.deepEqual([tasks[1]!.id, tasks[2]!.id], [first.id, tasks[0]!.id]);
-  await q.clock.settle();
-  assert.equal(runs.length, 3);
-  assert.equal((await rowsOf(q.store, "task")).length, 3);
-});
+onBothStores(
+  "a batch with duplicates of earlier tasks and of each other stores each task once",
+  async (open) => {
+    const { definition, runs } = held();
+    await using q = await open({ definitions: [definition] });
+    const first = await q.queue.submit(definition, [1]);
+    const { tasks } = await q.queue.submitAll([2, 1, 2, 3].map((n) => ({ name: "held", args: [n] })));
+    assert.deepEqual(tasks.map(({ duplicate }) => duplicate), [undefined, "return", "return", undefined]);
+    assert.deepEqual([tasks[1]!.id, tasks[2]!.id], [first.id, tasks[0]!.id]);
+    await q.clock.settle();
+    assert.equal(runs.length, 3);
+    assert.equal((await rowsOf(q.store, "task")).length, 3);
+  },
+);
 
 onBothStores("a batch with one refused duplicate stores nothing", async (open) => {
   const raising = heldTask("raising", { idempotency: { ...byFirst, onDuplicate: "raise" } });

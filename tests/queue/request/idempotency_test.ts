@@ -20,21 +20,24 @@ onBothStores("the same key and request return the first task, as it is now", asy
   assert.equal(q.events.of("started").length, 1);
 });
 
-onBothStores("of many at once with one key one is stored, and all are told the same", async (open) => {
-  await using q = await open({ definitions: [note], channels: { default: 4 } });
-  const answers = await Promise.all(
-    Array.from({ length: 20 }, () => q.queue.submitAll([request(1)], keyed("k"))),
-  );
-  assert.equal(new Set(answers.map(({ tasks }) => tasks[0]!.id)).size, 1);
-  assert.equal(answers.filter(({ replayed }) => !replayed).length, 1);
-  await q.clock.advance(1000);
-  assert.equal(q.events.of("started").length, 1);
-  // No slot was lost to those who came second.
-  const held = await Promise.all([2, 3, 4, 5].map((n) => q.queue.submitAll([request(n)])));
-  await q.clock.settle();
-  assert.equal(held.length, 4);
-  assert.equal(q.events.of("finished").length, 5);
-});
+onBothStores(
+  "of many submissions at once with one key one is stored, and all are told the same task",
+  async (open) => {
+    await using q = await open({ definitions: [note], channels: { default: 4 } });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => q.queue.submitAll([request(1)], keyed("k"))),
+    );
+    assert.equal(new Set(answers.map(({ tasks }) => tasks[0]!.id)).size, 1);
+    assert.equal(answers.filter(({ replayed }) => !replayed).length, 1);
+    await q.clock.advance(1000);
+    assert.equal(q.events.of("started").length, 1);
+    // No slot was lost to those who came second.
+    const held = await Promise.all([2, 3, 4, 5].map((n) => q.queue.submitAll([request(n)])));
+    await q.clock.settle();
+    assert.equal(held.length, 4);
+    assert.equal(q.events.of("finished").length, 5);
+  },
+);
 
 Deno.test("two processes that take in the same key at once store one task", async () => {
   await using a = await openQueue({ definitions: [note] });
@@ -78,7 +81,7 @@ onBothStores("a key is free again after its time, whatever became of its task", 
   assert.equal((await q.queue.submitAll([request(2)], keyed("k", "two"))).tasks[0]!.id, second.tasks[0]!.id);
 });
 
-onBothStores("a key outlives nothing of an unfinished task but its own time", async (open) => {
+onBothStores("a key is free after its own time, although its task is unfinished", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition], idempotencyTtl: 10 });
   const first = await q.queue.submitAll([{ name: "held", args: [] }], keyed("k"));
@@ -99,7 +102,7 @@ onBothStores("a batch has one key", async (open) => {
   await q.clock.settle();
 });
 
-onBothStores("a key that is none is refused, and nothing stored", async (open) => {
+onBothStores("an invalid key is refused, and nothing is stored", async (open) => {
   await using q = await open({ definitions: [note] });
   for (const key of ["", " ", "a b", "ä", "x".repeat(256), "line\n", "\x7f"]) {
     await assert.rejects(q.queue.submitAll([request(1)], keyed(key)), (error) => {

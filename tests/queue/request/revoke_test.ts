@@ -163,7 +163,7 @@ onBothStores("a task that has ended cannot be revoked", async (open) => {
 });
 
 onBothStores(
-  "of many who revoke a waiting task one ends it, the others hear that it has ended",
+  "one of many revokes of a waiting task ends it, and the others hear that it has ended",
   async (open) => {
     await using q = await open({ definitions: [task("a", () => 1)] });
     const { tasks: [delayed] } = await q.queue.submitAll([{ name: "a", args: [], delay: 60 }]);

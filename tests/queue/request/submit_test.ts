@@ -141,7 +141,7 @@ Deno.test("an unknown name is refused, and the nearest known one suggested", asy
   assert.deepEqual(await stored(q.store), {});
 });
 
-Deno.test("the limits themselves are accepted", async () => {
+Deno.test("a request at the limits themselves is accepted", async () => {
   await using q = await openQueue({ definitions: [any] });
   for (
     const options of [

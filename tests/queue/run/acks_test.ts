@@ -83,7 +83,7 @@ onBothStores("a revoked run ends as REVOKED, whatever its acknowledgement", asyn
   held.runs[0]!.finish();
 });
 
-Deno.test("an acknowledgement that is none is refused", () => {
+Deno.test("an invalid acknowledgement is refused", () => {
   const definition = { ...heldTask("held").definition, acks: "never" as "early" };
   assert.throws(
     () => createQueue({ store: memoryStore(), definitions: [defineTask(definition, definition.handler)] }),

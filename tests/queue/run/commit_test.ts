@@ -39,7 +39,7 @@ onBothStores("a handler that throws, or is ended, writes nothing", async (open) 
   assert.deepEqual(await q.store.getMany([KEY]), [null]);
 });
 
-onBothStores("of a task that is repeated only the run that succeeds writes", async (open) => {
+onBothStores("only the run that succeeds writes, of all runs of a repeated task", async (open) => {
   const counts = task("counts", (ctx) => {
     ctx.commit.set(["run", String(ctx.retries)], 1);
     if (ctx.retries < 2) throw new Error("again");
@@ -159,7 +159,7 @@ onBothStores("a handler that returns its writes has no result", async (open) => 
 });
 
 onBothStores(
-  "what is written through ctx.commit after the handler has returned is not stored",
+  "writes through ctx.commit after the handler has returned are not stored",
   async (open) => {
     let kept: TaskContext | null = null;
     const leaks = task("leaks", (ctx) => {

@@ -57,7 +57,7 @@ const THROWN: Record<string, [thrown: () => unknown, type: string, message: stri
   ],
 };
 
-onBothStores("whatever a handler throws fails its task, and its worker goes on", async (open) => {
+onBothStores("a handler that throws any value fails its task, and its worker goes on", async (open) => {
   // The largest arguments and tags that are kept in the record itself leave room for every error.
   const fill = "x".repeat(16_000);
   const throws = task("throws", (_ctx, name) => {

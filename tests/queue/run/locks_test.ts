@@ -9,7 +9,7 @@ import { rowsOf } from "../../support/rows.ts";
 /** What a test's handler found out about its lock. */
 const said = (fail: unknown) => fail instanceof Error ? `${fail.name}: ${fail.message}` : fail;
 
-onBothStores("of two runs that want a lock one has it, and the other when it is released", async (open) => {
+onBothStores("two runs that want one lock have it one after the other", async (open) => {
   const locks: Lock[] = [];
   const next = heldTask("next");
   const booking = task("booking", async (ctx) => {
@@ -69,7 +69,7 @@ onBothStores("a lock that is held is refused at once, or after the wait", async 
 });
 
 onBothStores(
-  "whatever ends a run releases its locks: return, failure, retry, time limit, revoke",
+  "a run releases its locks however it ends: return, failure, retry, time limit, revoke",
   async (open) => {
     const held = heldTask("held", { maxRetries: 1, retry: { delay: 3600, factor: 1 }, timeLimit: 5 });
     const locking = task("locking", async (ctx) => {
@@ -96,7 +96,7 @@ onBothStores(
   },
 );
 
-Deno.test("who has the lock next sees what the run before has stored", async () => {
+Deno.test("the next owner of a lock sees what the run before has stored", async () => {
   const seen: unknown[] = [];
   const counting = task("counting", async (ctx) => {
     await ctx.lock("counter", { ttl: 60, wait: 60 });

@@ -42,7 +42,7 @@ onBothStores("at most four reports a second are stored, the latest last", async 
   held.runs[0]!.finish();
 });
 
-onBothStores("a report is what it was when it was made", async (open) => {
+onBothStores("a report is stored as it was when it was made", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition] });
   const { id } = await q.queue.submit(held.definition, []);

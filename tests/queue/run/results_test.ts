@@ -96,15 +96,18 @@ onBothStores(
   },
 );
 
-onBothStores("what a handler does to its result after returning it changes nothing", async (open) => {
-  const list = [1];
-  const definition = task("gives", () => list);
-  await using q = await open({ definitions: [definition] });
-  const { id } = await q.queue.submit(definition, []);
-  await q.clock.settle();
-  list.push(2);
-  assert.deepEqual((await q.queue.get(id)).result, [1]);
-});
+onBothStores(
+  "a result that its handler changes after the return is stored as it was returned",
+  async (open) => {
+    const list = [1];
+    const definition = task("gives", () => list);
+    await using q = await open({ definitions: [definition] });
+    const { id } = await q.queue.submit(definition, []);
+    await q.clock.settle();
+    list.push(2);
+    assert.deepEqual((await q.queue.get(id)).result, [1]);
+  },
+);
 
 onBothStores("a result of more than 512 KiB is ResultTooLarge", async (open) => {
   const big = task("big", (_ctx, characters) => "x".repeat(Number(characters)), { maxRetries: 2 });

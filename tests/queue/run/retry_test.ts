@@ -41,7 +41,7 @@ onBothStores(
   },
 );
 
-Deno.test("no number of retries makes a delay that is no number", () => {
+Deno.test("a delay is a number after any number of retries", () => {
   for (const retries of [0, 1, 100, 1000]) {
     const delay = retryDelay({}, retries, new Error(), () => 0.999);
     assert(delay >= 0 && delay <= 3600, `${delay}`);
@@ -165,7 +165,7 @@ onBothStores("ctx.retry says why: in RETRY, and in FAILURE when no retry is left
   assert.equal((await q.ended(untold)).error?.message, "Task asked to be run again, and no retry is left");
 });
 
-onBothStores("ctx.retry refuses what is no delay", async (open) => {
+onBothStores("ctx.retry refuses an invalid delay", async (open) => {
   const definition = task("wrong", (ctx, delay) => {
     throw ctx.retry({ in: delay === "nan" ? NaN : Number(delay) });
   });

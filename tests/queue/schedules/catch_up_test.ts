@@ -33,11 +33,11 @@ async function afterAnHour(
   return told((await q.queue.schedules.occurrences("s", { limit: 100 })).occurrences);
 }
 
-onBothStores("skip: what was missed stays missed, what is in time runs", async (open) => {
+onBothStores("skip: missed occurrences stay missed, and those in time run", async (open) => {
   assert.deepEqual(await afterAnHour(open, { catchUp: "skip" }), ["missed 1-59", "submitted 60"]);
 });
 
-onBothStores("one: an occurrence in time stands for what was missed", async (open) => {
+onBothStores("one: an occurrence in time stands for the missed ones", async (open) => {
   assert.deepEqual(await afterAnHour(open, {}), ["missed 1-59", "submitted 60"]);
 });
 
@@ -97,7 +97,7 @@ onBothStores("late by exactly the grace is in time, by a millisecond more is mis
 });
 
 onBothStores(
-  "all: what is due while it catches up takes nothing from what it catches up with",
+  "all: occurrences due during the catch-up take no place from the missed ones",
   async (open) => {
     const held = heldTask("held");
     await using q = await open({ definitions: [held.definition] });
@@ -119,25 +119,28 @@ onBothStores(
   },
 );
 
-onBothStores("all never skips: what finds no instance free comes one after the other", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const task = { name: "held", args: [] };
-  await q.queue.schedules.create({ id: "s", task, trigger: { interval: 60 }, catchUp: "all" });
-  await q.clock.skip(3 * MINUTE);
-  await q.clock.advance(10_000);
-  assert.equal(held.runs.length, 1);
-  for (let n = 0; n < 3; n++) {
-    held.runs[n]!.finish();
-    await q.clock.advance(1_000);
-  }
-  assert.equal(held.runs.length, 3);
-  assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [
-    "submitted 1",
-    "submitted 2",
-    "submitted 3",
-  ]);
-});
+onBothStores(
+  "all never skips: occurrences that find no instance free come one after the other",
+  async (open) => {
+    const held = heldTask("held");
+    await using q = await open({ definitions: [held.definition] });
+    const task = { name: "held", args: [] };
+    await q.queue.schedules.create({ id: "s", task, trigger: { interval: 60 }, catchUp: "all" });
+    await q.clock.skip(3 * MINUTE);
+    await q.clock.advance(10_000);
+    assert.equal(held.runs.length, 1);
+    for (let n = 0; n < 3; n++) {
+      held.runs[n]!.finish();
+      await q.clock.advance(1_000);
+    }
+    assert.equal(held.runs.length, 3);
+    assert.deepEqual(told((await q.queue.schedules.occurrences("s")).occurrences), [
+      "submitted 1",
+      "submitted 2",
+      "submitted 3",
+    ]);
+  },
+);
 
 onBothStores("a clock set back repeats nothing, and goes on when the time comes again", async (open) => {
   await using q = await open({ definitions });
@@ -183,7 +186,7 @@ async function wholeHistory(queue: Queue): Promise<Occurrence[]> {
 }
 
 /** Whatever happens to the clock, the history is the grid, each moment once and in order. */
-Deno.test("every occurrence of the grid is handled once, by its policy, whatever stands still and for how long", async () => {
+Deno.test("every occurrence of the grid is handled once, by its policy, however long the process stands still", async () => {
   const plan = fc.record({
     trigger: fc.constantFrom(
       { interval: 1 },

@@ -78,7 +78,7 @@ onBothStores("a changed definition keeps its place when its grid is the same", a
 });
 
 onBothStores(
-  "what no code declares any more is paused as an orphan, and comes back with its code",
+  "a schedule that no code declares any more is paused as an orphan, and comes back with its code",
   async (open) => {
     const first = await open({ definitions, schedules: [minutely, hourly], store: "shared" });
     const options = { definitions, store: first.store, clock: first.clock };

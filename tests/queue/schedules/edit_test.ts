@@ -38,7 +38,7 @@ onBothStores("a schedule is created with every default told", async (open) => {
   assert.deepEqual(await q.queue.schedules.get(schedule.id), schedule);
 });
 
-Deno.test("whatever is wrong with a schedule is told at once, and nothing is stored", async () => {
+Deno.test("all faults of a schedule are told at once, and nothing is stored", async () => {
   await using q = await openQueue({ definitions });
   const good: ScheduleRequest = { ...ticking, trigger: { interval: 60 } };
   const cases: [Partial<ScheduleRequest>, Record<string, RegExp>][] = [
@@ -142,7 +142,7 @@ onBothStores("a new trigger counts from now, any other change keeps the next occ
   });
 });
 
-onBothStores("what a pause lasted is not made up for", async (open) => {
+onBothStores("occurrences in a pause are not made up for", async (open) => {
   await using q = await open({ definitions });
   await q.queue.schedules.create({ ...ticking, id: "s", trigger: { interval: 60 } });
   const paused = await q.queue.schedules.pause("s");

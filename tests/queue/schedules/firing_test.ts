@@ -186,7 +186,7 @@ onBothStores("a schedule whose task this process does not know is left to those 
   }
 });
 
-Deno.test("a schedule that nobody here can fire does not keep others from firing", async () => {
+Deno.test("a schedule that no process here can fire does not keep others from firing", async () => {
   await using q = await openQueue({ definitions: [ticks, task("gone", () => 1)], start: false });
   for (let i = 0; i < 250; i++) {
     await q.queue.schedules.create({ task: { name: "gone", args: [] }, trigger: { interval: 1 } });

@@ -38,7 +38,7 @@ Deno.test("kvDoorbell() probes without leaving anything behind", async () => {
   await listening;
 });
 
-Deno.test("kvDoorbell() ignores what is not a ring of its namespace", async () => {
+Deno.test("kvDoorbell() ignores messages that are no ring of its namespace", async () => {
   using kv = await Deno.openKv(":memory:");
   const doorbell = await kvDoorbell(kv, "ours");
   const theirs = await kvDoorbell(kv, "theirs");
@@ -57,7 +57,7 @@ Deno.test("kvDoorbell() ignores what is not a ring of its namespace", async () =
   assert.deepEqual(heard, ["last"]);
 });
 
-Deno.test("kvDoorbell() lets rings of one channel share the one that nobody has heard yet", async () => {
+Deno.test("kvDoorbell() lets rings of one channel share the one that is not heard yet", async () => {
   using kv = await Deno.openKv(":memory:");
   const doorbell = (await kvDoorbell(kv, "sluice"))!;
   let sent = 0;

@@ -26,7 +26,7 @@ Deno.test("commitError() knows the texts of a store that can serve no more", () 
   }
 });
 
-Deno.test("commitError() leaves alone what tells nothing certain", () => {
+Deno.test("commitError() leaves alone errors that tell nothing certain", () => {
   for (const error of [new TypeError("database is locked"), new Error("connection reset"), "text", null]) {
     assert.equal(commitError(error), error);
   }

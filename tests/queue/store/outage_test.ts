@@ -105,7 +105,7 @@ Deno.test("withOutages() takes operations that miss their deadline together for 
   t.store.close();
 });
 
-Deno.test("withOutages() asks again over the new connection what the former refused", async () => {
+Deno.test("withOutages() repeats over the new connection a request that the former refused", async () => {
   const inner = memoryStore();
   let closed = false;
   const first: Store = {

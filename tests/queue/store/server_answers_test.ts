@@ -32,7 +32,7 @@ Deno.test("a server that refuses to work now is asked again", async () => {
   assert.equal(busy.left.length, 0);
 });
 
-Deno.test("what a server or a proxy refuses for good is refused, and the token's end is told", async () => {
+Deno.test("a request that a server or a proxy refuses for good fails as refused, or as broken when the token has ended", async () => {
   const cases = [
     ["400 Bad Request", RefusedCommitError, /Commit was refused/],
     ["413 Payload Too Large", RefusedCommitError, /Commit was refused/],

@@ -145,7 +145,7 @@ Deno.test("a cursor belongs to its filter", async () => {
   assert.equal((await q.queue.list({ name: "quick", limit: 3, cursor: cursor! })).tasks.length, 3);
 });
 
-Deno.test("what is no cursor and no limit is refused", async () => {
+Deno.test("an invalid cursor or limit is refused", async () => {
   await using q = await openQueue({ definitions: [quick] });
   const cursors = ["", "x", "!!!!", btoa("[]"), btoa('["x"]'), btoa("17"), btoa('{"a":1}'), "é"];
   for (const cursor of cursors) {

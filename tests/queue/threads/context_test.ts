@@ -46,7 +46,7 @@ Deno.test("an abort that was meant for the task before is not heard", async () =
   assert.equal(t.context.signal.reason.message, "of 2");
 });
 
-Deno.test("of many progress reports one in a quarter of a second crosses, the latest last", async () => {
+Deno.test("one progress report in a quarter of a second crosses from a thread, the latest last", async () => {
   using t = open(1);
   const begin = performance.now();
   for (let i = 1; i <= 10_000; i++) t.context.progress(i);

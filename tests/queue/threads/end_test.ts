@@ -107,7 +107,7 @@ Deno.test("a thread that ends by itself fails its task only", async () => {
   assert.equal((await q.ended(await q.queue.submit(add, [1, 2]))).result, 3);
 });
 
-Deno.test("an error that nobody catches fails the task that runs, and the thread is replaced", async () => {
+Deno.test("an uncaught error fails the task that runs, and the thread is replaced", async () => {
   const [later, rejected, warm] = [
     threadTask(functions.throwLater),
     threadTask(functions.rejectLater),

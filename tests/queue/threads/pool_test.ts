@@ -102,7 +102,7 @@ Deno.test("a process that was judged lost ends the threads of its former runs", 
   assert.equal((await suspended.queue.revoke(id)).state, "REVOKED");
 });
 
-Deno.test("of tasks that are cancelled together, none is started in another's place", async () => {
+Deno.test("none of several tasks that are cancelled together is started in another's place", async () => {
   const pool = new ThreadPool(systemClock, () => {}, { threads: 1, tasksPerThread: 10 });
   const { module, export: name } = threadTask(functions.hang).thread!;
   let started = 0;

@@ -21,7 +21,7 @@ Deno.test("a thread task's result is stored, and its context says what it runs",
   });
 });
 
-Deno.test("what a thread returns is stored as what a handler on the event loop returns", async () => {
+Deno.test("a thread's return value is stored like that of a handler on the event loop", async () => {
   const give = threadTask(functions.give);
   for (const threads of [0, 1]) {
     await using q = await openThreads([give], { threads });
@@ -41,7 +41,7 @@ Deno.test("what a thread returns is stored as what a handler on the event loop r
   }
 });
 
-Deno.test("what a thread throws keeps its type, message and own stack", async () => {
+Deno.test("an error thrown in a thread keeps its type, message and own stack", async () => {
   const fail = threadTask(functions.fail);
   await using q = await openThreads([fail]);
   const error = async (kind: string) => (await q.ended(await q.queue.submit(fail, [kind]))).error!;

@@ -11,7 +11,7 @@ function watched<T>(promise: Promise<T>): { value?: T; error?: unknown } {
   return seen;
 }
 
-onBothStores("who waits is told at once when the task ends in this process", async (open) => {
+onBothStores("a wait is told at once when the task ends in this process", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition] });
   const submitted = await q.queue.submit(held.definition, []);
@@ -33,7 +33,7 @@ onBothStores("a task that has ended is not waited for", async (open) => {
   assert.equal(await q.queue.result(ended), 5);
 });
 
-Deno.test("who waits in another process is told within a second", async () => {
+Deno.test("a wait in another process is told within a second", async () => {
   const held = heldTask("held");
   await using runs = await openQueue({ definitions: [held.definition] });
   await using asks = await openQueue({
@@ -52,7 +52,7 @@ Deno.test("who waits in another process is told within a second", async () => {
   assert.deepEqual(result, { value: "far away" });
 });
 
-onBothStores("when the time is over the task is returned as it is", async (open) => {
+onBothStores("a wait whose time is over returns the task as it is", async (open) => {
   const held = heldTask("held");
   await using q = await open({ definitions: [held.definition] });
   const { id } = await q.queue.submit(held.definition, []);
@@ -98,7 +98,7 @@ onBothStores("a task that fails or is revoked ends the wait as well", async (ope
   assert.deepEqual(results.map(({ error }) => (error as Error).name), ["TaskFailedError", "TaskFailedError"]);
 });
 
-Deno.test("who waits for a task that has not ended is told when the queue has stopped", async () => {
+Deno.test("a wait for a task that has not ended ends when the queue has stopped", async () => {
   const held = heldTask("held");
   await using q = await openQueue({ definitions: [held.definition], channels: {} });
   const submitted = await q.queue.submit(held.definition, []);
@@ -107,7 +107,7 @@ Deno.test("who waits for a task that has not ended is told when the queue has st
   await result;
 });
 
-Deno.test("a hundred who wait cost ten reads a second where others may end their tasks, and none where nobody can", async () => {
+Deno.test("a hundred waits cost ten reads a second on a shared store, and none on an unshared one", async () => {
   for (const [incarnation, most] of [[null, 10 * 10 + 60], ["only", 5]] as const) {
     const store = memoryStore({ incarnation });
     let reads = 0;

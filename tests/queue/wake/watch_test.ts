@@ -93,7 +93,7 @@ Deno.test("a watch tells that a task waits again after its worker was lost", asy
   await a.clock.settle();
 });
 
-Deno.test("however many watch a task, one looks; and nobody does when they have left", async () => {
+Deno.test("all watches of a task share one look, and none is taken when they have left", async () => {
   await using all = new Processes();
   const held = heldTask("held");
   const q = await all.start({ definitions: [held.definition] });
@@ -171,7 +171,7 @@ Deno.test("the queue's stop ends every watch", async () => {
   await assert.rejects(q.queue.watch(id).next(), StoppedError);
 });
 
-Deno.test("who reads on only after the task has ended is told its end", async () => {
+Deno.test("a watch that is read on only after the task has ended tells its end", async () => {
   const held = heldTask("held");
   await using q = await openQueue({ definitions: [held.definition] });
   const { id } = await q.queue.submit(held.definition, []);

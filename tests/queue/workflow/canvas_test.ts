@@ -164,7 +164,7 @@ Deno.test("a result in chunks is handed on, and one that is too large is a clear
   assert.match(large.error!.message, /more than the 524286 bytes/);
 });
 
-Deno.test("a chord over a real file", async () => {
+Deno.test("a chord over a real file gives its body all results", async () => {
   await using q = await openQueue({ definitions, store: "file" });
   const workflow = await run(q, chord([add.s(1, 1), add.s(2, 2)], sum.s()));
   assert.equal(workflow.result, 6);

@@ -15,7 +15,7 @@ const call = (name: string, ...args: unknown[]): WorkflowNode => ({ name, args }
 const items = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 for (const limits of [{}, { checks: 10, mutations: 100, listBatch: 200, lanes: 8 }]) {
-  Deno.test(`10,000 members and their body, with ${limits.checks ?? 100} checks a commit`, async () => {
+  Deno.test(`a chord of 10,000 ends with all results, with ${limits.checks ?? 100} checks a commit`, async () => {
     const store = memoryStore({ limits });
     await using q = await openQueue({ store, definitions: [one, count], channels: { default: 200 } });
     const node = chord([{ map: { name: "one", items: items(9_999) } }], call("count"));
@@ -35,7 +35,7 @@ for (const limits of [{}, { checks: 10, mutations: 100, listBatch: 200, lanes: 8
   });
 }
 
-Deno.test("10,000 members over a real file", async () => {
+Deno.test("a chord of 10,000 over a real file ends with all results", async () => {
   await using q = await openQueue({ store: "file", definitions: [one, count], channels: { default: 200 } });
   const node = chord(items(9_999).map((i) => call("one", i)), call("count"));
   const { workflow: { id } } = await q.queue.submitWorkflow(node);
@@ -43,7 +43,7 @@ Deno.test("10,000 members over a real file", async () => {
   assert.equal((await q.queue.workflow(id)).result, 9_999);
 });
 
-Deno.test("nothing of a large workflow runs before all of it is stored", async () => {
+Deno.test("no task of a large workflow runs before all of it is stored", async () => {
   await using processes = new Processes({ limits: { mutations: 50 } });
   const p = await processes.start({ definitions: [one, count] });
   const last = p.faulty.onCommit("held", sets("workflow"));
@@ -79,7 +79,7 @@ Deno.test("a task that its large workflow's last commit will place is not there 
   assert.equal((await other.queue.revoke(id)).state, "REVOKED");
 });
 
-Deno.test("what expires waits for the last commit of its large workflow to be looked at", async () => {
+Deno.test("an expiry is looked at only after the last commit of its large workflow", async () => {
   await using processes = new Processes({ limits: { mutations: 50 } });
   const p = await processes.start({ definitions: [one] });
   const last = p.faulty.onCommit("held", sets("workflow"));

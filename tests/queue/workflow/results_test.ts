@@ -32,7 +32,7 @@ Deno.test("a body gets the results of members that have ended in any order, with
   assert.deepEqual(result, { list: [{ n: 0 }, { n: 1 }, { n: 2 }, { n: 3 }], after: "x" });
 });
 
-onBothStores("what a handler does to its result after it has returned reaches nobody", async (open) => {
+onBothStores("a result that its handler changes after the return reaches no follower", async (open) => {
   const shared = { n: 1 };
   const first = task("first", () => {
     queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => shared.n++)));
@@ -61,7 +61,7 @@ Deno.test("a result that is taken by two is there for both", async () => {
   assert.deepEqual((await q.queue.workflow(id)).result, [[1], [1]]);
 });
 
-Deno.test("of a group all results are kept or none, each once, and the oldest make room", () => {
+Deno.test("a group's results are kept all or none, each once, and the oldest make room", () => {
   const results = new Results();
   const put = (...of: Parameters<typeof ended>) => results.copy(ended(...of))();
   put("b", "g", "2");
@@ -78,7 +78,7 @@ Deno.test("of a group all results are kept or none, each once, and the oldest ma
   assert(kept.length > 50 && kept.length < 70, `${kept.length}`);
 });
 
-Deno.test("what has not succeeded, is in nothing that is taken, or is stored in chunks is not kept", () => {
+Deno.test("results of failures, of tasks that no other takes from, and in chunks are not kept", () => {
   const results = new Results();
   const record = ended("a", "g", "1");
   results.copy({ ...record, state: "FAILURE" })();

@@ -54,7 +54,7 @@ const leftBehind: [kind: string, WorkflowNode, read: string, skipped: number][] 
   ["close", group([call("held")]), "group", 1],
 ];
 for (const [kind, node, read, skipped] of leftBehind) {
-  Deno.test(`what a crash has left to ${kind} of a ${Object.keys(node)[0]} goes with it`, async () => {
+  Deno.test(`a row to ${kind} that a crash has left is removed with its ${Object.keys(node)[0]}`, async () => {
     const store = faultyStore(memoryStore());
     const held = heldTask("held");
     await using q = await openQueue({
