@@ -13,7 +13,7 @@ import { sleep } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Here, Signals } from "../engine.ts";
 import type { Limits } from "../limits/limits.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { isOver, StoreBrokenError } from "../ground/errors.ts";
 import { admit, type Verdict } from "../limits/admission.ts";
 import { Parking } from "../limits/parking.ts";
 import { claimUnit } from "../task/moves.ts";
@@ -270,9 +270,7 @@ export class Claimer {
   }
 
   #fault(error: unknown): void {
-    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
-      return;
-    }
+    if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be claimed from`, error });
   }
 

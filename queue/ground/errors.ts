@@ -252,6 +252,11 @@ export class FencedError extends SluiceError {
   readonly code = "fenced";
 }
 
+/** Whether it says that this registration, queue or store has ended, which is reported where that is found out. */
+export function isOver(error: unknown): boolean {
+  return error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError;
+}
+
 /** Thrown by a handler (`throw ctx.retry()`): run again later. */
 export class RetryError extends SluiceError {
   readonly code = "retry";

@@ -6,7 +6,7 @@
  */
 import type { Base, Signals } from "../engine.ts";
 import type { Overrides } from "./overrides.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { isOver } from "../ground/errors.ts";
 import { parkUnit } from "../task/moves.ts";
 import type { Pointer } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
@@ -106,9 +106,7 @@ export class Parking {
   }
 
   #fault(error: unknown): void {
-    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
-      return;
-    }
+    if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: `Channel ${this.channel}: tasks could not be parked`, error });
   }
 }

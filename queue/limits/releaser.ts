@@ -10,7 +10,7 @@
  */
 import type { Base, Here, Signals } from "../engine.ts";
 import type { Limits } from "./limits.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { isOver } from "../ground/errors.ts";
 import { releaseUnit } from "../task/moves.ts";
 import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
@@ -207,9 +207,7 @@ export class Releaser {
   }
 
   #fault(error: unknown): void {
-    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
-      return;
-    }
+    if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: "Parked tasks could not be released", error });
   }
 }

@@ -10,14 +10,12 @@ import type { Namespace } from "../rows/keys.ts";
 import {
   ArgumentsError,
   DuplicateTaskError,
-  FencedError,
+  isOver,
   RedriveError,
   SluiceError,
-  StoppedError,
-  StoreBrokenError,
   TaskNotFoundError,
 } from "../ground/errors.ts";
-import { idempotencyUnit, replay } from "../request/idempotency.ts";
+import { idempotencyUnit, keyedAt, replay } from "../request/idempotency.ts";
 import { listTasks, type TaskFilter } from "../task/list.ts";
 import { findTask } from "../task/read.ts";
 import type { EndedRow, TaskRecord } from "../rows/record.ts";
@@ -60,7 +58,7 @@ export async function redrive(
   for (;;) {
     const { record: former } = await findTask(engine, id);
     const now = engine.clock.now();
-    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    const keyed = keyedAt(engine, idempotency, now);
     // Read before the key: who finds the mark of an earlier call finds its key as well.
     const { entry, row } = await endedRow(engine, former);
     const request = requestOf(former, await argsOf(engine, former));
@@ -166,6 +164,5 @@ export async function redriveAll(
 
 /** An error about one task; the others may be redriven. */
 function isItsOwn(error: unknown): error is SluiceError {
-  return error instanceof SluiceError &&
-    !(error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError);
+  return error instanceof SluiceError && !isOver(error);
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Base } from "../engine.ts";
 import { IdempotencyConflictError, InvalidTaskError } from "../ground/errors.ts";
 import { getTask, type Reading } from "../task/read.ts";
 import type { IdempotencyRow } from "../rows/record.ts";
@@ -18,6 +19,18 @@ import type { Idempotency, Task } from "../ground/task.ts";
 /** What the scopes of definitions' keys start with. */
 export const DEFINITION_SCOPE = "task:";
 
+/** A request's key, and the wall-clock time until which it counts. */
+export type Keyed = Idempotency & { readonly expiresAt: number };
+
+/** A request's key, if it has one, that counts from now on. */
+export function keyedAt(
+  { settings }: Pick<Base, "settings">,
+  idempotency: Idempotency | undefined,
+  now: number,
+): Keyed | undefined {
+  return idempotency && { ...idempotency, expiresAt: now + settings.idempotencyTtl * 1000 };
+}
+
 /**
  * Looks a request's key up and prepares its claim.
  *
@@ -28,7 +41,7 @@ export const DEFINITION_SCOPE = "task:";
  */
 export async function idempotencyUnit(
   engine: Reading,
-  keyed: Idempotency & { expiresAt: number },
+  keyed: Keyed,
   made: readonly { readonly id: string }[],
 ): Promise<{ first?: IdempotencyRow; unit: Unit }> {
   if (keyed.scope.startsWith(DEFINITION_SCOPE)) {

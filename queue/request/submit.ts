@@ -18,7 +18,7 @@ import {
 import type { Capped, Depths } from "./depth.ts";
 import type { Intake } from "./intake.ts";
 import { keyOf } from "../task/concurrency.ts";
-import { idempotencyUnit, replay } from "./idempotency.ts";
+import { idempotencyUnit, type Keyed, keyedAt, replay } from "./idempotency.ts";
 import { handOffUnit, readyEntry, submitUnit } from "../task/moves.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
@@ -53,7 +53,7 @@ export async function submitAll(
     throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
   }
   const now = engine.clock.now();
-  const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+  const keyed = keyedAt(engine, idempotency, now);
   const records = requests.length === 1
     ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
@@ -73,7 +73,7 @@ export async function submitAll(
 async function plan(
   engine: Submitting,
   records: readonly TaskRecord[],
-  keyed: (Idempotency & { expiresAt: number }) | undefined,
+  keyed: Keyed | undefined,
 ): Promise<{ tasks: Task[]; fresh: readonly TaskRecord[]; also: Unit | undefined; replayed: boolean }> {
   try {
     const { tasks, fresh, unit, refusal } = await definitionKeys(engine, records, keyed ? 1 : 0);
@@ -167,7 +167,7 @@ export async function submitScheduled(
   request: TaskRequest,
   scheduleId: string,
   advance: (taskId: string, isNew: boolean) => Unit | Promise<Unit>,
-  keyed?: Idempotency & { expiresAt: number },
+  keyed?: Keyed,
 ): Promise<Task | null> {
   const now = engine.clock.now();
   const record = { ...toKeyedRecord(engine, request, "", now, keyed), scheduleId };
@@ -212,7 +212,7 @@ function toRecords(
   engine: Base,
   requests: readonly TaskRequest[],
   now: number,
-  keyed: (Idempotency & { expiresAt: number }) | undefined,
+  keyed: Keyed | undefined,
 ): TaskRecord[] {
   const faults: Fault[] = [];
   const records: TaskRecord[] = [];
@@ -266,7 +266,7 @@ export function toRecord(
   request: TaskRequest,
   at: string,
   now: number,
-  keyed: (Idempotency & { expiresAt: number }) | undefined,
+  keyed: Keyed | undefined,
   before = 0,
 ): TaskRecord {
   const definition = engine.definitions.get(request.name);

@@ -12,7 +12,7 @@ import { DEFAULT_TIME_LIMIT } from "../task/options.ts";
 import {
   ArgumentsError,
   CommitConflictError,
-  FencedError,
+  isOver,
   OutOfMemoryError,
   RefusedCommitError,
   ResultNotSerializable,
@@ -20,8 +20,6 @@ import {
   RetryError,
   ShutdownError,
   SoftTimeLimitExceeded,
-  StoppedError,
-  StoreBrokenError,
   TaskRevokedError,
   ThreadExitError,
   TimeLimitExceeded,
@@ -375,9 +373,7 @@ export class Run implements Limited {
 
   /** A settlement that could not be stored: the task stays claimed and is rescued, or its store is broken. */
   #lost(error: unknown): void {
-    if (error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError) {
-      return;
-    }
+    if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: `Task ${this.record.id} could not be settled`, error });
   }
 }

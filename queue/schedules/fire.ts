@@ -5,7 +5,7 @@
  * @module
  */
 import { FencedError, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
-import { idempotencyUnit, replay } from "../request/idempotency.ts";
+import { idempotencyUnit, keyedAt, replay } from "../request/idempotency.ts";
 import { readRecords } from "../task/read.ts";
 import { idOf, type Namespace } from "../rows/keys.ts";
 import { together } from "../rows/unit.ts";
@@ -89,7 +89,7 @@ export async function runNow(
     const schedule = await readSchedule(engine, id);
     const { row } = schedule;
     const now = engine.clock.now();
-    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    const keyed = keyedAt(engine, idempotency, now);
     const first = keyed && (await idempotencyUnit(engine, keyed, [])).first;
     if (first) return { task: (await replay(engine, first))[0]!, replayed: true };
     const advance = async (taskId: string, isNew: boolean) => {

@@ -5,7 +5,7 @@
  */
 import type { Placing } from "../request/submit.ts";
 import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../ground/errors.ts";
-import { idempotencyUnit } from "../request/idempotency.ts";
+import { idempotencyUnit, keyedAt } from "../request/idempotency.ts";
 import { del, together } from "../rows/unit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
 import { runNow } from "./fire.ts";
@@ -32,7 +32,7 @@ export class EngineSchedules implements Schedules {
     await this.ready();
     const now = engine.clock.now();
     const id = request.id ?? engine.nextId();
-    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    const keyed = keyedAt(engine, idempotency, now);
     for (;;) {
       const [taken] = await engine.store.getMany([engine.keys.schedule(id)]);
       const claim = keyed && await idempotencyUnit(engine, keyed, [{ id }]);

@@ -18,7 +18,7 @@
  */
 import { POLL } from "../ground/bell.ts";
 import { Loop } from "../ground/loop.ts";
-import { FencedError, StoppedError, StoreBrokenError } from "../ground/errors.ts";
+import { isOver } from "../ground/errors.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
@@ -51,7 +51,7 @@ interface Cascading extends Releasing {
   readonly submitting: ReadonlySet<string>;
 }
 
-/** Works off what workflows owe. Stopped, it looks for nothing more; what ends in this process is worked off as before. */
+/** Works off what workflows owe. Stopped, it looks for nothing; what ends in this process is worked off as before. */
 export class Cascades extends Loop {
   /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
@@ -115,9 +115,7 @@ export class Cascades extends Loop {
         await this.#step(kind, id);
       } while (state.again);
     } catch (error) {
-      if (
-        error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError
-      ) return;
+      if (isOver(error)) return;
       this.engine.emit({ type: "fault", message: `Workflow could not ${kind} ${id}`, error });
     }
   }

@@ -9,7 +9,8 @@ import { type Fault, InvalidTaskError, UnknownTaskError } from "../ground/errors
 import { jsonSize } from "../rows/payload.ts";
 import type { GroupRow, TaskRecord, WorkflowEnd, WorkflowPart, WorkflowRow } from "../rows/record.ts";
 import { toRecord } from "../request/submit.ts";
-import type { Idempotency, TaskRequest } from "../ground/task.ts";
+import type { Keyed } from "../request/idempotency.ts";
+import type { TaskRequest } from "../ground/task.ts";
 import {
   type ChordNode,
   type GroupNode,
@@ -59,9 +60,6 @@ interface Compiled {
 export function compile(engine: Base, node: WorkflowNode, now: number, keyed?: Keyed): Plan {
   return new Compiler(engine, now, keyed).plan(node);
 }
-
-/** An idempotency key, kept on the workflow's first task. */
-type Keyed = Idempotency & { readonly expiresAt: number };
 
 type Draft<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -15,7 +15,7 @@ import type { Base } from "../engine.ts";
 import type { Resolving } from "./value.ts";
 import type { Releasing } from "./release.ts";
 import { RefusedCommitError, TooLargeError } from "../ground/errors.ts";
-import { idempotencyUnit } from "../request/idempotency.ts";
+import { idempotencyUnit, keyedAt } from "../request/idempotency.ts";
 import { begin, holdUnit, writeUnit } from "../task/moves.ts";
 import type { GroupRow, RunRow, TaskRecord, UndoRow, WorkflowRow } from "../rows/record.ts";
 import type { Mutation, StoreLimits } from "../store/port.ts";
@@ -45,7 +45,7 @@ export async function submitWorkflow(
 ): Promise<{ workflow: Workflow; replayed: boolean }> {
   for (;;) {
     const now = engine.clock.now();
-    const keyed = idempotency && { ...idempotency, expiresAt: now + engine.settings.idempotencyTtl * 1000 };
+    const keyed = keyedAt(engine, idempotency, now);
     const plan = compile(engine, node, now, keyed);
     const leave = engine.intake.enter(plan.records);
     try {
