@@ -36,7 +36,7 @@ export const VIEWS: Readonly<Record<string, View>> = {
 type RunningTask = Wire<"Worker">["running"][number];
 
 async function runs(api: Api, title: string, wanted: (task: RunningTask) => boolean): Promise<Seen> {
-  const { workers } = await api<{ workers: Wire<"Worker">[] }>("/v1/workers");
+  const { workers } = await api<Wire<"WorkerList">>("/v1/workers");
   const data = workers.flatMap(({ id, running }) =>
     running.filter(wanted).map((task) => ({ ...task, worker: id }))
   );
@@ -61,7 +61,7 @@ async function scheduled(api: Api): Promise<Seen> {
 }
 
 async function registered(api: Api): Promise<Seen> {
-  const { definitions } = await api<{ definitions: Wire<"Definition">[] }>("/v1/definitions");
+  const { definitions } = await api<Wire<"DefinitionList">>("/v1/definitions");
   const rows = definitions.map(({ name, channel, priority, max_retries, time_limit, description }) => ({
     name,
     channel,
@@ -89,12 +89,12 @@ async function stats(api: Api): Promise<Seen> {
 }
 
 async function channels(api: Api): Promise<Seen> {
-  const { channels } = await api<{ channels: Wire<"Channel">[] }>("/v1/channels");
+  const { channels } = await api<Wire<"ChannelList">>("/v1/channels");
   return { data: channels, tables: [{ title: "Channels", rows: channels }] };
 }
 
 async function workers(api: Api): Promise<Seen> {
-  const { workers } = await api<{ workers: Wire<"Worker">[] }>("/v1/workers");
+  const { workers } = await api<Wire<"WorkerList">>("/v1/workers");
   const rows = workers.map(({ id, host, pid, channels, heartbeat_age, lost, running }) => ({
     id,
     host,

@@ -6,7 +6,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
-import { Channel, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
+import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid, RequestError } from "../http/problems.ts";
@@ -21,7 +21,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/channels",
   summary: "Channels with their depths; counted up to 10,000",
-  responses: { 200: json("All of them.", z.object({ channels: z.array(Channel) })), default: PROBLEM },
+  responses: { 200: json("All of them.", ChannelList), default: PROBLEM },
 });
 
 const change = createRoute({

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
-import { Definition } from "../contract/mod.ts";
+import { DefinitionList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { wireDefinition } from "./wire.ts";
@@ -14,7 +14,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/definitions",
   summary: "Task definitions that this process knows",
-  responses: { 200: json("All of them.", z.object({ definitions: z.array(Definition) })), default: PROBLEM },
+  responses: { 200: json("All of them.", DefinitionList), default: PROBLEM },
 });
 
 /** The routes of task definitions. */

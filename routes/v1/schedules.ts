@@ -7,6 +7,7 @@ import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Fault, type Queue, type Schedule, ScheduleChangedError } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import {
+  NextOccurrences,
   NextQuery,
   OccurrencePage,
   PageQuery,
@@ -123,7 +124,7 @@ const next = createRoute({
   summary: "The next occurrences; of a paused schedule those it would have",
   request: { params, query: NextQuery },
   responses: {
-    200: json("Planned moments.", z.object({ next: z.array(z.iso.datetime()) })),
+    200: json("Planned moments.", NextOccurrences),
     default: PROBLEM,
   },
 });

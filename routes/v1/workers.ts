@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
-import { Worker } from "../contract/mod.ts";
+import { WorkerList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { wireWorker } from "./wire.ts";
@@ -14,7 +14,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/workers",
   summary: "Registered workers and what they run",
-  responses: { 200: json("All of them.", z.object({ workers: z.array(Worker) })), default: PROBLEM },
+  responses: { 200: json("All of them.", WorkerList), default: PROBLEM },
 });
 
 /** The routes of workers. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { TEN_YEARS } from "../../queue/ground/clock.ts";
 import { MAX_BATCH } from "../../queue/request/submit.ts";
 import { MAX_DEPTH } from "../../queue/task/node.ts";
-import { BATCH_LIMIT, DEPTH_LIMIT, LONGEST } from "../../routes/contract/mod.ts";
+import { LONGEST } from "../../routes/contract/form.ts";
+import { BATCH_LIMIT, DEPTH_LIMIT } from "../../routes/contract/mod.ts";
 
 // The wire contract imports nothing of the engine, because clients import it.
 Deno.test("the limits on the wire are the engine's", () => {

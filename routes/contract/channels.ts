@@ -1,0 +1,47 @@
+/**
+ * Channels: what waits in them, and what a person may change.
+ *
+ * @module
+ */
+import { z } from "@hono/zod-openapi";
+import { integer, must, strict, text } from "./form.ts";
+
+/** A channel: how much waits there, and what this process executes of it. */
+export const Channel = z.object({
+  name: z.string(),
+  paused: z.boolean(),
+  slots: z.int(),
+  rate_limit: z.string().nullable(),
+  max_depth: z.int().nullable(),
+  ready: z.int(),
+  delayed: z.int(),
+  blocked: z.int(),
+  running: z.int(),
+  oldest_age: z.number().nullable().openapi({
+    description: "Seconds that the oldest ready task has waited.",
+  }),
+}).openapi("Channel");
+
+/** Answer of `GET /v1/channels`. */
+export const ChannelList = z.object({ channels: z.array(Channel) });
+
+/** Body of `PATCH /v1/channels/{name}`, a merge patch. */
+export const ChannelPatch = strict({
+  paused: z.boolean(must("true, false or null")).nullable().optional(),
+  slots: integer(1, 9999).nullable().optional().describe("Of each process that executes the channel."),
+  rate_limit: z.string(must("a rate like '10/m', or null")).nullable().optional().describe(
+    "How often its tasks start, in all processes together: 10/s, 10/m, 10/h or 10/d.",
+  ),
+  max_depth: integer(1, 100_000).nullable().optional().describe(
+    "Ready tasks from which on submissions are refused (429).",
+  ),
+}).openapi("ChannelPatch");
+
+/** Body of `POST /v1/channels/{name}/purge`. */
+export const PurgeBody = strict({
+  confirm: text("the channel's name", 200).describe("The channel's name once more."),
+}).openapi("PurgeRequest");
+
+/** Answer of a purge. */
+export const Purged = z.object({ purged: z.int().openapi({ description: "Tasks that were ended." }) })
+  .openapi("Purged");

@@ -1,0 +1,133 @@
+/**
+ * Workflows: the posted tree, and what became of it.
+ *
+ * @module
+ */
+import { z } from "@hono/zod-openapi";
+import { id, moment, must, oneMoment, strict, taskError, taskRequest, text } from "./form.ts";
+import { TaskRequestBody } from "./tasks.ts";
+
+/** Nodes within nodes of a workflow: what is deeper is not read. */
+export const DEPTH_LIMIT = 20;
+
+/** A workflow's task. */
+export const TaskNodeBody = strict({
+  ...taskRequest,
+  immutable: z.boolean(must("true or false")).optional(),
+  link_error: TaskRequestBody.optional(),
+}).superRefine(oneMoment);
+
+const nodes = z.array(z.unknown(), must("an array of nodes"));
+const onFailure = { on_failure: z.enum(["revoke", "continue"], must("revoke or continue")).optional() };
+const items = <Item extends z.ZodType>(item: Item) =>
+  strict({
+    name: text("a task name", 200),
+    items: z.array(item, must("an array of items")).min(1, "must hold at least one item: got none"),
+  });
+
+/** The other nodes of a workflow; what is in them is read node by node. */
+export const ChainBody = strict({ chain: nodes.min(1, "must hold at least one node: got none") });
+export const GroupBody = strict({
+  group: nodes.min(1, "must hold at least one node: got none"),
+  ...onFailure,
+});
+export const ChordBody = strict({
+  chord: strict({ header: nodes, body: z.unknown().optional() }),
+  ...onFailure,
+});
+export const MapBody = strict({ map: items(z.any()) });
+export const StarmapBody = strict({ starmap: items(z.array(z.any(), must("an array of arguments"))) });
+
+const nodeRef = { $ref: "#/components/schemas/WorkflowNode" };
+const nodeRefs = { type: "array" as const, items: nodeRef };
+const onFailureSchema = { type: "string" as const, enum: ["revoke", "continue"], default: "revoke" };
+const itemsSchema = {
+  type: "object" as const,
+  required: ["name", "items"],
+  properties: { name: { type: "string" as const }, items: { type: "array" as const, items: {} } },
+};
+
+/** Body of `POST /v1/workflows`: a tree, which no single schema checks with all its places. */
+export const WorkflowNode = z.any().openapi("WorkflowNode", {
+  description: `A task, or a node that holds others; at most 10,000 tasks, ${DEPTH_LIMIT} levels deep.`,
+  anyOf: [
+    {
+      allOf: [{ $ref: "#/components/schemas/TaskRequest" }, {
+        type: "object",
+        properties: {
+          immutable: {
+            type: "boolean",
+            description: "Its own arguments alone, not the result before it first.",
+          },
+          link_error: {
+            allOf: [{ $ref: "#/components/schemas/TaskRequest" }],
+            description: "Submitted when it fails; the failed task's id and error come before its arguments.",
+          },
+        },
+      }],
+    },
+    { type: "object", required: ["chain"], properties: { chain: nodeRefs } },
+    { type: "object", required: ["group"], properties: { group: nodeRefs, on_failure: onFailureSchema } },
+    {
+      type: "object",
+      required: ["chord"],
+      properties: {
+        chord: {
+          type: "object",
+          required: ["header", "body"],
+          properties: { header: nodeRefs, body: nodeRef },
+        },
+        on_failure: onFailureSchema,
+      },
+    },
+    { type: "object", required: ["map"], properties: { map: itemsSchema } },
+    { type: "object", required: ["starmap"], properties: { starmap: itemsSchema } },
+  ],
+});
+
+/** A workflow. */
+export const Workflow = z.object({
+  id: id.openapi({ description: "Its first task's id, which is the root_id of all of them." }),
+  state: z.enum(["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]),
+  total: z.int().openapi({ description: "Its tasks." }),
+  finished: z.int().openapi({ description: "Tasks that have ended." }),
+  failed: z.int().openapi({ description: "Tasks that have ended in FAILURE." }),
+  result_id: id.openapi({ description: "The task or group whose result is the workflow's." }),
+  result: z.any().openapi({ description: "null until SUCCESS, and when a group's is above 512 KiB." }),
+  error: taskError,
+  created_at: moment,
+  date_done: moment.nullable(),
+  graph: z.any().openapi("WorkflowGraph", {
+    description: "The tree with every id and state. A group of more than 100 leaves its members out; " +
+      "GET /v1/tasks?group_id= lists them.",
+    anyOf: [
+      {
+        type: "object",
+        properties: {
+          id: { type: "string" },
+          name: { type: "string" },
+          state: { $ref: "#/components/schemas/TaskState" },
+          link_error_id: { type: "string" },
+        },
+      },
+      {
+        type: "object",
+        properties: { chain: { type: "array", items: { $ref: "#/components/schemas/WorkflowGraph" } } },
+      },
+      {
+        type: "object",
+        properties: {
+          group: {
+            type: "object",
+            properties: {
+              id: { type: "string" },
+              size: { type: "integer" },
+              finished: { type: "integer" },
+              members: { type: "array", items: { $ref: "#/components/schemas/WorkflowGraph" } },
+            },
+          },
+        },
+      },
+    ],
+  }),
+}).openapi("Workflow");
