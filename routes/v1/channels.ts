@@ -10,7 +10,8 @@ import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contra
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid, RequestError } from "../http/problems.ts";
-import { channelChange, wireChannel } from "./wire.ts";
+import { wireChannel } from "./answers.ts";
+import { channelChange } from "./requests.ts";
 
 /** Bytes of a request. */
 const BYTES = 16 * 1024;

@@ -8,7 +8,7 @@ import type { Queue } from "../../queue/mod.ts";
 import { DefinitionList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
-import { wireDefinition } from "./wire.ts";
+import { wireDefinition } from "./answers.ts";
 
 const list = createRoute({
   method: "get",

@@ -23,7 +23,7 @@ import type { Env } from "../env.ts";
 import { header, PROBLEM } from "../http/openapi.ts";
 import { otherMethods, refuseMethod } from "../http/other_methods.ts";
 import { refuseInvalid } from "../http/problems.ts";
-import { wireTask } from "./wire.ts";
+import { wireTask } from "./answers.ts";
 
 /** Seconds without an event after which a comment is sent. */
 const HEARTBEAT = 15;

@@ -9,7 +9,9 @@ import { Explanation, KeyPage, KeyQuery, Stats } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
-import { wireKey, wireStats } from "./wire.ts";
+import { wireKey, wireStats } from "./answers.ts";
+import { given } from "./given.ts";
+import { pageOptions } from "./requests.ts";
 
 const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
 
@@ -58,12 +60,8 @@ export function inspectRoutes(queue: Queue): OpenAPIHono<Env> {
       return c.json({ keys: found.map(wireKey), next_cursor: null }, 200);
     })
     .openapi(keys, async (c) => {
-      const { prefix, limit, cursor } = c.req.valid("query");
-      const page = await queue.keys({
-        ...prefix !== undefined && { prefix: prefix.split("/") },
-        ...limit !== undefined && { limit: Number(limit) },
-        ...cursor !== undefined && { cursor },
-      });
+      const { prefix, ...query } = c.req.valid("query");
+      const page = await queue.keys({ ...pageOptions(query), ...given({ prefix: prefix?.split("/") }) });
       return c.json({ keys: page.keys.map(wireKey), next_cursor: page.cursor }, 200);
     });
   return app;

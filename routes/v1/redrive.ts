@@ -11,7 +11,8 @@ import type { Env } from "../env.ts";
 import { idempotency } from "../http/idempotency.ts";
 import { IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
-import { redriveFilter, wireTask } from "./wire.ts";
+import { wireTask } from "./answers.ts";
+import { redriveFilter } from "./requests.ts";
 
 const one = createRoute({
   method: "post",

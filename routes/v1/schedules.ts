@@ -26,7 +26,8 @@ import { idempotency } from "../http/idempotency.ts";
 import { isObject, type JsonObject, mergePatch } from "../http/merge_patch.ts";
 import { header, IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
 import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "../http/problems.ts";
-import { scheduleRequest, timeText, trigger, wireOccurrence, wireSchedule, wireTask } from "./wire.ts";
+import { timeText, wireOccurrence, wireSchedule, wireTask } from "./answers.ts";
+import { pageOptions, scheduleRequest, trigger } from "./requests.ts";
 
 /** Bytes of a schedule: the engine's limit for its task, and as much again for escapes. */
 const SCHEDULE_BYTES = 128 * 1024;
@@ -219,10 +220,6 @@ function linked<Answer extends Response>(c: Context, response: Answer, cursor: s
   const next = new URLSearchParams({ ...c.req.query(), cursor });
   response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
   return response;
-}
-
-function pageOptions({ limit, cursor }: z.output<typeof PageQuery>) {
-  return { ...limit !== undefined && { limit: Number(limit) }, ...cursor !== undefined && { cursor } };
 }
 
 /** What a schedule would be with a patch: all that a person may change. */

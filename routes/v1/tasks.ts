@@ -21,7 +21,8 @@ import { idempotency } from "../http/idempotency.ts";
 import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "../http/openapi.ts";
 import { preferredWait } from "../http/prefer.ts";
 import { refuseInvalidTasks } from "../http/problems.ts";
-import { taskFilter, taskRequest, wireTask } from "./wire.ts";
+import { wireTask } from "./answers.ts";
+import { taskFilter, taskRequest } from "./requests.ts";
 
 /** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
 const TASK_BYTES = 1024 * 1024;

@@ -8,7 +8,7 @@ import type { Queue } from "../../queue/mod.ts";
 import { WorkerList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
-import { wireWorker } from "./wire.ts";
+import { wireWorker } from "./answers.ts";
 
 const list = createRoute({
   method: "get",

@@ -17,7 +17,8 @@ import {
 } from "../contract/mod.ts";
 import { engineFaults, type RequestFault, zodFaults } from "../http/faults.ts";
 import { invalidRequest, taskFaults } from "../http/problems.ts";
-import { taskRequest } from "./wire.ts";
+import { given } from "./given.ts";
+import { taskRequest } from "./requests.ts";
 
 /** The fields that tell the nodes apart which are no tasks. */
 const KINDS = ["chain", "group", "chord", "map", "starmap"] as const;
@@ -63,14 +64,15 @@ class Reader {
       case "group": {
         const body = this.#parse(GroupBody, value, at);
         const group = this.#all(field(value, "group"), `${at}/group`, depth, () => before);
-        return body && group && { group, ...onFailure(body) };
+        return body && group && { group, ...given({ onFailure: body.on_failure }) };
       }
       case "chord": {
         const body = this.#parse(ChordBody, value, at);
         const chord = field(value, "chord");
         const header = this.#all(field(chord, "header"), `${at}/chord/header`, depth, () => before);
         const last = this.node(field(chord, "body"), `${at}/chord/body`, depth + 1, 1);
-        return body && header && last && { chord: { header, body: last }, ...onFailure(body) };
+        return body && header && last &&
+          { chord: { header, body: last }, ...given({ onFailure: body.on_failure }) };
       }
       case "map":
         return this.#parse(MapBody, value, at);
@@ -93,8 +95,7 @@ class Reader {
     const { immutable, link_error, ...request } = body;
     return {
       ...taskRequest(request),
-      ...immutable !== undefined && { immutable },
-      ...link_error !== undefined && { linkError: taskRequest(link_error) },
+      ...given({ immutable, linkError: link_error && taskRequest(link_error) }),
     };
   }
 
@@ -126,8 +127,4 @@ class Reader {
 /** A field of what may be an object. */
 function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-function onFailure({ on_failure }: { on_failure?: "revoke" | "continue" | undefined }) {
-  return on_failure !== undefined && { onFailure: on_failure };
 }

@@ -12,7 +12,7 @@ import { entityTag, matches } from "../http/etag.ts";
 import { idempotency } from "../http/idempotency.ts";
 import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "../http/openapi.ts";
 import { waitAsPreferred } from "../http/prefer.ts";
-import { wireWorkflow } from "./wire.ts";
+import { wireWorkflow } from "./answers.ts";
 import { readNode } from "./workflow_node.ts";
 
 /** Bytes of a workflow: 10,000 tasks with some hundred bytes each. */

@@ -1,6 +1,6 @@
 /**
- * The one place that maps the engine's words to the wire's and back: camelCase to snake_case, milliseconds to
- * RFC 3339.
+ * From the engine's words to the wire's: camelCase to snake_case, milliseconds to RFC 3339. Each answer is one literal:
+ * a table of fields that is walked for each task takes 1.4 µs instead of 0.03.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { z } from "@hono/zod-openapi";
 import config from "../../deno.json" with { type: "json" };
 import type * as queue from "../../queue/mod.ts";
 import type * as contract from "../contract/mod.ts";
+import { given } from "./given.ts";
 
 let lastTime = NaN, lastText = "";
 
@@ -53,68 +54,19 @@ export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
   };
 }
 
-/** A request's body as the engine takes it. */
-export function taskRequest(body: z.output<typeof contract.TaskRequestBody>): queue.TaskRequest {
-  return {
-    ...scheduledTask(body),
-    ...body.delay !== undefined && { delay: body.delay },
-    ...body.run_at !== undefined && { runAt: Date.parse(body.run_at) },
-  };
-}
-
-function scheduledTask(body: z.output<typeof contract.ScheduledTask>): queue.ScheduledTask {
-  return {
-    name: body.name,
-    args: body.args,
-    ...body.channel !== undefined && { channel: body.channel },
-    ...body.priority !== undefined && { priority: body.priority },
-    ...body.expires !== undefined && { expires: body.expires },
-    ...body.max_retries !== undefined && { maxRetries: body.max_retries },
-    ...body.soft_time_limit !== undefined && { softTimeLimit: body.soft_time_limit },
-    ...body.time_limit !== undefined && { timeLimit: body.time_limit },
-    ...body.ignore_result !== undefined && { ignoreResult: body.ignore_result },
-    ...body.tags !== undefined && { tags: body.tags },
-  };
-}
-
 function wireScheduledTask(task: queue.ScheduledTask): z.output<typeof contract.ScheduledTask> {
-  return {
+  return given({
     name: task.name,
     args: [...task.args],
-    ...task.channel !== undefined && { channel: task.channel },
-    ...task.priority !== undefined && { priority: task.priority },
-    ...task.expires !== undefined && { expires: task.expires },
-    ...task.maxRetries !== undefined && { max_retries: task.maxRetries },
-    ...task.softTimeLimit !== undefined && { soft_time_limit: task.softTimeLimit },
-    ...task.timeLimit !== undefined && { time_limit: task.timeLimit },
-    ...task.ignoreResult !== undefined && { ignore_result: task.ignoreResult },
-    ...task.tags !== undefined && { tags: [...task.tags] },
-  };
-}
-
-/** A schedule as the engine takes it, with all that a person decides; what is left out is the default. */
-export function scheduleRequest(body: z.output<typeof contract.ScheduleChanges>) {
-  return {
-    task: scheduledTask(body.task),
-    trigger: trigger(body.trigger),
-    paused: body.paused,
-    startAt: timeOrNull(body.start_at),
-    endAt: timeOrNull(body.end_at),
-    jitter: body.jitter,
-    misfireGrace: body.misfire_grace,
-    catchUp: body.catch_up,
-    catchUpLimit: body.catch_up_limit,
-    maxInstances: body.max_instances,
-  };
-}
-
-/** A trigger as it was sent: the engine says what is wrong with two kinds at once, or none. */
-export function trigger({ date, ...rest }: z.output<typeof contract.Trigger>): queue.Trigger {
-  return { ...rest, ...date !== undefined && { date: Date.parse(date) } } as queue.Trigger;
-}
-
-function timeOrNull(text: string | null | undefined): number | null {
-  return text === null || text === undefined ? null : Date.parse(text);
+    channel: task.channel,
+    priority: task.priority,
+    expires: task.expires,
+    max_retries: task.maxRetries,
+    soft_time_limit: task.softTimeLimit,
+    time_limit: task.timeLimit,
+    ignore_result: task.ignoreResult,
+    tags: task.tags && [...task.tags],
+  });
 }
 
 /** A schedule as `/v1` shows it. */
@@ -179,40 +131,7 @@ function wireGraph(node: queue.GraphNode): queue.Json {
     return { group: { id, size, finished, ...members && { members: members.map(wireGraph) } } };
   }
   const { id, name, state, linkErrorId } = node;
-  return { id, name, state, ...linkErrorId !== undefined && { link_error_id: linkErrorId } };
-}
-
-/** A query of `GET /v1/tasks` as the engine takes it. */
-export function taskFilter(query: z.output<typeof contract.TaskQuery>): queue.TaskFilter {
-  return {
-    ...query.state !== undefined && { state: query.state },
-    ...query.name !== undefined && { name: query.name },
-    ...query.channel !== undefined && { channel: query.channel },
-    ...query.tag !== undefined && { tag: query.tag },
-    ...query.schedule_id !== undefined && { scheduleId: query.schedule_id },
-    ...query.root_id !== undefined && { rootId: query.root_id },
-    ...query.group_id !== undefined && { groupId: query.group_id },
-    ...query.created_after !== undefined && { createdAfter: Date.parse(query.created_after) },
-    ...query.created_before !== undefined && { createdBefore: Date.parse(query.created_before) },
-    ...query.redriven !== undefined && { redriven: query.redriven === "true" },
-    ...query.limit !== undefined && { limit: Number(query.limit) },
-    ...query.cursor !== undefined && { cursor: query.cursor },
-  };
-}
-
-/** A body of `POST /v1/tasks/retry` as the engine takes it. */
-export function redriveFilter(body: z.output<typeof contract.RedriveBody>): queue.RedriveFilter {
-  return {
-    state: body.state,
-    limit: body.limit,
-    dryRun: body.dry_run,
-    ...body.name !== undefined && { name: body.name },
-    ...body.channel !== undefined && { channel: body.channel },
-    ...body.tag !== undefined && { tag: body.tag },
-    ...body.created_after !== undefined && { createdAfter: Date.parse(body.created_after) },
-    ...body.created_before !== undefined && { createdBefore: Date.parse(body.created_before) },
-    ...body.cursor !== undefined && { cursor: body.cursor },
-  };
+  return given({ id, name, state, link_error_id: linkErrorId });
 }
 
 /** A definition as `GET /v1/definitions` shows it. */
@@ -244,16 +163,6 @@ export function wireChannel(channel: queue.Channel): z.output<typeof contract.Ch
     blocked: channel.blocked,
     running: channel.running,
     oldest_age: channel.oldestAge,
-  };
-}
-
-/** A channel's patch as the engine takes it. */
-export function channelChange(patch: z.output<typeof contract.ChannelPatch>): queue.ChannelChange {
-  return {
-    ...patch.paused !== undefined && { paused: patch.paused },
-    ...patch.slots !== undefined && { slots: patch.slots },
-    ...patch.rate_limit !== undefined && { rateLimit: patch.rate_limit },
-    ...patch.max_depth !== undefined && { maxDepth: patch.max_depth },
   };
 }
 
