@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { Context } from "../env.ts";
 
 /** The strong tag of a content. */
 export function entityTag(content: string | Uint8Array): string {
@@ -19,4 +20,15 @@ export function matches(header: string | undefined, etag: string): boolean {
 /** Whether an `If-Match` header names the tag; a weak tag never does. */
 export function matchesStrongly(header: string, etag: string): boolean {
   return header.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etag);
+}
+
+/** The 304 of a client that has the content already; `null` for any other. */
+export function notChanged(c: Context, etag: string) {
+  return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304, { etag }) : null;
+}
+
+/** Adds the tag to an answer. */
+export function tagged<Answer extends Response>(response: Answer, etag: string): Answer {
+  response.headers.append("etag", etag);
+  return response;
 }

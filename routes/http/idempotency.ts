@@ -28,6 +28,21 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
   return { scope: "http", key, fingerprint };
 }
 
+/**
+ * Adds to the answer of a submission where the thing is, and whether a former request with this key made it.
+ *
+ * @param location `null`: there are several
+ */
+export function submitted<Answer extends Response>(
+  response: Answer,
+  location: string | null,
+  replayed: boolean,
+): Answer {
+  if (location !== null) response.headers.append("location", location);
+  if (replayed) response.headers.append("idempotent-replayed", "true");
+  return response;
+}
+
 function canonical(body: unknown): string {
   try {
     return canonicalJson(body);

@@ -3,13 +3,32 @@
  *
  * @module
  */
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { Problem } from "../contract/mod.ts";
 
 /** An answer: what it means, and its body. */
 export function json<Schema extends z.ZodType>(description: string, schema: Schema) {
   return { description, content: { "application/json": { schema } } };
 }
+
+/** A request with a JSON body. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+/** A request with a merge patch. */
+export function patchBody<Schema extends z.ZodType>(schema: Schema) {
+  return {
+    required: true,
+    content: { "application/merge-patch+json": { schema }, "application/json": { schema } },
+  };
+}
+
+/** The path of a task or a workflow. */
+export const ID_PARAMS = z.object({ id: z.string().openapi({ format: "uuid" }) });
+
+/** The answer to an `If-None-Match` that names what is there. */
+export const NOT_CHANGED = { description: "Not changed." };
 
 /** Every other answer of every route. */
 export const PROBLEM = {

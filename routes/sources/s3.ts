@@ -8,7 +8,7 @@ import { type Queue, type Task, TaskNotFoundError } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { must, strict } from "../contract/form.ts";
 import type { Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { json, jsonBody, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { answerSubmitted, errorText, SUBMIT_METHODS } from "./submitting.ts";
@@ -69,7 +69,7 @@ export function s3Routes(queue: Queue): OpenAPIHono<Env> {
       path: "/producer/api/sum",
       summary: `Submit ${JOBS.sum}`,
       middleware: [limitBody(BODY_BYTES)],
-      request: { body: { required: true, content: { "application/json": { schema: SumBody } } } },
+      request: { body: jsonBody(SumBody) },
       responses,
     }),
     (c) => answerSubmitted(c, queue, { name: JOBS.sum, args: [c.req.valid("json").number] }, published),

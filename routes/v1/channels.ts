@@ -8,7 +8,7 @@ import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid, RequestError } from "../http/problems.ts";
 import { wireChannel } from "./answers.ts";
 import { channelChange } from "./requests.ts";
@@ -35,13 +35,7 @@ const change = createRoute({
   middleware: [limitBody(BYTES)],
   request: {
     params,
-    body: {
-      required: true,
-      content: {
-        "application/merge-patch+json": { schema: ChannelPatch },
-        "application/json": { schema: ChannelPatch },
-      },
-    },
+    body: patchBody(ChannelPatch),
   },
   responses: { 200: json("The channel.", Channel), default: PROBLEM },
 });
@@ -52,7 +46,7 @@ const purge = createRoute({
   summary: "End as REVOKED whatever waits in a channel",
   description: "The channel is paused meanwhile. What runs goes on.",
   middleware: [limitBody(BYTES)],
-  request: { params, body: { required: true, content: { "application/json": { schema: PurgeBody } } } },
+  request: { params, body: jsonBody(PurgeBody) },
   responses: { 200: json("How many tasks were ended.", Purged), default: PROBLEM },
 });
 

@@ -20,7 +20,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFinal, type Queue, type TaskChange } from "../../queue/mod.ts";
 import type { Env } from "../env.ts";
-import { header, PROBLEM } from "../http/openapi.ts";
+import { header, ID_PARAMS, PROBLEM } from "../http/openapi.ts";
 import { otherMethods, refuseMethod } from "../http/other_methods.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireTask } from "./answers.ts";
@@ -36,7 +36,7 @@ const follow = createRoute({
   path: "/v1/tasks/{id}/events",
   summary: "Follow a task to its end by server-sent events",
   parameters: [header("Last-Event-ID", "The last event seen: what it told is not told again.")],
-  request: { params: z.object({ id: z.string().openapi({ format: "uuid" }) }) },
+  request: { params: ID_PARAMS },
   responses: {
     200: {
       description: "`state` events with the task, `progress` events with its report.",

@@ -3,17 +3,15 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { Explanation, KeyPage, KeyQuery, Stats } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { ID_PARAMS, json, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireKey, wireStats } from "./answers.ts";
 import { given } from "./given.ts";
 import { pageOptions } from "./requests.ts";
-
-const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
 
 const stats = createRoute({
   method: "get",
@@ -26,7 +24,7 @@ const explain = createRoute({
   method: "get",
   path: "/v1/tasks/{id}/explain",
   summary: "Why a task does not run",
-  request: { params },
+  request: { params: ID_PARAMS },
   responses: { 200: json("Where it stands, and what it waits for.", Explanation), default: PROBLEM },
 });
 
@@ -34,7 +32,7 @@ const taskKeys = createRoute({
   method: "get",
   path: "/v1/tasks/{id}/keys",
   summary: "The stored keys of a task",
-  request: { params },
+  request: { params: ID_PARAMS },
   responses: { 200: json("All that are there.", KeyPage), default: PROBLEM },
 });
 

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { idempotency } from "../http/idempotency.ts";
-import { IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
+import { idempotency, submitted } from "../http/idempotency.ts";
+import { ID_PARAMS, IDEMPOTENCY_KEY, json, jsonBody, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireTask } from "./answers.ts";
 import { redriveFilter } from "./requests.ts";
@@ -20,7 +20,7 @@ const one = createRoute({
   summary: "Submit a task that ended in FAILURE or REVOKED anew",
   description: "A new task with the same definition, arguments and options, and `redrive_of`. Each once.",
   parameters: [IDEMPOTENCY_KEY],
-  request: { params: z.object({ id: z.string().openapi({ format: "uuid" }) }) },
+  request: { params: ID_PARAMS },
   responses: { 202: json("The new task, accepted and stored.", Task), default: PROBLEM },
 });
 
@@ -30,7 +30,7 @@ const many = createRoute({
   summary: "Submit failed tasks anew, newest first, a page at a time",
   description: "Each task is submitted anew once, whoever asks and however often: repeat a call as you like.",
   middleware: [limitBody(64 * 1024)],
-  request: { body: { required: true, content: { "application/json": { schema: RedriveBody } } } },
+  request: { body: jsonBody(RedriveBody) },
   responses: {
     200: json("Nothing was submitted: a dry run, or nothing fits.", RedrivePage),
     202: json("What became of each.", RedrivePage),
@@ -44,10 +44,7 @@ export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
   app
     .openapi(one, async (c) => {
       const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
-      const response = c.json(wireTask(task), 202);
-      response.headers.append("location", `/v1/tasks/${task.id}`);
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
     })
     .openapi(many, async (c) => {
       const body = c.req.valid("json");

@@ -20,11 +20,12 @@ import {
   Trigger,
 } from "../contract/mod.ts";
 import type { Context, Env } from "../env.ts";
-import { matchesStrongly } from "../http/etag.ts";
+import { matchesStrongly, tagged } from "../http/etag.ts";
 import { zodFaults } from "../http/faults.ts";
-import { idempotency } from "../http/idempotency.ts";
+import { idempotency, submitted } from "../http/idempotency.ts";
 import { isObject, type JsonObject, mergePatch } from "../http/merge_patch.ts";
-import { header, IDEMPOTENCY_KEY, json, PROBLEM } from "../http/openapi.ts";
+import { header, IDEMPOTENCY_KEY, json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
+import { linkNext } from "../http/pages.ts";
 import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "../http/problems.ts";
 import { timeText, wireOccurrence, wireSchedule, wireTask } from "./answers.ts";
 import { pageOptions, scheduleRequest, trigger } from "./requests.ts";
@@ -41,7 +42,7 @@ const create = createRoute({
   summary: "Create a schedule",
   middleware: [limitBody(SCHEDULE_BYTES)],
   parameters: [IDEMPOTENCY_KEY],
-  request: { body: { required: true, content: { "application/json": { schema: ScheduleBody } } } },
+  request: { body: jsonBody(ScheduleBody) },
   responses: { 201: json("Stored; `ETag` is what an edit needs.", WireSchedule), default: PROBLEM },
 });
 
@@ -75,13 +76,7 @@ const change = createRoute({
   parameters: [header("If-Match", "Required: the ETag of the schedule as it was read.")],
   request: {
     params,
-    body: {
-      required: true,
-      content: {
-        "application/merge-patch+json": { schema: SchedulePatch },
-        "application/json": { schema: SchedulePatch },
-      },
-    },
+    body: patchBody(SchedulePatch),
   },
   responses: { 200: json("The changed schedule.", WireSchedule), default: PROBLEM },
 });
@@ -147,17 +142,14 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
       const body = c.req.valid("json");
       const request = { ...scheduleRequest(body), id: body.id };
       const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
-      const response = tagged(c, schedule, 201);
-      response.headers.append("location", `${PATH}/${schedule.id}`);
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
     })
     .openapi(list, async (c) => {
       const page = await schedules.list(pageOptions(c.req.valid("query")));
       const body = { schedules: page.schedules.map(wireSchedule), next_cursor: page.cursor };
-      return linked(c, c.json(body, 200), page.cursor);
+      return linkNext(c, c.json(body, 200), page.cursor);
     })
-    .openapi(read, async (c) => tagged(c, await schedules.get(c.req.valid("param").id), 200))
+    .openapi(read, async (c) => answer(c, await schedules.get(c.req.valid("param").id), 200))
     .openapi(change, async (c) => {
       const { id } = c.req.valid("param");
       const expected = c.req.header("if-match");
@@ -175,20 +167,17 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
       const { paused, ...changes } = scheduleRequest(merged.data);
       // An orphan is shown as paused, which no edit of something else may make permanent.
       const asked = "paused" in patch ? { ...changes, paused } : changes;
-      return tagged(c, await schedules.update(id, asked, current.revision), 200);
+      return answer(c, await schedules.update(id, asked, current.revision), 200);
     })
     .openapi(remove, async (c) => {
       await schedules.delete(c.req.valid("param").id);
       return c.body(null, 204);
     })
-    .openapi(pause, async (c) => tagged(c, await schedules.pause(c.req.valid("param").id), 200))
-    .openapi(resume, async (c) => tagged(c, await schedules.resume(c.req.valid("param").id), 200))
+    .openapi(pause, async (c) => answer(c, await schedules.pause(c.req.valid("param").id), 200))
+    .openapi(resume, async (c) => answer(c, await schedules.resume(c.req.valid("param").id), 200))
     .openapi(run, async (c) => {
       const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
-      const response = c.json(wireTask(task), 202);
-      response.headers.append("location", `/v1/tasks/${task.id}`);
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
     })
     .openapi(next, async (c) => {
       const { count } = c.req.valid("query");
@@ -198,7 +187,7 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
     .openapi(occurrences, async (c) => {
       const page = await schedules.occurrences(c.req.valid("param").id, pageOptions(c.req.valid("query")));
       const body = { occurrences: page.occurrences.map(wireOccurrence), next_cursor: page.cursor };
-      return linked(c, c.json(body, 200), page.cursor);
+      return linkNext(c, c.json(body, 200), page.cursor);
     });
   return app;
 }
@@ -207,19 +196,8 @@ function etagOf({ revision }: Schedule): string {
   return `"${revision}"`;
 }
 
-/** Answers with a schedule and its tag. */
-function tagged<Status extends 200 | 201>(c: Context, schedule: Schedule, status: Status) {
-  const response = c.json(wireSchedule(schedule), status);
-  response.headers.append("etag", etagOf(schedule));
-  return response;
-}
-
-/** Adds the link to the next page. */
-function linked<Answer extends Response>(c: Context, response: Answer, cursor: string | null): Answer {
-  if (cursor === null) return response;
-  const next = new URLSearchParams({ ...c.req.query(), cursor });
-  response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
-  return response;
+function answer<Status extends 200 | 201>(c: Context, schedule: Schedule, status: Status) {
+  return tagged(c.json(wireSchedule(schedule), status), etagOf(schedule));
 }
 
 /** What a schedule would be with a patch: all that a person may change. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { isFinal, type Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import {
@@ -16,9 +16,19 @@ import {
   TaskRequestBody,
 } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { entityTag, matches } from "../http/etag.ts";
-import { idempotency } from "../http/idempotency.ts";
-import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "../http/openapi.ts";
+import { entityTag, notChanged, tagged } from "../http/etag.ts";
+import { idempotency, submitted } from "../http/idempotency.ts";
+import {
+  ID_PARAMS,
+  IDEMPOTENCY_KEY,
+  IF_NONE_MATCH,
+  json,
+  jsonBody,
+  NOT_CHANGED,
+  PREFER,
+  PROBLEM,
+} from "../http/openapi.ts";
+import { linkNext } from "../http/pages.ts";
 import { preferredWait } from "../http/prefer.ts";
 import { refuseInvalidTasks } from "../http/problems.ts";
 import { wireTask } from "./answers.ts";
@@ -30,15 +40,13 @@ const TASK_BYTES = 1024 * 1024;
 /** Bytes of a batch: more than one commit of the store takes, so that the engine's own limit decides. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
-
 const submit = createRoute({
   method: "post",
   path: "/v1/tasks",
   summary: "Submit a task",
   middleware: [limitBody(TASK_BYTES)],
   parameters: [IDEMPOTENCY_KEY, PREFER],
-  request: { body: { required: true, content: { "application/json": { schema: TaskRequestBody } } } },
+  request: { body: jsonBody(TaskRequestBody) },
   responses: {
     200: json("It has ended within the preferred wait, or is a duplicate by its definition's key.", Task),
     202: json("Accepted and stored.", Task),
@@ -52,7 +60,7 @@ const submitBatch = createRoute({
   summary: `Submit up to ${BATCH_LIMIT} tasks: all or none`,
   middleware: [limitBody(BATCH_BYTES)],
   parameters: [IDEMPOTENCY_KEY],
-  request: { body: { required: true, content: { "application/json": { schema: BatchBody } } } },
+  request: { body: jsonBody(BatchBody) },
   responses: {
     200: json("Each is a duplicate by its definition's key.", TaskBatch),
     202: json("Accepted and stored, in the request's order.", TaskBatch),
@@ -65,8 +73,8 @@ const read = createRoute({
   path: "/v1/tasks/{id}",
   summary: "A task with its state and result",
   parameters: [PREFER, IF_NONE_MATCH],
-  request: { params },
-  responses: { 200: json("The task.", Task), 304: { description: "Not changed." }, default: PROBLEM },
+  request: { params: ID_PARAMS },
+  responses: { 200: json("The task.", Task), 304: NOT_CHANGED, default: PROBLEM },
 });
 
 const list = createRoute({
@@ -81,7 +89,7 @@ const revoke = createRoute({
   method: "post",
   path: "/v1/tasks/{id}/revoke",
   summary: "End a task as REVOKED",
-  request: { params },
+  request: { params: ID_PARAMS },
   responses: {
     200: json("It has ended.", Task),
     202: json("Its run is being aborted.", Task),
@@ -103,9 +111,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
       const task = { ...waited ?? first!, ...duplicate && { duplicate } };
       const ended = waited !== null && isFinal(waited.state);
       const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
-      response.headers.append("location", `${c.req.path}/${first!.id}`);
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(response, `${c.req.path}/${first!.id}`, replayed);
     })
     .openapi(submitBatch, async (c) => {
       const body = c.req.valid("json");
@@ -116,26 +122,17 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
         { tasks: tasks.map(wireTask) },
         tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
       );
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(response, null, replayed);
     })
     .openapi(read, async (c) => {
       const { id } = c.req.valid("param");
       const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
       const etag = entityTag(JSON.stringify(task));
-      if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
-      const response = c.json(task, 200);
-      response.headers.append("etag", etag);
-      return response;
+      return notChanged(c, etag) ?? tagged(c.json(task, 200), etag);
     })
     .openapi(list, async (c) => {
       const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
-      const response = c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200);
-      if (cursor !== null) {
-        const next = new URLSearchParams({ ...c.req.query(), cursor });
-        response.headers.append("link", `<${c.req.path}?${next}>; rel="next"`);
-      }
-      return response;
+      return linkNext(c, c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200), cursor);
     })
     .openapi(revoke, async (c) => {
       const task = await queue.revoke(c.req.valid("param").id);

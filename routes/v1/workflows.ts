@@ -3,14 +3,23 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { Workflow, WorkflowNode } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { entityTag, matches } from "../http/etag.ts";
-import { idempotency } from "../http/idempotency.ts";
-import { IDEMPOTENCY_KEY, IF_NONE_MATCH, json, PREFER, PROBLEM } from "../http/openapi.ts";
+import { entityTag, notChanged, tagged } from "../http/etag.ts";
+import { idempotency, submitted } from "../http/idempotency.ts";
+import {
+  ID_PARAMS,
+  IDEMPOTENCY_KEY,
+  IF_NONE_MATCH,
+  json,
+  jsonBody,
+  NOT_CHANGED,
+  PREFER,
+  PROBLEM,
+} from "../http/openapi.ts";
 import { waitAsPreferred } from "../http/prefer.ts";
 import { wireWorkflow } from "./answers.ts";
 import { readNode } from "./workflow_node.ts";
@@ -18,18 +27,13 @@ import { readNode } from "./workflow_node.ts";
 /** Bytes of a workflow: 10,000 tasks with some hundred bytes each. */
 const WORKFLOW_BYTES = 8 * 1024 * 1024;
 
-const params = z.object({ id: z.string().openapi({ format: "uuid" }) });
-
 const submit = createRoute({
   method: "post",
   path: "/v1/workflows",
   summary: "Submit a workflow: all of its tasks or none",
   middleware: [limitBody(WORKFLOW_BYTES)],
-  parameters: [
-    IDEMPOTENCY_KEY,
-    PREFER,
-  ],
-  request: { body: { required: true, content: { "application/json": { schema: WorkflowNode } } } },
+  parameters: [IDEMPOTENCY_KEY, PREFER],
+  request: { body: jsonBody(WorkflowNode) },
   responses: {
     200: json("It has ended within the preferred wait.", Workflow),
     202: json("Accepted and stored.", Workflow),
@@ -42,10 +46,10 @@ const read = createRoute({
   path: "/v1/workflows/{id}",
   summary: "A workflow with its graph and each task's state",
   parameters: [PREFER, IF_NONE_MATCH],
-  request: { params },
+  request: { params: ID_PARAMS },
   responses: {
     200: json("The workflow.", Workflow),
-    304: { description: "Not changed." },
+    304: NOT_CHANGED,
     default: PROBLEM,
   },
 });
@@ -54,7 +58,7 @@ const revoke = createRoute({
   method: "post",
   path: "/v1/workflows/{id}/revoke",
   summary: "End all of a workflow as REVOKED",
-  request: { params },
+  request: { params: ID_PARAMS },
   responses: {
     200: json("All of it has ended.", Workflow),
     202: json("Some of its runs are being aborted.", Workflow),
@@ -75,19 +79,14 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
         null
       );
       const response = c.json(wireWorkflow(waited ?? workflow), waited && waited.doneAt !== null ? 200 : 202);
-      response.headers.append("location", `${c.req.path}/${workflow.id}`);
-      if (replayed) response.headers.append("idempotent-replayed", "true");
-      return response;
+      return submitted(response, `${c.req.path}/${workflow.id}`, replayed);
     })
     .openapi(read, async (c) => {
       const { id } = c.req.valid("param");
       const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(id, wait));
       const workflow = wireWorkflow(waited ?? await queue.workflow(id));
       const etag = entityTag(JSON.stringify(workflow));
-      if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
-      const response = c.json(workflow, 200);
-      response.headers.append("etag", etag);
-      return response;
+      return notChanged(c, etag) ?? tagged(c.json(workflow, 200), etag);
     })
     .openapi(revoke, async (c) => {
       const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
