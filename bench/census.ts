@@ -6,7 +6,7 @@
 import { decode, type TaskRecord } from "./inside.ts";
 
 /** What a database holds. */
-export interface Census {
+interface Census {
   /** Tasks of the counted name, by id. */
   readonly tasks: ReadonlyMap<string, TaskRecord>;
   /** Number of those tasks by state. */

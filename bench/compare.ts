@@ -22,7 +22,7 @@ const USUAL = ["e2e", "drain", "pickup", "http"];
 const ROUNDS = 6;
 
 /** What to compare. */
-export interface CompareOptions {
+interface CompareOptions {
   /** A commit, by any name that git knows. */
   readonly ref: string;
   /** Names of scenarios; none: the usual ones. */
@@ -94,7 +94,7 @@ export async function compare(
 type Version = "A" | "B";
 
 /** What a round has found of each version. */
-export type Round = Readonly<Record<Version, Figures>>;
+type Round = Readonly<Record<Version, Figures>>;
 
 /** The lines that tell how two versions compare; a figure that is not in every round of both is only named. */
 export function comparison(rounds: readonly Round[]): string[] {

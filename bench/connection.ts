@@ -6,7 +6,7 @@
  */
 
 /** An answer. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   /** Status line and headers. */
   readonly head: string;
@@ -14,7 +14,7 @@ export interface Answer {
 }
 
 /** What goes with a request. */
-export interface RequestOptions {
+interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;

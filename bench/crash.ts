@@ -19,7 +19,7 @@ const DURING_START = 0.25;
 const KILL_WITHIN = { start: 300, service: 400 };
 
 /** How much of it. */
-export interface CrashOptions {
+interface CrashOptions {
   /** Folder of database and logs. */
   readonly folder: string;
   readonly tasks: number;
@@ -31,7 +31,7 @@ export interface CrashOptions {
 }
 
 /** What was found; everything that must hold has held. */
-export interface CrashReport extends CrashVerdict {
+interface CrashReport extends CrashVerdict {
   readonly kills: number;
   /** Kills before the server listened. */
   readonly killsDuringStart: number;

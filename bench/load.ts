@@ -16,7 +16,7 @@ import { percentile } from "./statistics.ts";
 import { ROOT } from "./workplace.ts";
 
 /** What a load was answered with. */
-export interface LoadReport {
+interface LoadReport {
   readonly seconds: number;
   /** Number of answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
@@ -28,7 +28,7 @@ export interface LoadReport {
 }
 
 /** What load to put. */
-export interface LoadOptions {
+interface LoadOptions {
   readonly port: number;
   readonly connections: number;
   readonly requests: number;

@@ -15,7 +15,7 @@ import { SCENARIOS } from "./scenarios.ts";
 import { Workplace } from "./workplace.ts";
 
 /** What to measure. */
-export interface MeasureOptions {
+interface MeasureOptions {
   readonly scenario: string;
   readonly variant: string;
   readonly seed: number;

@@ -20,7 +20,7 @@ export interface Variant {
 }
 
 /** Two figures whose quotient is told, each as `variant: figure`. */
-export interface Ratio {
+interface Ratio {
   readonly name: string;
   readonly of: string;
   readonly to: string;
@@ -30,7 +30,7 @@ export interface Ratio {
 const LONG_ENOUGH = 40;
 
 /** What is measured together. */
-export interface Scenario {
+interface Scenario {
   /** How it is measured, in a sentence. */
   readonly method: string;
   readonly variants: readonly Variant[];

@@ -23,7 +23,7 @@ export function endServers(): void {
 }
 
 /** What a server runs with. */
-export interface ServerOptions {
+interface ServerOptions {
   /** Folder of its database and log. */
   readonly folder: string;
   readonly settings?: Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export function endServices(): void {
 }
 
 /** What a service runs with. */
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
 }

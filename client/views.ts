@@ -13,7 +13,7 @@ type Wire<Name extends keyof typeof contract> = typeof contract[Name] extends z.
   : never;
 
 /** What a view shows: the answer as it came, and tables. */
-export interface Seen {
+interface Seen {
   readonly data: unknown;
   readonly tables: readonly Table[];
 }

@@ -10,7 +10,7 @@ import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 
 /** Where the store is: a file that only this process has open, or a server that others share. */
-export type Place = "file" | "server";
+type Place = "file" | "server";
 
 /** Members of the group, and of the chord's header. */
 const MEMBERS = 10;
@@ -47,7 +47,7 @@ interface Life {
 const members = () => Array.from({ length: MEMBERS }, (_, n) => add.s(n, 1));
 
 /** By name, as docs/scaling.md calls them. */
-export const LIVES: Readonly<Record<string, Life>> = {
+const LIVES: Readonly<Record<string, Life>> = {
   "plain": { tasks: 1, begin: (queue) => queue.submit(add, [1, 2]) },
   "with `Idempotency-Key`": {
     tasks: 1,
@@ -84,7 +84,7 @@ export const LIVES: Readonly<Record<string, Life>> = {
 };
 
 /** Operations that a life asks for, its tasks together, and those that remove what is left of it after its retention. */
-export async function costOf(life: Life, place: Place): Promise<{ life: Operations; removal: Operations }> {
+async function costOf(life: Life, place: Place): Promise<{ life: Operations; removal: Operations }> {
   const clock = new FakeClock();
   const count = noOperations();
   const store = memoryStore(place === "file" ? { incarnation: "only" } : { limits: SERVER_LIMITS });

@@ -41,7 +41,7 @@ const HEADING = "## Faster than what it replaces";
 const NEXT = "## More";
 
 /** A finished run. */
-export interface Run {
+interface Run {
   readonly results: Results;
   readonly peers: readonly Peer[];
   readonly scenarios: readonly Scenario[];

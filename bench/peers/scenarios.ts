@@ -13,7 +13,7 @@ import { type Drive, type Peer, SLOTS } from "./peer.ts";
 import { type Memory, memoryOf, processorSeconds } from "./processes.ts";
 
 /** Where and how a measurement is made. */
-export interface Site {
+interface Site {
   /** Makes an empty folder: for a new database, or Redis. */
   folder(): string;
   /** 1, or the part of the usual number of tasks. */

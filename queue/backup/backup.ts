@@ -30,7 +30,7 @@ import { putRaw } from "../rows/unit.ts";
 import { commitsOf, rowsBeside, rowsOf } from "./copy.ts";
 
 /** What a backup may be told. */
-export interface BackupOptions {
+interface BackupOptions {
   /** First part of the keys of the Sluice to copy from a server; a file is copied whole. @default {"sluice"} */
   readonly namespace?: string;
 }

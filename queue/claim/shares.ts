@@ -32,7 +32,7 @@ interface Met {
 }
 
 /** A part of the ready range: what stands behind an entry, up to another; `undefined`: from its head, to its end. */
-export interface Span {
+interface Span {
   readonly behind: Entry | undefined;
   readonly to: Entry | undefined;
 }

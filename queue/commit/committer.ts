@@ -28,7 +28,7 @@ const WORTH_A_LANE = 100;
 const SLOW = 1000;
 
 /** A registration's lanes. */
-export interface OpenLanes {
+interface OpenLanes {
   /** The worker id that units act in the name of. */
   readonly worker: string;
   readonly lanes: readonly Lane[];

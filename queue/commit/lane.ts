@@ -23,7 +23,7 @@ export interface Commit {
 const EMPTY: Commit = { checks: [], mutations: [] };
 
 /** What became of the commits that one `send` tried through the lane. */
-export interface Landed<C> {
+interface Landed<C> {
   /** The commit that landed, the last one given to `send` or one before it. */
   readonly commit: C;
   readonly versionstamp: string;

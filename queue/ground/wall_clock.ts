@@ -8,7 +8,7 @@
  * Milliseconds by which the wall clocks of processes on one store may differ. A stored time that lies further ahead
  * than its own rule allows was written by a clock that has been corrected since: it counts for nothing.
  */
-export const CLOCK_SKEW = 60_000;
+const CLOCK_SKEW = 60_000;
 
 /**
  * Milliseconds until a stored time.

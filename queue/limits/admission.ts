@@ -21,7 +21,7 @@ import { limitOf, standsOf } from "../task/concurrency.ts";
 import { passable, passableAt, passed, type Rate } from "../ground/rate.ts";
 
 /** A task that a claim has met. */
-export interface Applicant {
+interface Applicant {
   readonly entry: Entry;
   readonly id: string;
   readonly pointer: Pointer;

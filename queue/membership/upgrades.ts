@@ -24,7 +24,7 @@ import type { Json } from "../ground/task.ts";
 import { fence } from "./fence.ts";
 
 /** What one batch of a step changes, and where the next one begins; `null`: the step is done. */
-export interface Batch {
+interface Batch {
   /** At most what one commit may hold, less one. */
   readonly mutations: readonly Mutation[];
   readonly cursor: Json;

@@ -88,7 +88,7 @@ export function keysHeldBy(keys: Keys, record: TaskRecord): Key[] {
 }
 
 /** What became of the definitions' keys of a request. */
-export interface DefinitionKeys {
+interface DefinitionKeys {
   /** For each record the task that does its work: an earlier one that has its key, or the record's own. */
   readonly tasks: readonly Task[];
   /** The records that are to be stored. */

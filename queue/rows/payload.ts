@@ -106,7 +106,7 @@ export function dropChunks(keys: Keys, record: TaskRecord): Mutation[] {
  *
  * @throws {ResultNotSerializable} naming the first place that JSON cannot carry
  */
-export function toJson(value: unknown): Json {
+function toJson(value: unknown): Json {
   switch (typeof value) {
     case "undefined":
       return null;

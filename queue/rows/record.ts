@@ -7,7 +7,7 @@ import type { RateState } from "../ground/rate.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 
 /** States of a record: what is running is told by its `run` row. */
-export type StoredState = "PENDING" | "RETRY" | "SUCCESS" | "FAILURE" | "REVOKED";
+type StoredState = "PENDING" | "RETRY" | "SUCCESS" | "FAILURE" | "REVOKED";
 
 /** `task`: written at submit, retry and end only. Times in milliseconds since 1970, limits in seconds. */
 export interface TaskRecord {

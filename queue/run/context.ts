@@ -19,7 +19,7 @@ import type { Json } from "../ground/task.ts";
 const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;
 
 /** What a context needs of its run. */
-export interface RunOfContext {
+interface RunOfContext {
   readonly engine: Pick<Base, "clock" | "emit" | "settings">;
   readonly record: TaskRecord;
   readonly signal: AbortSignal;

@@ -19,7 +19,7 @@ import { del, put } from "../rows/unit.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
 
 /** The run that locks are held by. */
-export interface LockOwner {
+interface LockOwner {
   readonly engine: Base & { readonly locks: LockWaits };
   readonly record: Pick<TaskRecord, "id">;
   readonly row: Pick<RunRow, "worker">;

@@ -23,7 +23,7 @@ const LOCKED_ATTEMPTS = 20;
 const LOCKED_PAUSE = 1;
 
 /** What {@link kvStore} cannot find out from a `Deno.Kv`. */
-export interface KvStoreOptions {
+interface KvStoreOptions {
   /** Limits that differ from a local database's. */
   readonly limits?: Partial<StoreLimits>;
   /** See {@link Store.incarnation}. @default {null} */

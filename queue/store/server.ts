@@ -21,7 +21,7 @@ export function isServer(path: string): boolean {
 }
 
 /** What {@link openServer} is told. */
-export interface ServerOptions extends Omit<OutageOptions, "connect"> {
+interface ServerOptions extends Omit<OutageOptions, "connect"> {
   /** In whose keys wake-ups are written. */
   readonly namespace: string;
 }

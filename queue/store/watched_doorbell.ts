@@ -25,7 +25,7 @@ interface Ring {
 }
 
 /** A doorbell that can go on with another connection. */
-export interface WatchedDoorbell extends Doorbell {
+interface WatchedDoorbell extends Doorbell {
   /** From now on it rings and listens there; whoever listens hears each of his channels once. */
   moveTo(kv: Deno.Kv): void;
 }

@@ -12,7 +12,7 @@ import { decode, encode } from "../rows/codec.ts";
 import type { Json } from "../ground/task.ts";
 
 /** Arguments ready to be stored. */
-export interface AcceptedArgs {
+interface AcceptedArgs {
   readonly args: readonly Json[];
   /** In how many chunks they are kept; `undefined`: inline. */
   readonly chunks: number | undefined;

@@ -50,7 +50,7 @@ export function limitOf(definition: AnyTaskDefinition): number {
 }
 
 /** Where the tasks of a limit's row stand. */
-export interface Stands {
+interface Stands {
   readonly running: readonly Standing[];
   readonly ready: readonly Standing[];
 }

@@ -60,7 +60,7 @@ function wireName(name: string): string {
 }
 
 /** What knows the channels of its definitions and settings. */
-export interface KnownChannels {
+interface KnownChannels {
   /** Channel of each definition, by task name. */
   readonly channels: ReadonlyMap<string, string>;
   /** Slots by channel. */

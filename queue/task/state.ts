@@ -37,7 +37,7 @@ import type { Ending } from "./endings.ts";
 import type { FinalState, Json, Task, TaskError } from "../ground/task.ts";
 
 /** The run a change comes from: when it started and under which worker. */
-export type RunOf = Pick<RunRow, "startedAt" | "worker">;
+type RunOf = Pick<RunRow, "startedAt" | "worker">;
 
 /** PENDING or RETRY → RETRY: the run failed, another is due at `runAt`. */
 export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt: number): TaskRecord {

@@ -14,7 +14,7 @@ import { Thread, type ThreadListener } from "./thread.ts";
 const KEPT_IDLE = 30_000;
 
 /** How many threads there are, and how long one lasts. */
-export interface PoolOptions {
+interface PoolOptions {
   /** Threads at most. */
   readonly threads: number;
   /** Tasks after which a thread is replaced, so that what they leave behind in it does not add up. */
@@ -22,7 +22,7 @@ export interface PoolOptions {
 }
 
 /** What a task needs of a thread, and who is told how it goes. */
-export interface JobOptions {
+interface JobOptions {
   /** Megabytes of heap. */
   readonly memory: number;
   started(): void;

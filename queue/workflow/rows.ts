@@ -14,7 +14,7 @@ import type { Entry, Key, KeyRange } from "../store/port.ts";
 const AT_ONCE = 200;
 
 /** A workflow, or the part of it between two ids. */
-export interface Span {
+interface Span {
   readonly root: string;
   readonly first: string;
   readonly last: string;

@@ -69,7 +69,7 @@ type ProblemCode = keyof typeof PROBLEMS;
 const RETRY_AFTER = "1";
 
 /** What a problem tells beside its code and sentence. */
-export interface ProblemDetails {
+interface ProblemDetails {
   readonly faults?: RequestFault[];
   /** Reasons that are not faults of the request. */
   readonly problems?: readonly string[];
@@ -91,7 +91,7 @@ export class RequestError extends Error {
 }
 
 /** Answers a problem. */
-export function problem(c: Context, code: ProblemCode, detail: string, details: ProblemDetails = {}) {
+function problem(c: Context, code: ProblemCode, detail: string, details: ProblemDetails = {}) {
   const { status, title } = PROBLEMS[code];
   const body: z.output<typeof Problem> = {
     type: `urn:sluice:problem:${code}`,

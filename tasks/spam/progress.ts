@@ -5,7 +5,7 @@
  */
 
 /** Where the bar is drawn: `Deno.stderr`. */
-export interface Terminal {
+interface Terminal {
   isTerminal(): boolean;
   writeSync(bytes: Uint8Array): number;
 }

@@ -36,7 +36,7 @@ export interface Told {
 }
 
 /** What became of an occurrence. */
-export interface Handled {
+interface Handled {
   readonly schedule: string;
   readonly plannedAt: number;
   /** The last of several that were missed. */

@@ -39,7 +39,7 @@ export interface Program {
 export type Deployment = (machine: Machine) => Promise<Program>;
 
 /** What a countermeasure's test may change. */
-export interface Composition {
+interface Composition {
   /** Slots per channel. */
   readonly channels: Readonly<Record<string, number>>;
   /** Seconds that the cron's handler may work. */

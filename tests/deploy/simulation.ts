@@ -22,7 +22,7 @@ const MINUTE = 60_000;
 const CALM_END = 3 * MINUTE;
 
 /** What is simulated. */
-export interface Plan {
+interface Plan {
   readonly seed: number;
   readonly hours: readonly Hour[];
   /** What is wished, beside the hours' traffic. @default {nothing} */
@@ -38,7 +38,7 @@ export interface Plan {
 }
 
 /** What happened. */
-export interface Outcome extends Verdict {
+interface Outcome extends Verdict {
   readonly lives: Lives;
   readonly accidents: Accidents;
 }

@@ -45,7 +45,7 @@ export interface Plan {
 }
 
 /** What is stored in the end. */
-export interface Verdict {
+interface Verdict {
   readonly acknowledged: number;
   /** Those included that are stored and whose acknowledgement was lost with the process. */
   readonly accepted: number;

@@ -9,7 +9,7 @@ import type { Operation, Scene } from "./scenes.ts";
 import { type Actor, Stage } from "./stage.ts";
 
 /** What an order led to: each operation's answer, and how every task has ended. */
-export type Outcome = string;
+type Outcome = string;
 
 /** One start of the scene with its operations about to begin. */
 class Meeting implements Trial {

@@ -35,7 +35,7 @@ export interface Scene {
 }
 
 /** An outcome of operations that are several steps each, and why it is right. */
-export interface Also {
+interface Also {
   readonly of: readonly string[];
   readonly outcome: RegExp;
   readonly because: string;

@@ -25,7 +25,7 @@ const MOVES: Readonly<Record<string, readonly string[]>> = {
 const PLACES = new Set(Object.keys(MOVES));
 
 /** A process, which may judge others by its own clock. */
-export type Observer = Pick<Clock, "monotonic">;
+type Observer = Pick<Clock, "monotonic">;
 
 /** A task's places by the id of their key. */
 type Places = Map<string, string>;

@@ -9,7 +9,7 @@ import type { Store } from "../../queue/store/port.ts";
 import type { Time } from "./time.ts";
 
 /** What happens to a machine at one of its calls to the store: before the call is sent, or before it is answered. */
-export interface Appointment {
+interface Appointment {
   /** 1 is the next call. */
   readonly call: number;
   readonly moment: "before" | "after";

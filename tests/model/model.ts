@@ -21,7 +21,7 @@ import { Time } from "./time.ts";
 import { type Process, World } from "./world.ts";
 
 /** What kind of world it is. */
-export interface ModelOptions {
+interface ModelOptions {
   /** One process at a time has the store open. */
   readonly unshared: boolean;
   /** Things may go wrong. */

@@ -9,7 +9,7 @@ import type { Row } from "../support/rows.ts";
 import type { History } from "./history.ts";
 
 /** What stood where before a step. */
-export interface Before {
+interface Before {
   readonly claims: ReadonlyMap<string, number>;
   readonly ready: ReadonlySet<string>;
   /** What is set for channels: row by name. */

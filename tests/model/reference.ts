@@ -11,7 +11,7 @@ import type { HeldRun } from "../support/held_task.ts";
 import type { History } from "./history.ts";
 
 /** What a handler was told to do. */
-export interface Told {
+interface Told {
   readonly how: "finish" | "fail" | "retry";
   readonly value: string;
 }

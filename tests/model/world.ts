@@ -12,7 +12,7 @@ import { Machine } from "./machine.ts";
 import type { Time } from "./time.ts";
 
 /** What a world is made of. */
-export interface WorldOptions {
+interface WorldOptions {
   readonly time: Time;
   readonly dice: Dice;
   readonly limits?: Partial<StoreLimits>;

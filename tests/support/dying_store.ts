@@ -6,7 +6,7 @@
 import type { Store } from "../../queue/store/port.ts";
 
 /** See the module's text. */
-export interface DyingStore extends Store {
+interface DyingStore extends Store {
   /** Resolves when it has died: it answers nothing more. */
   readonly dead: Promise<void>;
   /** Sends the commit that it died of, as a network may that delivers late, and tells what became of it. */

@@ -6,7 +6,7 @@
 import type { QueueEvent } from "../../queue/mod.ts";
 
 /** The events of one type. */
-export type EventOf<Type extends QueueEvent["type"]> = Extract<QueueEvent, { type: Type }>;
+type EventOf<Type extends QueueEvent["type"]> = Extract<QueueEvent, { type: Type }>;
 
 /** Every event of a queue, in order. */
 export class Events {

@@ -22,7 +22,7 @@ const ROOT = new URL("../..", import.meta.url).pathname;
 const TOKEN = `test-${crypto.randomUUID()}`;
 
 /** What a server is started with. */
-export interface KvServerOptions {
+interface KvServerOptions {
   /** Where it keeps its file. @default {a folder of its own, removed when it is disposed of} */
   readonly folder?: string;
   /**

@@ -7,7 +7,7 @@
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 
 /** A message as the server got it. */
-export interface ReceivedMail {
+interface ReceivedMail {
   readonly from: string;
   readonly to: readonly string[];
   readonly secure: boolean;
@@ -26,7 +26,7 @@ export interface MailServer extends AsyncDisposable {
 }
 
 /** What a server answers to a message instead of taking it. */
-export interface Refusal {
+interface Refusal {
   readonly responseCode: number;
   readonly message: string;
 }

@@ -10,7 +10,7 @@ import type { Store } from "../../queue/store/port.ts";
 import type { FakeClock } from "../../queue/testing/fake_clock.ts";
 
 /** See the module's text. */
-export interface OpenCommitter {
+interface OpenCommitter {
   readonly committer: Committer;
   readonly registration: Registration;
   /** Workers that turned out to be fenced. */

@@ -18,19 +18,19 @@ import { type CommitFault, type FaultyStore, faultyStore } from "./faulty_store.
  * unheard    a hint through the store is lost
  * ```
  */
-export type RandomFault = CommitFault | "overtaken" | "unread" | "stale" | "unheard";
+type RandomFault = CommitFault | "overtaken" | "unread" | "stale" | "unheard";
 
 /** How often each one happens. */
 export type FaultCounts = Record<RandomFault, number>;
 
 /** The part of the calls that something happens to. */
-export interface FaultRates {
+interface FaultRates {
   readonly commits: number;
   readonly reads: number;
 }
 
 /** The clock of the network, which no process can change. */
-export interface NetworkTime {
+interface NetworkTime {
   after(delay: number, run: () => void): unknown;
 }
 

@@ -17,7 +17,7 @@ export interface Expected {
 }
 
 /** Breaks a law, and tells what is to be found. */
-export type Break = (p: Patient, ids: Ids) => Promise<Expected | readonly Expected[]>;
+type Break = (p: Patient, ids: Ids) => Promise<Expected | readonly Expected[]>;
 
 /** A task that nobody has submitted. */
 const NOBODY = "019b8d62-ffff-7fff-8fff-ffffffffffff";
