@@ -32,7 +32,7 @@ import type {
   Worker,
 } from "./ground/task.ts";
 
-/** What a queue is made of. */
+/** The store, the definitions and the settings of a queue. */
 export interface QueueOptions {
   readonly store: Store;
   readonly definitions: readonly AnyTaskDefinition[];
@@ -44,9 +44,9 @@ export interface QueueOptions {
   readonly solo?: boolean;
   /**
    * For processes that come and go with their requests, as on Deno Deploy: a started queue works only while there is a
-   * reason, and neither reads nor writes otherwise. Reasons are what is called here, until it has answered (`wait` and
-   * `watch`: until they are over); 3 s from each task that became ready through this process, or was asked for by `get`
-   * before it has started; and `tick`.
+   * reason, and neither reads nor writes otherwise. There are three reasons: a call of this queue, until it has answered
+   * (`wait` and `watch`: until they are over); a task that became ready through this process, or that `get` was asked
+   * for before it has started, for 3 s; and `tick`.
    *
    * @default {false}
    */
@@ -79,7 +79,7 @@ export interface QueueOptions {
 export interface TickOptions {
   /** Seconds at most. @default {0, and only schedules are fired} */
   readonly seconds?: number;
-  /** Ends it early: who wanted it has gone. */
+  /** Ends the tick early: its caller has gone. */
   readonly signal?: AbortSignal;
 }
 
@@ -112,7 +112,7 @@ export interface Queue {
     idempotency?: Idempotency,
   ): Promise<{ tasks: Task[]; replayed: boolean }>;
   /**
-   * What `submitAll` would refuse of a request's name, channel and arguments; nothing is stored.
+   * The faults for which `submitAll` would refuse a request's name, channel and arguments; nothing is stored.
    *
    * @param before how many arguments a workflow will put before these. @default {0}
    * @throws {TooLargeError}
@@ -125,8 +125,8 @@ export interface Queue {
   /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
   wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
   /**
-   * Tells the task as it is, and again whenever its state or its progress have changed, until it has ended. Who is slow
-   * is told the latest.
+   * Tells the task as it is, and again whenever its state or its progress have changed, until it has ended. A slow
+   * reader is told the latest change only.
    *
    * @param options.repeat seconds without a change after which the latest is told again. @default {never}
    * @throws {TaskNotFoundError} / {StoppedError}, or the signal's reason
@@ -156,7 +156,7 @@ export interface Queue {
   /** The workflow once it is final, or as it is when `timeout` seconds are over. @throws {WorkflowNotFoundError} */
   waitWorkflow(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Workflow>;
   /**
-   * Ends all of a workflow that waits as REVOKED, and has all of it aborted that runs.
+   * Ends the waiting tasks of a workflow as REVOKED, and has its running ones aborted.
    *
    * @returns the workflow; not final yet when other processes are aborting runs
    * @throws {WorkflowNotFoundError} / {WorkflowFinalError}
@@ -164,7 +164,7 @@ export interface Queue {
   revokeWorkflow(id: string): Promise<Workflow>;
   /**
    * Submits a task that ended in FAILURE or REVOKED anew: a new task with the same definition, arguments and options,
-   * without its delay, outside of its workflow. Final is final, the former stays as it is. Each is redriven once.
+   * without its delay, outside of its workflow. The former task stays as it is: final is final. Each task is redriven once.
    *
    * @throws {TaskNotFoundError} / {RedriveError} / {DuplicateTaskError} while its definition's key is another task's
    * @throws {UnknownTaskError} / {InvalidTaskError} when its definition is gone, or refuses its arguments by now
@@ -181,29 +181,29 @@ export interface Queue {
    */
   changeChannel(name: string, change: ChannelChange): Promise<Channel>;
   /**
-   * Ends as REVOKED what waits in a channel; what runs there goes on. Nothing starts there meanwhile.
+   * Ends the waiting tasks of a channel as REVOKED; its running ones go on. No task of it starts meanwhile.
    *
-   * @returns how many tasks it has ended
+   * @returns how many tasks were ended
    * @throws {ChannelNotFoundError}
    */
   purge(channel: string): Promise<number>;
   workers(): Promise<Worker[]>;
-  /** What stands where, who works, and what this process has done. */
+  /** How many tasks stand in each place, which workers live, and what this process has done. */
   stats(): Promise<Stats>;
   /** Why a task does not run. @throws {TaskNotFoundError} */
   explain(id: string): Promise<Explanation>;
-  /** Stored keys and short values, as they are: for people who look, not for programs. @throws {InvalidTaskError} */
+  /** Stored keys and short values as they are, for people; programs should not rely on them. @throws {InvalidTaskError} */
   keys(filter?: KeyFilter): Promise<{ keys: StoredKey[]; cursor: string | null }>;
   /** The stored keys of one task. @throws {TaskNotFoundError} */
   keysOf(id: string): Promise<StoredKey[]>;
   health(): Promise<Health>;
   /**
-   * Fires the schedules that are due; a started queue does so by itself. With `seconds` it then works, and resolves when
-   * nothing runs here or is due within the next 10 s, and each other worker was seen to live or its tasks were given
-   * back. For a clock from outside; any number of processes may call it (invariant 7).
+   * Fires the schedules that are due, for a clock from outside; a started queue does so by itself. With `seconds` the
+   * tick then works, and resolves when nothing runs here or is due within the next 10 s, and each other worker was seen
+   * to live or its tasks were given back. Any number of processes may call it (invariant 7).
    *
-   * @returns what was done in this process meanwhile
-   * @throws what kept a schedule from firing, when all the rest is done
+   * @returns counts of what this process did meanwhile
+   * @throws the error that kept a schedule from firing, once all the rest is done
    */
   tick(options?: TickOptions): Promise<Counts>;
 }

@@ -43,7 +43,7 @@ import { Cascades } from "./workflow/cascades.ts";
 import { Followers } from "./workflow/followers.ts";
 import { Results } from "./workflow/results.ts";
 
-/** All that the parts share: each of them names in its parameters what it takes of it. */
+/** Everything that the parts share. Each part names in its parameters the ports and caches that it uses. */
 export interface Engine extends Base, Signals, Here, Consuming, Submitting {
   readonly limits: Limits;
   readonly records: RecordCache;
@@ -53,7 +53,7 @@ export interface Engine extends Base, Signals, Here, Consuming, Submitting {
 
 /** The parts of a queue. */
 export interface Parts {
-  /** What the parts share. */
+  /** Everything that the parts share. */
   readonly engine: Engine;
   readonly activity: Activity;
   readonly membership: Membership;
@@ -71,7 +71,7 @@ export interface Parts {
   readonly wakeups: Wakeups;
 }
 
-/** What the parts ask of the queue's life. */
+/** The parts' questions to the queue's life. */
 export interface LifecycleHooks {
   /** A promise while there is something to wait for before a commit. */
   ready(): Promise<void> | undefined;
@@ -151,7 +151,7 @@ function runOf({ consumers }: Pick<Parts, "consumers">, id: string): Run | undef
   return undefined;
 }
 
-/** What the worker entry of this process says; called for each heartbeat. */
+/** Makes the worker entry of this process, for each heartbeat. */
 function workerRow(options: QueueOptions, parts: Parts, startedAt: number): () => WorkerRow {
   return () => ({
     host: options.host ?? "",
@@ -164,7 +164,7 @@ function workerRow(options: QueueOptions, parts: Parts, startedAt: number): () =
   });
 }
 
-/** What the parts share. */
+/** Makes everything that the parts share. */
 function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): Engine {
   const { store, clock = systemClock, onEvent = () => {} } = options;
   const definitions = indexed(options.definitions);
@@ -212,7 +212,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
   };
 }
 
-/** What the parts tell each other. */
+/** Makes the calls by which the parts tell each other something. */
 function signalsOf(parts: Parts): Signals {
   return {
     wake: (channel, entry) => {
@@ -235,7 +235,7 @@ function signalsOf(parts: Parts): Signals {
   };
 }
 
-/** What the parts know of this process. */
+/** Makes the view that the parts have of this process. */
 function hereOf(parts: Parts): Here {
   return {
     consumer: (channel) => parts.consumers.get(channel),

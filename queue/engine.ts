@@ -14,7 +14,7 @@ import type { Entry } from "./store/port.ts";
 import type { AnyTaskDefinition } from "./task/define.ts";
 import type { Reading } from "./task/read.ts";
 
-/** What every part may use. */
+/** The store and the means to write to it: every part may use them. */
 export interface Base extends Reading {
   readonly random: Random;
   readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
@@ -27,7 +27,7 @@ export interface Base extends Reading {
   readonly emit: OnEvent;
 }
 
-/** What the parts tell each other. */
+/** Calls by which one part tells the others that something has happened. */
 export interface Signals {
   /** Tells the consumer of a channel that a task became ready; see `ReadyWindow.arrived` for the entry. */
   wake(channel: string, entry?: Entry): void;
@@ -51,7 +51,7 @@ export interface Signals {
   parked(by: string, dueAt?: number): void;
 }
 
-/** What is known of this process. */
+/** The slots, runs and standing of this process. */
 export interface Here {
   /** The slots of a channel that this process executes. */
   consumer(channel: string): Slots | undefined;

@@ -222,7 +222,7 @@ class EngineQueue implements Queue {
   }
 }
 
-/** What takes several commits may be done in part when the store does not answer to one of them. */
+/** An operation of several commits may be done in part when the store does not answer to one of them. */
 async function inSteps<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
