@@ -15,6 +15,7 @@ const pages = new Map(
   [
     "README.md",
     "CONTRIBUTING.md",
+    "bench/README.md",
     ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`).sort(),
   ].map((path) => [path, read(path)]),
 );
@@ -60,12 +61,12 @@ function exists(path: string): boolean {
   }
 }
 
-/** The path of a file that a section names: from the root, or in one of the folders that the section names. */
-function found(name: string, section: string): string | undefined {
-  const folders = [...section.matchAll(IN_CODE)].map(([, path]) =>
+/** The path of a file that a section names: from the root, from its page, or in a folder that the section names. */
+function found(name: string, section: string, page: string): string | undefined {
+  const named = [...section.matchAll(IN_CODE)].map(([, path]) =>
     path!.endsWith("/") ? path! : dirname(path!)
   );
-  return ["", ...folders].map((folder) => join(folder, name)).find(exists);
+  return ["", dirname(page), ...named].map((folder) => join(folder, name)).find(exists);
 }
 
 Deno.test("each promise names code by its words, and tests that have the words it says", () => {
@@ -93,7 +94,7 @@ Deno.test("every file and folder that a page names exists, by its path or by its
     for (const [path] of text.matchAll(FILE)) assert(exists(path), `${page} names ${path}`);
     for (const [, path] of text.matchAll(IN_CODE)) assert(exists(path!), `${page} names ${path}`);
     for (const section of text.split(/^## /m)) {
-      for (const { path } of signposts(section)) assert(found(path, section), `${page} names ${path}`);
+      for (const { path } of signposts(section)) assert(found(path, section, page), `${page} names ${path}`);
     }
   }
 });
@@ -103,7 +104,7 @@ Deno.test("every word that a page says to be in a file is in its code", () => {
     for (const section of text.split(/^## /m)) {
       for (const { path, words } of signposts(section)) {
         if (words.length === 0) continue;
-        const code = codeOf(found(path, section)!);
+        const code = codeOf(found(path, section, page)!);
         for (const word of words) assert(code.includes(word), `${page}: ${path} does not contain ${word}`);
       }
     }
@@ -122,6 +123,15 @@ Deno.test("every link of a page leads to a page, and to a heading of it", () => 
         title!.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
       );
       assert(headings.includes(heading), `${page} links to ${link}`);
+    }
+  }
+});
+
+Deno.test("docs/architecture.md has a row for every room", () => {
+  for (const part of ["queue", "routes"]) {
+    for (const { name, isDirectory } of Deno.readDirSync(join(ROOT, part))) {
+      const row = `| \`${part}/${name}/\` |`;
+      if (isDirectory) assert(pages.get("docs/architecture.md")!.includes(row), `It has no row ${row}`);
     }
   }
 });
