@@ -1,5 +1,20 @@
 /**
- * A channel's consumer: has its tasks claimed while slots are free, and runs them.
+ * A channel's consumer: has its tasks claimed while slots are free, and runs them, as many at a time as it has slots.
+ *
+ * Each round of its loop goes by the first of these modes that applies:
+ *
+ * ```text
+ * exhausted  As many handlers as there are slots go on although their runs have ended. Nothing is claimed, handed off or
+ *            started until one of them returns; after 5 s the channel counts as stuck, and an event says so.
+ * held       The channel is paused, or its rate lets nothing through yet. Nothing is claimed.
+ * full       As many tasks are taken as may be (`Ahead` says how many), or a claim is in flight and less than a quarter of
+ *            the slots is left. The end of a run or of that claim begins the next round.
+ * told       The ready window is exhausted, and this process is told of whatever becomes ready. The store is not read
+ *            before a wake-up comes, or a pause is over without one. On a shared store only while a claim is in flight.
+ * claiming   The claimer looks for tasks. When it finds some, the next round begins while they are being claimed.
+ * ```
+ *
+ * A round that claims nothing is followed by a pause, 50 ms at first and 2 s at most, which the bell ends.
  *
  * @module
  */
@@ -30,13 +45,7 @@ export interface Consuming extends Claiming, Running {
   readonly solo: Solo | null;
 }
 
-/**
- * Runs the tasks of one channel, as many at a time as it has slots.
- *
- * Who takes a task takes a slot for it, before its commit. While runs are quick, slots would be taken by commits alone:
- * then more tasks are taken, and one that meets no free slot when its commit has landed waits for the next. On a store
- * that no other process can have open: there nobody else could run them.
- */
+/** See the module's text. */
 export class Consumer extends Loop implements Taker {
   #claimer: Claimer;
   #runs = new Map<string, Run>();
@@ -50,9 +59,9 @@ export class Consumer extends Loop implements Taker {
   /** Wall-clock time before which there is nothing to claim, as the last look found. */
   protected override nextDue = 0;
   /** The store may hold what this process was not told of. */
-  #looks = true;
+  #mustLook = true;
   /** An event has said that it is stuck. */
-  #told = false;
+  #saidStuck = false;
 
   constructor(
     readonly engine: Consuming,
@@ -111,7 +120,7 @@ export class Consumer extends Loop implements Taker {
 
   /** Another queue may have submitted a task. */
   hear(): void {
-    this.#looks = true;
+    this.#mustLook = true;
     this.bell.ring();
   }
 
@@ -213,36 +222,37 @@ export class Consumer extends Loop implements Taker {
   }
 
   protected override reset(): void {
-    this.#told = false;
+    this.#saidStuck = false;
   }
 
   protected async round(rang: boolean): Promise<boolean> {
-    if (!rang) this.#looks = true;
+    if (!rang) this.#mustLook = true;
     this.#ahead.giveBackIfSlow();
-    if (this.stuck && !this.#told) this.engine.emit({ type: "exhausted", channel: this.channel });
-    this.#told = this.stuck;
-    return !this.exhausted && await this.#claim();
+    if (this.stuck && !this.#saidStuck) this.engine.emit({ type: "exhausted", channel: this.channel });
+    this.#saidStuck = this.stuck;
+    if (this.exhausted) return false;
+    this.nextDue = 0;
+    const claimer = this.#claimer;
+    if (claimer.rest > 0 || this.#isPaused && await this.#staysPaused()) {
+      this.nextDue = claimer.rest > 0 ? this.engine.clock.now() + claimer.rest : Infinity;
+      claimer.idle();
+      return false;
+    }
+    const { inFlight } = claimer;
+    if (this.room < (inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM)) return false;
+    // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
+    const isTold = inFlight > 0 || !this.engine.overrides.shared;
+    if (isTold && !this.#mustLook && claimer.window.exhausted) {
+      if (inFlight === 0) claimer.idle();
+      this.nextDue = this.engine.clock.now() + claimer.turn;
+      return false;
+    }
+    this.#mustLook = false;
+    return await this.#claim();
   }
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    this.nextDue = 0;
-    if (this.#claimer.rest > 0 || this.#paused && await this.#staysPaused()) {
-      this.nextDue = this.#claimer.rest > 0 ? this.engine.clock.now() + this.#claimer.rest : Infinity;
-      this.#claimer.idle();
-      return false;
-    }
-    const least = this.#claimer.inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM;
-    if (this.room < least) return false;
-    const { inFlight, window } = this.#claimer;
-    // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
-    const isTold = inFlight > 0 || !this.engine.overrides.shared;
-    if (isTold && !this.#looks && window.exhausted) {
-      if (inFlight === 0) this.#claimer.idle();
-      this.nextDue = this.engine.clock.now() + this.#claimer.turn;
-      return false;
-    }
-    this.#looks = false;
     // Counted while the channel is being read: a pause waits for what was begun before it.
     this.#taken.begin();
     try {
@@ -262,7 +272,7 @@ export class Consumer extends Loop implements Taker {
     return false;
   }
 
-  get #paused(): boolean {
+  get #isPaused(): boolean {
     return this.engine.overrides.isPaused(this.channel);
   }
 
@@ -270,7 +280,7 @@ export class Consumer extends Loop implements Taker {
   async #staysPaused(): Promise<boolean> {
     const { overrides } = this.engine;
     if (overrides.shared) await overrides.reread(this.channel).catch((error) => this.#unread(error));
-    return this.#paused;
+    return this.#isPaused;
   }
 
   #unread(error: unknown): void {
