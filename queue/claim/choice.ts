@@ -16,6 +16,7 @@ import { limitsOf } from "../limits/admission.ts";
 import type { Overrides } from "../limits/overrides.ts";
 import type { Parking } from "../limits/parking.ts";
 import type { ReadyWindow } from "./ready_window.ts";
+import type { Room } from "./room.ts";
 import type { Pointer, RunRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf, unknownName } from "../rows/keys.ts";
@@ -36,16 +37,6 @@ export interface Candidate {
   readonly pointer: Pointer;
   readonly definition: AnyTaskDefinition;
   readonly run: RunRow;
-}
-
-/** Room for the tasks of a claim; what is taken takes its slot at once. */
-export interface Room {
-  /** Slots free now. */
-  readonly free: number;
-  /** Tasks that could be taken now, slots or not. */
-  readonly room: number;
-  /** Slots are taken for so many tasks, or given back. */
-  take(count: number): void;
 }
 
 /** What a claim is made of. */
@@ -104,7 +95,7 @@ export class Choice {
     const { engine, channel, strangers, bounds: { worker } } = this;
     const startedAt = engine.clock.now();
     const rate = engine.overrides.rateOf(channel);
-    while (room.room > 0 && !this.isFull) {
+    while (room.left > 0 && !this.isFull) {
       const entry = window.take();
       if (!entry) return;
       const pointer = decode<Pointer>(entry.value);

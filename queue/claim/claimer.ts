@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Candidate, Choice, type Choosing, isSuspect, type Room } from "./choice.ts";
+import { type Candidate, Choice, type Choosing, isSuspect } from "./choice.ts";
 import type { RecordCache } from "./record_cache.ts";
 import { sleep } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
@@ -19,6 +19,7 @@ import { Parking } from "../limits/parking.ts";
 import { claimUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import { ReadyWindow } from "./ready_window.ts";
+import type { Room } from "./room.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
 
@@ -29,7 +30,8 @@ const READ_PAUSE = 100;
 type Records = readonly (TaskRecord | null)[];
 
 /** What the consumer does with claimed tasks. */
-export interface Taker extends Room {
+export interface Taker {
+  readonly room: Room;
   /** The worker id of the current registration. */
   worker(): string;
   /** A task was claimed: run it. Its slot is taken. */
@@ -55,7 +57,7 @@ export class Claimer {
   /** Monotonic time until which the channel's rate lets nothing through. */
   #restUntil = -Infinity;
 
-  constructor(readonly engine: Claiming, readonly channel: string) {
+  constructor(readonly engine: Claiming, readonly channel: string, readonly taker: Taker) {
     this.window = new ReadyWindow(engine, channel);
     this.#parking = new Parking(engine, channel, this.#claiming, () => this.window.clear());
     this.#progressAt = engine.clock.monotonic();
@@ -103,12 +105,12 @@ export class Claimer {
    * @param worker in whose name
    * @returns `null` when there was nothing to claim; else the claim, which never rejects
    */
-  async claim(taker: Taker, worker: string): Promise<{ done: Promise<void> } | null> {
-    const { window, engine: { clock } } = this;
+  async claim(worker: string): Promise<{ done: Promise<void> } | null> {
+    const { window, engine: { clock }, taker: { room } } = this;
     const begin = clock.monotonic();
     // As the caller knows the channel: what this process learns of it while it reads lets no claim land.
     const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
-    const want = () => Math.min(taker.room, this.#reach);
+    const want = () => Math.min(room.left, this.#reach);
     window.expire();
     if (window.empty) await window.fill(want(), this.#claiming);
     const choice = new Choice(this.engine, this.channel, this.#parking, {
@@ -116,21 +118,21 @@ export class Claimer {
       most: this.#most,
       reach: this.#reach,
     });
-    choice.takeFrom(window, taker, this.#claiming);
+    choice.takeFrom(window, room, this.#claiming);
     // Suspects that have to wait do not hide what stands behind them.
-    while (choice.skipped && taker.room > 0 && !choice.isFull && window.more) {
+    while (choice.skipped && room.left > 0 && !choice.isFull && window.more) {
       // What was chosen is claimed even when no more can be read.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
-      choice.takeFrom(window, taker, this.#claiming);
+      choice.takeFrom(window, room, this.#claiming);
     }
     const { candidates, limited, strangers } = choice;
     // They stand where they stood, and are looked for when the other one has ended.
     if (choice.skipped) window.clear();
     window.expire();
     const claims: Promise<unknown>[] = [];
-    if (candidates.length > 0) claims.push(this.#commitAll(candidates, taker, worker, known));
-    if (limited.length > 0) claims.push(this.#admit(limited, taker, worker, known));
+    if (candidates.length > 0) claims.push(this.#commitAll(candidates, worker, known));
+    if (limited.length > 0) claims.push(this.#admit(limited, worker, known));
     await this.#parking.parkAll(strangers);
     if (claims.length > 0) {
       return { done: Promise.all(claims).then(() => window.took(clock.monotonic() - begin)) };
@@ -153,7 +155,6 @@ export class Claimer {
   /** Claims of tasks that have limits those that may start now. */
   async #admit(
     limited: readonly Candidate[],
-    taker: Taker,
     worker: string,
     known: Unit,
   ): Promise<void> {
@@ -165,15 +166,15 @@ export class Claimer {
         const rate = engine.overrides.rateOf(channel);
         const found = await admit(engine, channel, rate, limited).catch((error) => {
           this.window.clear();
-          this.#return(limited, taker);
+          this.#return(limited);
           this.#inFlight -= limited.length;
           throw error;
         });
         const admitted = new Set(found.admitted);
-        this.#return(limited.filter((candidate) => !admitted.has(candidate)), taker);
+        this.#return(limited.filter((candidate) => !admitted.has(candidate)));
         this.#inFlight -= limited.length;
         const started = found.admitted.length === 0 ||
-          await this.#commit(found.admitted, taker, worker, together(known, found.rows));
+          await this.#commit(found.admitted, worker, together(known, found.rows));
         // What did not start has taken nothing of the channel's rate: nothing has to wait for it.
         return started ? found : { ...found, left: [] };
       });
@@ -203,7 +204,6 @@ export class Claimer {
   /** Claims tasks that have no limits, as many in a commit as it can check. */
   async #commitAll(
     candidates: readonly Candidate[],
-    taker: Taker,
     worker: string,
     under: Unit,
   ): Promise<void> {
@@ -213,7 +213,7 @@ export class Claimer {
       Array.from({ length: Math.ceil(candidates.length / most) }, (_, n) => {
         const [from, to] = [n * most, (n + 1) * most];
         const ours = "then" in records ? records.then((all) => all.slice(from, to)) : records.slice(from, to);
-        return this.#commit(candidates.slice(from, to), taker, worker, under, ours);
+        return this.#commit(candidates.slice(from, to), worker, under, ours);
       }),
     );
   }
@@ -221,7 +221,6 @@ export class Claimer {
   /** @returns whether they have been claimed */
   async #commit(
     candidates: readonly Candidate[],
-    taker: Taker,
     worker: string,
     under: Unit,
     records = this.#records(candidates),
@@ -238,8 +237,8 @@ export class Claimer {
       // What is known starts at once, before what is handed off by the same commit.
       const read = !landed ? [] : "then" in records ? await records : records;
       // Judged lost meanwhile: the rescue gives them back.
-      if (taker.worker() !== worker) landed = false;
-      else read.forEach((record, i) => this.#begin(candidates[i]!, record, taker));
+      if (this.taker.worker() !== worker) landed = false;
+      else read.forEach((record, i) => this.#begin(candidates[i]!, record));
       if (landed) this.idle();
       else if (contested) await (this.#rereading ??= this.#reread());
     } catch (error) {
@@ -250,7 +249,7 @@ export class Claimer {
     if (landed) return true;
     // Somebody else took one of them, or this process was fenced: look again.
     this.window.clear();
-    this.#return(candidates, taker);
+    this.#return(candidates);
     return false;
   }
 
@@ -264,8 +263,8 @@ export class Claimer {
   }
 
   /** They are not claimed: their slots are free. */
-  #return(candidates: readonly Candidate[], taker: Taker): void {
-    if (candidates.length > 0) taker.take(-candidates.length);
+  #return(candidates: readonly Candidate[]): void {
+    if (candidates.length > 0) this.taker.room.take(-candidates.length);
     for (const { run } of candidates) if (isSuspect(run)) this.engine.suspects.count--;
   }
 
@@ -274,9 +273,9 @@ export class Claimer {
     this.engine.emit({ type: "fault", message: `Channel ${this.channel} could not be claimed from`, error });
   }
 
-  #begin({ id, definition, run }: Candidate, record: TaskRecord | null, taker: Taker): void {
-    if (record) return taker.begin(definition, run, record);
-    taker.take(-1);
+  #begin({ id, definition, run }: Candidate, record: TaskRecord | null): void {
+    if (record) return this.taker.begin(definition, run, record);
+    this.taker.room.take(-1);
     if (isSuspect(run)) this.engine.suspects.count--;
     const message = `Task ${id} was ready but has no record`;
     this.engine.emit({ type: "fault", message, error: new Error(message) });

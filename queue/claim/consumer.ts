@@ -28,8 +28,8 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { Run, type Running } from "../run/run.ts";
+import { Room, type Solo } from "./room.ts";
 import type { Entry } from "../store/port.ts";
-import { type Solo, Taken } from "./taken.ts";
 
 /** While a claim is in flight, another one is worth its commit only if it can fill this part of the slots. */
 const WORTH_A_CLAIM = 1 / 4;
@@ -51,7 +51,7 @@ export class Consumer extends Loop implements Taker {
   #runs = new Map<string, Run>();
   /** Those of them that wait for a slot. */
   #ahead: Ahead;
-  #taken: Taken;
+  readonly room: Room;
   /** Runs that ended while their handlers have not returned. */
   #zombies = 0;
   /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
@@ -72,9 +72,9 @@ export class Consumer extends Loop implements Taker {
     readonly worker: () => string,
   ) {
     super(engine.clock);
-    this.#claimer = new Claimer(engine, channel);
+    this.#claimer = new Claimer(engine, channel, this);
     this.#ahead = new Ahead(engine.clock, engine.store.incarnation !== null);
-    this.#taken = new Taken(engine.solo);
+    this.room = new Room(() => this.slots, this.#ahead, engine.solo);
   }
 
   /** Tasks of the channel that this process runs at a time. */
@@ -89,12 +89,7 @@ export class Consumer extends Loop implements Taker {
 
   /** Slots that could take a task now. */
   get free(): number {
-    return this.#taken.below(this.slots);
-  }
-
-  /** Tasks that could be taken now. */
-  get room(): number {
-    return this.#taken.below(this.#ahead.most(this.slots));
+    return this.room.free;
   }
 
   /** As many handlers as there are slots ignore that their runs have ended: nothing more is claimed. */
@@ -137,10 +132,10 @@ export class Consumer extends Loop implements Taker {
     if (this.engine.overrides.has(this.channel)) return null;
     const { window: { waiting }, reading } = this.#claimer;
     // Who goes first starts first: a task that others wait beside needs a slot that none of them needs.
-    const free = mayWait && waiting === 0 && reading === 0 ? this.room : this.free;
+    const free = mayWait && waiting === 0 && reading === 0 ? this.room.left : this.room.free;
     if (free <= waiting) return null;
-    this.take(1);
-    this.#taken.begin();
+    this.room.take(1);
+    this.room.beginCommit();
     return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
@@ -148,15 +143,15 @@ export class Consumer extends Loop implements Taker {
   beginReserved(run: RunRow, record: TaskRecord): void {
     // Stored under a registration that was judged lost since: the rescue gives it back.
     if (run.worker !== this.worker()) return this.withdraw();
-    this.#taken.end();
+    this.room.endCommit();
     this.begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.stopping) this.bell.ring();
   }
 
   /** The task of a reservation is not to be run here: its slot is free again. */
   withdraw(): void {
-    this.#taken.end();
-    this.take(-1);
+    this.room.endCommit();
+    this.room.take(-1);
     this.bell.ring();
   }
 
@@ -169,12 +164,8 @@ export class Consumer extends Loop implements Taker {
 
   /** Resolves when nothing that was taken before is on its way to run: what a pause waits for. */
   async quiet(): Promise<void> {
-    await this.#taken.quiet();
+    await this.room.quiet();
     await this.#ahead.giveBack();
-  }
-
-  take(count: number): void {
-    this.#taken.add(count);
   }
 
   /** The slot that all channels share is free: see `Solo`. */
@@ -203,13 +194,13 @@ export class Consumer extends Loop implements Taker {
   }
 
   override get nextAt(): number {
-    return !this.#taken.isCommitting ? super.nextAt : 0;
+    return !this.room.isCommitting ? super.nextAt : 0;
   }
 
   /** Stops claiming; runs go on. Resolves when no claim is in flight. */
   override async stop(): Promise<void> {
     await super.stop();
-    while (this.#taken.isCommitting) await this.bell.wait(POLL.last);
+    while (this.room.isCommitting) await this.bell.wait(POLL.last);
     this.#ahead.giveBack();
   }
 
@@ -239,7 +230,7 @@ export class Consumer extends Loop implements Taker {
       return false;
     }
     const { inFlight } = claimer;
-    if (this.room < (inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM)) return false;
+    if (this.room.left < (inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM)) return false;
     // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
     const isTold = inFlight > 0 || !this.engine.overrides.shared;
     if (isTold && !this.#mustLook && claimer.window.exhausted) {
@@ -254,12 +245,12 @@ export class Consumer extends Loop implements Taker {
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
     // Counted while the channel is being read: a pause waits for what was begun before it.
-    this.#taken.begin();
+    this.room.beginCommit();
     try {
-      const claim = await this.#claimer.claim(this, this.worker());
+      const claim = await this.#claimer.claim(this.worker());
       if (claim) {
         claim.done.then(() => {
-          this.#taken.end();
+          this.room.endCommit();
           this.bell.ring();
         });
         return true;
@@ -268,7 +259,7 @@ export class Consumer extends Loop implements Taker {
     } catch (error) {
       this.#unread(error);
     }
-    this.#taken.end();
+    this.room.endCommit();
     return false;
   }
 
@@ -288,9 +279,9 @@ export class Consumer extends Loop implements Taker {
   }
 
   #closed = (run: Run): void => {
-    const wasFull = this.free === 0;
+    const wasFull = this.room.free === 0;
     this.#runs.delete(run.record.id);
-    this.take(-1);
+    this.room.take(-1);
     if (!this.#ahead.remove(run)) {
       this.#zombies++;
       this.#ahead.ended(run);

@@ -1,9 +1,9 @@
 /**
- * How many tasks of a channel this process has taken: those that run, that wait for a slot, that are being claimed or
- * are reserved for a hand-off.
+ * A channel's room for tasks. A task takes room from before its claim, or its hand-off, until its run has ended.
  *
  * @module
  */
+import type { Ahead } from "./ahead.ts";
 
 /** One task at a time in the whole process. */
 export interface Solo {
@@ -14,25 +14,39 @@ export interface Solo {
 }
 
 /** See the module's text. */
-export class Taken {
-  #count = 0;
+export class Room {
+  #taken = 0;
   /** Claims and reservations that are being committed. */
   #committing = 0;
   /** Called when there are none. */
   #quiet: (() => void)[] = [];
 
-  /** @param solo the one slot that all channels share; `null`: there is none */
-  constructor(readonly solo: Solo | null) {}
+  /**
+   * @param slots tasks of the channel that run at a time
+   * @param ahead says how many are taken while they do
+   * @param solo the one slot that all channels share; `null`: there is none
+   */
+  constructor(readonly slots: () => number, readonly ahead: Ahead, readonly solo: Solo | null) {}
 
-  /** Tasks that can be taken before there are so many. */
-  below(most: number): number {
-    const free = Math.max(0, most - this.#count);
-    return this.solo ? Math.min(free, 1 - this.solo.taken) : free;
+  /** Slots that could take a task now. */
+  get free(): number {
+    return this.#below(this.slots());
   }
 
-  /** So many tasks more were taken, or fewer. */
-  add(count: number): void {
-    this.#count += count;
+  /** Tasks that could be taken now, slots or not. */
+  get left(): number {
+    return this.#below(this.ahead.most(this.slots()));
+  }
+
+  /** Tasks that could be taken before there are so many. */
+  #below(most: number): number {
+    const left = Math.max(0, most - this.#taken);
+    return this.solo ? Math.min(left, 1 - this.solo.taken) : left;
+  }
+
+  /** So many tasks more are taken, or fewer. */
+  take(count: number): void {
+    this.#taken += count;
     const { solo } = this;
     if (!solo) return;
     solo.taken += count;
@@ -45,12 +59,12 @@ export class Taken {
   }
 
   /** A claim or a reservation begins, from the look at the store on. */
-  begin(): void {
+  beginCommit(): void {
     this.#committing++;
   }
 
   /** It has its outcome. */
-  end(): void {
+  endCommit(): void {
     if (--this.#committing > 0) return;
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
