@@ -4,7 +4,7 @@
  *
  * @module
  */
-const SOURCES = ["main.ts", "command.ts", "cron.ts", "queue", "routes", "tasks", "deno.json"];
+const SOURCES = ["main.ts", "cron.ts", "program", "queue", "routes", "tasks", "deno.json"];
 /** Milliseconds without a further change after which a burst of changes is over. */
 const QUIET = 150;
 

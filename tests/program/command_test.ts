@@ -1,8 +1,8 @@
 /** What the program's commands say of a command line, as a person at a terminal sees it. */
 import assert from "node:assert/strict";
-import { folder } from "./queue/store/folder.ts";
+import { folder } from "../queue/store/folder.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 
 async function run(path: string, task: string, ...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
