@@ -5,13 +5,17 @@
  */
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
+import { functionsOf } from "./support/functions.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
 
 interface Source {
   readonly path: string;
+  /** With its comments. */
   readonly text: string;
-  /** Files of the project by path, packages by specifier. */
+  /** Without block comments. */
+  readonly code: string;
+  /** Files of the project by path, packages by specifier; those of types only as well. */
   readonly imports: readonly string[];
 }
 
@@ -23,21 +27,21 @@ function* walk(folder: string): Generator<string> {
   }
 }
 
-const sources: Source[] = [
+function sourceOf(path: string): Source {
+  const text = Deno.readTextFileSync(join(ROOT, path));
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
+  const imports = [...code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"/gm)].map(([, specifier]) =>
+    specifier!.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier!)) : specifier!
+  );
+  return { path, text, code, imports };
+}
+
+/** What ships. */
+const sources = [
   "main.ts",
   "cron.ts",
-  ...["queue", "routes", "tasks", "program", "client"].flatMap((f) => [...walk(f)]),
-]
-  .map(
-    (path) => {
-      const text = Deno.readTextFileSync(join(ROOT, path));
-      const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
-      const imports = [...code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"/gm)].map(([, specifier]) =>
-        specifier!.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier!)) : specifier!
-      );
-      return { path, text: code, imports };
-    },
-  );
+  ...["queue", "routes", "tasks", "program", "client"].flatMap((folder) => [...walk(folder)]),
+].map(sourceOf);
 
 const rules: readonly { of: RegExp; may: RegExp; because: string }[] = [
   {
@@ -84,38 +88,153 @@ for (const { of, may, because } of rules) {
   });
 }
 
+/** Files by what their paths begin with, lowest first: a file imports what is below it, and its own folder. */
+const LAYERS: readonly (readonly (readonly string[])[])[] = [
+  [
+    ["queue/ground/"],
+    ["queue/store/"],
+    ["queue/rows/"],
+    ["queue/commit/", "queue/task/"],
+    ["queue/engine.ts", "queue/threads/"],
+    ["queue/request/", "queue/limits/", "queue/membership/", "queue/wake/"],
+    ["queue/workflow/", "queue/schedules/"],
+    ["queue/run/", "queue/operate/", "queue/doctor/"],
+    ["queue/claim/", "queue/care/", "queue/backup/"],
+    ["queue/inspect/"],
+    ["queue/api.ts"],
+    ["queue/assemble.ts"],
+    ["queue/lifecycle.ts"],
+    ["queue/queue.ts"],
+    ["queue/mod.ts"],
+    ["queue/testing/"],
+  ],
+  [
+    ["routes/env.ts", "routes/contract/"],
+    ["routes/http/"],
+    ["routes/v1/", "routes/sources/", "routes/serve/"],
+    ["routes/mod.ts"],
+  ],
+];
+
+for (const layers of LAYERS) {
+  const top = layers[0]![0]!.split("/")[0];
+  Deno.test(`each folder of ${top}/ imports what is below it and itself`, () => {
+    /** The number of a file's layer, and what its path begins with. */
+    const placeOf = (path: string) => {
+      const layer = layers.findIndex((starts) => starts.some((start) => path.startsWith(start)));
+      return { layer, start: layers[layer]?.find((start) => path.startsWith(start)) };
+    };
+    for (const { path, imports } of sources.filter((source) => source.path.startsWith(`${top}/`))) {
+      const here = placeOf(path);
+      assert(here.start !== undefined, `${path} is in no layer`);
+      for (const each of imports.filter((specifier) => specifier.startsWith(`${top}/`))) {
+        const there = placeOf(each);
+        assert(there.start === here.start || there.layer < here.layer, `${path} imports ${each}`);
+      }
+    }
+  });
+}
+
+Deno.test("engine.ts names nothing of the rooms above commit/ and task/", () => {
+  const { imports } = sources.find(({ path }) => path === "queue/engine.ts")!;
+  for (const each of imports) assert(/^queue\/(ground|store|rows|commit|task)\//.test(each), each);
+});
+
+/** Circles that are still to be cut. */
+const CIRCLES: readonly string[] = ["tasks/email.ts → tasks/options.ts → tasks/email.ts"];
+
+Deno.test("no files import each other in a circle, be it for types only", () => {
+  const all = [...sources, ...["bench", "tests"].flatMap((folder) => [...walk(folder)]).map(sourceOf)];
+  const importsOf = new Map(all.map(({ path, imports }) => [path, imports]));
+  const seen = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, way: readonly string[]) => {
+    const from = way.indexOf(path);
+    if (from >= 0) return void circles.push([...way.slice(from), path].join(" → "));
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const next of importsOf.get(path) ?? []) visit(next, [...way, path]);
+  };
+  for (const path of [...importsOf.keys()].toSorted()) visit(path, []);
+  assert.deepEqual(circles, CIRCLES);
+});
+
+/** Lines of a file and of a function: what is longer is two things. */
+const MOST = { file: 400, function: 60 } as const;
+
+/** Files, and functions as `path name`, that may be longer, and why. None is in the path of a task. */
+const LONG: Readonly<Record<string, string>> = {
+  "queue/rows/keys.ts keysOf": "a table: a line for each key",
+  "tasks/s1.ts s1Tasks": "a list of definitions, each with its handler",
+  // Until they are split:
+  "queue/limits/releaser.ts #release": "",
+  "queue/store/kv_store.ts kvStore": "",
+  "queue/store/outage.ts withOutages": "",
+  "queue/store/watched_doorbell.ts watchedDoorbell": "",
+  "queue/workflow/submit.ts storeLarge": "",
+  "queue/testing/mod.ts testQueue": "",
+};
+
+Deno.test("files have at most 400 lines and functions 60", () => {
+  const long = sources.flatMap(({ path, text }) => [
+    ...(text.split("\n").length - 1 > MOST.file ? [path] : []),
+    ...functionsOf(text).filter(({ lines }) => lines > MOST.function).map(({ name }) => `${path} ${name}`),
+  ]);
+  assert.deepEqual(long.toSorted(), Object.keys(LONG).toSorted());
+});
+
+Deno.test("functions are found, whatever stands in them", () => {
+  const sample = `
+    /** { */
+    export async function one<T extends { a: 1 }>(a: { b: () => void }, b = "{"): Promise<{ x: string } | null> {
+      const brace = /[/{]"/.test(\`{ \${[1].map((n) => { return \`\${n}{\`; })} {\`);
+      if (brace) { return null; }
+      return { x: '{' };
+    }
+    interface None { method(): void; other: (a: string) => { b: 1 } }
+    class Two { get #three(): number { return 4 / 2 / 1; }
+      *four() {
+        yield 1;
+      }
+    }`;
+  const found = functionsOf(sample).map(({ name, line, lines }) => `${name} ${line} ${lines}`);
+  assert.deepEqual(found, ["one 3 5", "=> 4 1", "=> 8 1", "#three 9 1", "four 10 3"]);
+  const long = `function five() {\n${"  work();\n".repeat(100)}}`;
+  assert.deepEqual(functionsOf(long), [{ name: "five", line: 1, lines: 102 }]);
+});
+
 Deno.test("no file imports main.ts", () => {
   for (const { path, imports } of sources) assert(!imports.includes("main.ts"), path);
 });
 
 Deno.test("only queue/store names Deno.Kv", () => {
-  for (const { path, text } of sources) {
-    if (!path.startsWith("queue/store/")) assert(!/Deno\.(Kv\b|openKv)/.test(text), path);
+  for (const { path, code } of sources) {
+    if (!path.startsWith("queue/store/")) assert(!/Deno\.(Kv\b|openKv)/.test(code), path);
   }
 });
 
 Deno.test("only main.ts and the client's commands read the environment", () => {
-  for (const { path, text } of sources) {
+  for (const { path, code } of sources) {
     if (path !== "main.ts" && path !== "client/server.ts") {
-      assert(!/Deno\.env|process\.env/.test(text), path);
+      assert(!/Deno\.env|process\.env/.test(code), path);
     }
   }
 });
 
 Deno.test("the engine takes time and chance from outside", () => {
-  for (const { path, text } of sources) {
+  for (const { path, code } of sources) {
     if (!path.startsWith("queue/") || path === "queue/ground/clock.ts" || path.startsWith("queue/store/")) {
       continue;
     }
-    assert(!/Date\.now\(|performance\.now\(|Math\.random\(|setTimeout\(|setInterval\(/.test(text), path);
+    assert(!/Date\.now\(|performance\.now\(|Math\.random\(|setTimeout\(|setInterval\(/.test(code), path);
   }
 });
 
 Deno.test("keys are made in queue/rows/keys.ts only", () => {
-  for (const { path, text } of sources) {
+  for (const { path, code } of sources) {
     if (!path.startsWith("queue/") || path === "queue/rows/keys.ts") continue;
     // The doorbell's own: the store knows nothing of the rows.
     if (path === "queue/store/watched_doorbell.ts") continue;
-    assert(!/\[\s*(ns|namespace),|\["sluice"/.test(text), path);
+    assert(!/\[\s*(ns|namespace),|\["sluice"/.test(code), path);
   }
 });

@@ -9,14 +9,9 @@ import type { Store } from "../../queue/store/port.ts";
 import { Dice } from "../support/dice.ts";
 import { ConnectionLost, type FaultyStore, faultyStore, type Injected } from "../support/faulty_store.ts";
 import type { HeldRun } from "../support/held_task.ts";
-import { brokenLaws } from "../support/invariants.ts";
-import { rowsOf } from "../support/rows.ts";
-import { act, cause } from "./acts.ts";
-import { brokenHistories } from "./occurrences.ts";
-import { before, outOfOrder } from "./order.ts";
 import { Reference } from "./reference.ts";
 import { CHANNELS, heldTasks, MUTATIONS } from "./requests.ts";
-import { isTrouble, type Step, WIDTH } from "./steps.ts";
+import { WIDTH } from "./steps.ts";
 import { Time } from "./time.ts";
 import { type Process, World } from "./world.ts";
 
@@ -45,7 +40,8 @@ export class Model {
   readonly ways = new Map<Process, FaultyStore>();
   readonly traps: Injected<unknown>[] = [];
   #way: FaultyStore | null = null;
-  readonly #limited: ReadonlySet<string>;
+  /** Names of the definitions that have limits. */
+  readonly limited: ReadonlySet<string>;
 
   constructor(readonly options: ModelOptions) {
     const definitions = this.tasks.map(({ definition }) => definition);
@@ -61,7 +57,7 @@ export class Model {
     });
     this.reference = new Reference(this.world.history);
     const isLimited = definitions.filter((one) => one.concurrencyKey || one.rateLimit);
-    this.#limited = new Set(isLimited.map(({ name }) => name));
+    this.limited = new Set(isLimited.map(({ name }) => name));
   }
 
   /** The process that a step is taken at. */
@@ -83,32 +79,6 @@ export class Model {
   async begin(): Promise<void> {
     for (let n = 0; n < this.width; n++) this.start(n);
     await this.time.settle();
-  }
-
-  /** Takes a step, lets all happen that follows from it, and checks the laws. */
-  async take(step: Step): Promise<void> {
-    const { history: { commits } } = this.world;
-    const runs = this.runs.length;
-    const from = before(this.world.history, await rowsOf(this.world.store, "channel"));
-    if (isTrouble(step)) await cause(this, step);
-    else await act(this, step);
-    await this.time.settle();
-    if (this.world.history.commits > commits || this.runs.length > runs) await this.#check(from);
-  }
-
-  async #check(from: ReturnType<typeof before>): Promise<void> {
-    const { world: { history, ledger, store, finished }, options: { trouble, unshared } } = this;
-    const rows = await rowsOf(store);
-    const channels = rows.filter(({ family }) => family === "channel");
-    assert.deepEqual([
-      ...history.broken,
-      ...ledger.broken(history.records),
-      ...this.reference.broken(this.runs),
-      ...await brokenLaws(store, undefined, this.world.options.queue.definitions),
-      ...brokenHistories(rows, this.paused),
-      ...outOfOrder(from, history, channels, this.#limited, !trouble, !unshared),
-      ...[...finished].flatMap(([id, times]) => times > 1 ? [`Task ${id} has ended ${times} times`] : []),
-    ], []);
   }
 
   /** A process starts in a place. */

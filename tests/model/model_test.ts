@@ -10,6 +10,7 @@
 import fc from "fast-check";
 import { Dice, seedIds } from "../support/dice.ts";
 import { Model } from "./model.ts";
+import { take } from "./take.ts";
 import { bringToRest, judgeAtRest } from "./rest.ts";
 import { type Step, steps } from "./steps.ts";
 
@@ -25,7 +26,7 @@ for (const unshared of [false, true]) {
         using _ids = seedIds(new Dice(seed));
         const model = new Model({ unshared, trouble });
         await model.begin();
-        for (const step of steps) await model.take(step);
+        for (const step of steps) await take(model, step);
         await bringToRest(model);
         await judgeAtRest(model);
       });

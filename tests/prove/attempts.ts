@@ -5,7 +5,19 @@
  */
 import { conserve, type Plan, type Report } from "../e2e/conservation.ts";
 import { type CrashRuns, simulateCrashes } from "../model/crash_runs.ts";
-import type { ProofPlan } from "./prove.ts";
+
+/** How to try, and who is told. */
+export interface ProofPlan {
+  /** Decides everything but the machine's own timing. */
+  readonly seed: number;
+  /** Seconds of all attempts together. */
+  readonly seconds: number;
+  /** Address of a KV server. */
+  readonly kvServer: string | null;
+  /** Lets the store of real processes forget commits, to see the proof fail. */
+  readonly sabotage: boolean;
+  readonly tell: (line: string) => void;
+}
 
 /** What became of the tasks. */
 export interface Counts {

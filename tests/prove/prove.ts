@@ -3,20 +3,7 @@
  *
  * @module
  */
-import { type Attempt, attempts, type Counts, type Outcome } from "./attempts.ts";
-
-/** How to try, and who is told. */
-export interface ProofPlan {
-  /** Decides everything but the machine's own timing. */
-  readonly seed: number;
-  /** Seconds of all attempts together. */
-  readonly seconds: number;
-  /** Address of a KV server. */
-  readonly kvServer: string | null;
-  /** Lets the store of real processes forget commits, to see the proof fail. */
-  readonly sabotage: boolean;
-  readonly tell: (line: string) => void;
-}
+import { type Attempt, attempts, type Counts, type Outcome, type ProofPlan } from "./attempts.ts";
 
 /** Broken promises that are told of one attempt. */
 const TOLD = 10;
