@@ -26,7 +26,7 @@ import { channelsOf } from "./request/routing.ts";
 import { keysOf } from "./rows/keys.ts";
 import type { TaskRecord, WorkerRow } from "./rows/record.ts";
 import { Deadlines } from "./run/deadlines.ts";
-import { LockWaits } from "./run/locks.ts";
+import { LockWaits } from "./run/lock_waits.ts";
 import type { Run } from "./run/run.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 import { EngineSchedules } from "./schedules/schedules.ts";

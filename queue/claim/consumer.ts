@@ -27,7 +27,8 @@ import type { RecordCache } from "./record_cache.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
-import { Run, type Running } from "../run/run.ts";
+import { Run } from "../run/run.ts";
+import type { Running } from "../run/this_run.ts";
 import { Room, type Solo } from "./room.ts";
 import type { Entry } from "../store/port.ts";
 

@@ -5,11 +5,9 @@
  */
 import { sleep } from "../ground/clock.ts";
 import type { Lock, LockOptions, TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
-import type { Base } from "../engine.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
-import type { TaskRecord } from "../rows/record.ts";
-import type { RunLocks } from "./locks.ts";
+import type { ThisRun } from "./this_run.ts";
 import { retryRequest } from "../task/retry.ts";
 import type { Check, Key, Mutation } from "../store/port.ts";
 import { del, putRaw } from "../rows/unit.ts";
@@ -18,20 +16,11 @@ import type { Json } from "../ground/task.ts";
 /** Mutations and checks that `ctx.commit` takes. */
 const COMMIT_LIMITS = { mutations: 100, checks: 8 } as const;
 
-/** What a context needs of its run. */
-interface RunOfContext {
-  readonly engine: Pick<Base, "clock" | "emit" | "settings">;
-  readonly record: TaskRecord;
-  readonly signal: AbortSignal;
-  readonly locks: RunLocks;
-  report(report: Json): void;
-}
-
 /** The context of one run; its parts are made when they are used. */
 export class RunContext implements TaskContext {
   #commit: RunCommit | null = null;
 
-  constructor(readonly run: RunOfContext) {}
+  constructor(readonly run: ThisRun) {}
 
   get id(): string {
     return this.run.record.id;
@@ -72,7 +61,7 @@ export class RunContext implements TaskContext {
   }
 
   lock(name: string, options: LockOptions): Promise<Lock> {
-    return this.run.locks.take(name, options);
+    return this.run.lock(name, options);
   }
 
   sleep(seconds: number): Promise<void> {

@@ -9,30 +9,21 @@
 import { Bell, POLL } from "../ground/bell.ts";
 import { TEN_YEARS } from "../ground/clock.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
-import type { Base } from "../engine.ts";
 import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
 import type { Lock, LockOptions } from "../task/define.ts";
-import type { LockRow, RunRow, TaskRecord } from "../rows/record.ts";
+import type { LockRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
-
-/** The run that locks are held by. */
-interface LockOwner {
-  readonly engine: Base & { readonly locks: LockWaits };
-  readonly record: Pick<TaskRecord, "id">;
-  readonly row: Pick<RunRow, "worker">;
-  /** Ends a wait. */
-  readonly signal: AbortSignal;
-}
+import type { ThisRun } from "./this_run.ts";
 
 /** The locks of one run. */
 export class RunLocks {
   #held = new Set<HeldLock>();
   #over = false;
 
-  constructor(readonly owner: LockOwner) {}
+  constructor(readonly owner: ThisRun) {}
 
   /** See `TaskContext.lock`. */
   async take(name: string, { ttl, wait = 0 }: LockOptions): Promise<Lock> {
@@ -73,17 +64,16 @@ export class RunLocks {
 
   /** Takes the lock, or tells in how many milliseconds it is free. */
   async #try(name: string, ttl: number): Promise<{ lock: Lock | null; free: number }> {
-    const { engine, record, row: { worker } } = this.owner;
+    const { engine, record } = this.owner;
     const key = engine.keys.lock(name);
     const [entry] = await readUntilAnswered(engine.store, engine.clock, [key]);
     const free = entry ? timeLeft(entry, engine.clock.now()) : 0;
     if (free > 0) return { lock: null, free };
     if (this.#over) throw new LockNotHeldError(name);
     const row: LockRow = { owner: record.id, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
-    const versionstamp = await engine.committer.commit({
+    const versionstamp = await this.owner.commit({
       checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
       mutations: [put(key, row)],
-      worker,
     });
     if (versionstamp === null) return { lock: null, free: 1 };
     const lock = new HeldLock(this.owner, name, versionstamp, row, (gone) => this.#held.delete(gone));
@@ -103,7 +93,7 @@ class HeldLock implements Lock {
   #last: Promise<void> = Promise.resolve();
 
   constructor(
-    readonly owner: LockOwner,
+    readonly owner: ThisRun,
     readonly name: string,
     readonly token: string,
     row: LockRow,
@@ -132,14 +122,13 @@ class HeldLock implements Lock {
 
   async #renew(ttl: number = this.#row.ttl): Promise<void> {
     checkSeconds(this.name, "ttl", ttl, false);
-    const { engine, row: { worker } } = this.owner;
+    const { engine } = this.owner;
     const row = { ...this.#row, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
     const versionstamp = this.#versionstamp;
     if (versionstamp === null) throw new LockNotHeldError(this.name);
-    this.#versionstamp = await engine.committer.commit({
+    this.#versionstamp = await this.owner.commit({
       checks: [{ key: this.#key, versionstamp }],
       mutations: [put(this.#key, row)],
-      worker,
     });
     if (this.#versionstamp !== null) this.#row = row;
     else {
@@ -153,13 +142,11 @@ class HeldLock implements Lock {
     if (versionstamp === null) return;
     this.#versionstamp = null;
     this.gone(this);
-    const { engine, row: { worker } } = this.owner;
-    await engine.committer.commit({
+    await this.owner.commit({
       checks: [{ key: this.#key, versionstamp }],
       mutations: [del(this.#key)],
-      worker,
     });
-    engine.locks.released(this.name);
+    this.owner.engine.locks.released(this.name);
   }
 }
 
@@ -167,25 +154,6 @@ class HeldLock implements Lock {
 export function timeLeft(entry: Entry, now: number): number {
   const { expiresAt, ttl } = decode<LockRow>(entry.value);
   return timeUntil(expiresAt, ttl * 1000, now);
-}
-
-/** Those in this process who wait for a lock: told at once when it is released here, others find out by looking. */
-export class LockWaits {
-  #waiting = new Map<string, Set<Bell>>();
-
-  /** @returns a function that ends the wait */
-  wait(name: string, bell: Bell): () => void {
-    const bells = this.#waiting.get(name) ?? new Set();
-    this.#waiting.set(name, bells.add(bell));
-    return () => {
-      bells.delete(bell);
-      if (bells.size === 0 && this.#waiting.get(name) === bells) this.#waiting.delete(name);
-    };
-  }
-
-  released(name: string): void {
-    for (const bell of this.#waiting.get(name) ?? []) bell.ring();
-  }
 }
 
 function checkName(name: string): void {

@@ -1,0 +1,25 @@
+/**
+ * Those in this process who wait for a lock: told at once when it is released here, others find out by looking.
+ *
+ * @module
+ */
+import type { Bell } from "../ground/bell.ts";
+
+/** The bells of those who wait, by the lock's name. */
+export class LockWaits {
+  #waiting = new Map<string, Set<Bell>>();
+
+  /** @returns a function that ends the wait */
+  wait(name: string, bell: Bell): () => void {
+    const bells = this.#waiting.get(name) ?? new Set();
+    this.#waiting.set(name, bells.add(bell));
+    return () => {
+      bells.delete(bell);
+      if (bells.size === 0 && this.#waiting.get(name) === bells) this.#waiting.delete(name);
+    };
+  }
+
+  released(name: string): void {
+    for (const bell of this.#waiting.get(name) ?? []) bell.ring();
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * How a run leaves the store. Each of the three ways is one commit: the task ends, is put back for another run after a
+ * failure, or is given back uncounted because the process stops. A revoke that another process has stored wins over
+ * both ways back: the task then ends as REVOKED.
+ *
+ * @module
+ */
+import { CommitConflictError, isOver, RefusedCommitError } from "../ground/errors.ts";
+import { put, together } from "../rows/unit.ts";
+import { EXPIRED, REVOKED_RUNNING, STOPPED } from "../task/endings.ts";
+import { oneLine } from "../task/failure.ts";
+import { endRunUnit, requeueUnit } from "../task/moves.ts";
+import { ended, type Outcome, retried, returned } from "../task/state.ts";
+import { endAndRelease } from "../workflow/release.ts";
+import type { RunCommit } from "./context.ts";
+import { failed, type Retry } from "./outcome.ts";
+import type { ThisRun } from "./this_run.ts";
+
+/** Stores what came of a run that has been closed; `writes` land with a success. Never rejects. */
+export function settle(
+  run: ThisRun,
+  outcome: Outcome | Retry,
+  writes: RunCommit | null = null,
+): Promise<void> {
+  return outcome.state === "RETRY" ? retry(run, outcome) : end(run, outcome, writes);
+}
+
+/** run → no place. */
+async function end(run: ThisRun, outcome: Outcome, writes: RunCommit | null = null): Promise<void> {
+  const { engine, record, row } = run;
+  try {
+    const final = ended(record, outcome === EXPIRED ? null : row, outcome, engine.clock.now());
+    const keepResult = engine.results.copy(final);
+    const settled = (done: "release" | null) => {
+      keepResult();
+      run.releaseLocks();
+      engine.ended(final, done);
+    };
+    // What the handler writes has checks of its own, which leave no room for others.
+    if (final.state === "SUCCESS" && record.workflow?.followed && !writes) {
+      const unit = { ...endRunUnit(engine.keys, final, true), worker: row.worker };
+      if (await endAndRelease(engine, record.id, unit, () => settled("release"))) return;
+    }
+    const unit = endRunUnit(engine.keys, final);
+    const versionstamp = await run.commit(writes ? together(unit, writes) : unit);
+    if (versionstamp !== null) return settled(null);
+    const conflict = new CommitConflictError(
+      "A check of ctx.commit did not hold when the result was stored",
+    );
+    settle(run, failed(run, conflict));
+  } catch (error) {
+    if (error instanceof RefusedCommitError && writes) settle(run, failed(run, error));
+    else lost(run, error);
+  }
+}
+
+/** run → ready or delayed, counted as a retry. */
+async function retry(run: ThisRun, { error, delay }: Retry): Promise<void> {
+  const { engine, record, row } = run;
+  try {
+    const now = engine.clock.now();
+    const next = retried(record, row, error, now + Math.round(delay * 1000));
+    if (await run.commit(requeueUnit(engine.keys, next, 0, now, true)) === null) {
+      return end(run, REVOKED_RUNNING);
+    }
+    run.releaseLocks();
+    engine.freed(record);
+    const duration = (now - row.startedAt) / 1000;
+    const { retries } = next;
+    engine.emit({ type: "retried", task: record, retries, delay, duration, error: oneLine(error) });
+    if (next.runAt > now) engine.dueAt(next.runAt);
+    else engine.wake(record.channel);
+  } catch (fault) {
+    lost(run, fault);
+  }
+}
+
+/**
+ * run → ready or delayed, uncounted: the process stops. A task that may be given to one worker only fails instead, if
+ * its handler has begun. Resolves when that is stored.
+ */
+export async function giveBack(run: ThisRun, hasBegun: boolean): Promise<void> {
+  const { engine, record, row } = run;
+  if (record.acks === "early" && hasBegun) return await end(run, STOPPED);
+  // A group that was closed meanwhile has ended its members that had not started, this one not, as it was claimed. From
+  // now on it counts as one that had started: those go on.
+  const isStarted = hasBegun || record.workflow?.group !== undefined;
+  const next = isStarted ? returned(record, row) : record;
+  const { expiresAt } = next;
+  const back = requeueUnit(engine.keys, next, row.deliveries - 1, engine.clock.now(), true);
+  // The reminder of its expiry may have come while it was claimed, or was never written, as a slot was free at once.
+  const unit = isStarted || expiresAt === undefined
+    ? back
+    : together(back, { checks: [], mutations: [put(engine.keys.later(expiresAt, record.id), {})] });
+  try {
+    if (await run.commit(unit) === null) return await end(run, REVOKED_RUNNING);
+  } catch (error) {
+    return lost(run, error);
+  }
+  run.releaseLocks();
+  engine.freed(record);
+  engine.emit({ type: "returned", task: record });
+  if (!isStarted && expiresAt !== undefined) engine.dueAt(expiresAt);
+  engine.wake(record.channel);
+}
+
+/** A settlement that could not be stored: the task stays claimed and is rescued, or its store is broken. */
+function lost({ engine, record }: ThisRun, error: unknown): void {
+  if (isOver(error)) return;
+  engine.emit({ type: "fault", message: `Task ${record.id} could not be settled`, error });
+}

@@ -1,0 +1,40 @@
+/**
+ * What a run takes of the engine, and what its own parts see of it: the handler's context, its locks, its progress
+ * reports, its settlement.
+ *
+ * @module
+ */
+import type { AnyTaskDefinition, TaskContext } from "../task/define.ts";
+import type { RunRow, TaskRecord } from "../rows/record.ts";
+import type { Unit } from "../rows/unit.ts";
+import type { Json } from "../ground/task.ts";
+import type { ThreadPool } from "../threads/pool.ts";
+import type { Releasing } from "../workflow/release.ts";
+import type { Resolving } from "../workflow/value.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { LockWaits } from "./lock_waits.ts";
+
+/** What runs take: the end of a workflow's task lets others go on, and its arguments may be results. */
+export interface Running extends Releasing, Resolving {
+  readonly deadlines: Deadlines;
+  readonly locks: LockWaits;
+  /** Runs what is to run in threads; `null`: it runs on the event loop. */
+  readonly threads: ThreadPool | null;
+}
+
+/** A run, as its parts see it. */
+export interface ThisRun {
+  readonly engine: Running;
+  readonly record: TaskRecord;
+  readonly definition: AnyTaskDefinition;
+  readonly row: RunRow;
+  /** Aborts at the soft and at the hard time limit, on revoke, at shutdown and when the worker was judged lost. */
+  readonly signal: AbortSignal;
+  readonly lock: TaskContext["lock"];
+  /** The run's end is stored, or the task waits again: others may take the locks that it holds. */
+  releaseLocks(): void;
+  /** Takes a progress report. Does nothing after the run has ended. */
+  report(report: Json): void;
+  /** Commits in the name of the worker that claimed the task, so that nothing lands once that was judged lost. */
+  commit(unit: Unit): Promise<string | null>;
+}
