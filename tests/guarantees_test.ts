@@ -52,6 +52,15 @@ function bodyOf(path: string, name: string): string {
   return source.slice(at, end < 0 ? undefined : end);
 }
 
+/** The files of the program. */
+function* codePaths(folder = ""): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(join(ROOT, folder))) {
+    const path = join(folder, name);
+    if (!isDirectory) { if (name.endsWith(".ts")) yield path; }
+    else if (folder !== "" || /^(queue|routes|tasks|client|program)$/.test(name)) yield* codePaths(path);
+  }
+}
+
 function exists(path: string): boolean {
   try {
     Deno.statSync(join(ROOT, path));
@@ -123,6 +132,26 @@ Deno.test("every link of a page leads to a page, and to a heading of it", () => 
         title!.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
       );
       assert(headings.includes(heading), `${page} links to ${link}`);
+    }
+  }
+});
+
+Deno.test("every task that a page tells to run is in deno.json", () => {
+  const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
+  for (const [page, text] of pages) {
+    for (const [, task] of text.matchAll(/\bdeno(?:@[\d.]+)? task ([a-z:]*[a-z])/g)) {
+      assert(tasks.includes(task!), `${page} names deno task ${task}`);
+    }
+  }
+});
+
+Deno.test("every file that a comment names exists", () => {
+  for (const path of codePaths()) {
+    for (const [comment] of read(path).matchAll(/\/\*\*[\s\S]*?\*\/|\/\/.*/g)) {
+      for (const [, name] of comment.matchAll(/`([\w./-]+\.ts)`/g)) {
+        const folders = ["", dirname(path), "queue", "routes"];
+        assert(folders.some((folder) => exists(join(folder, name!))), `${path} names ${name}`);
+      }
     }
   }
 });

@@ -21,7 +21,7 @@ function shown(input: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** An object that refuses unknown fields; their message lists the known ones, for `faults.ts` to find the nearest. */
+/** An object that refuses unknown fields; their message lists the known ones, for `http/faults.ts` to find the nearest. */
 export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) =>
