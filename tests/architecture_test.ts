@@ -39,6 +39,7 @@ function sourceOf(path: string): Source {
 /** What ships. */
 const sources = [
   "main.ts",
+  "dev.ts",
   "cron.ts",
   ...["queue", "routes", "tasks", "program", "client"].flatMap((folder) => [...walk(folder)]),
 ].map(sourceOf);
@@ -76,6 +77,12 @@ const rules: readonly { of: RegExp; may: RegExp; because: string }[] = [
   },
   { of: /^program\/command\.ts$/, may: /^node:/, because: "it knows words and nothing of what they do" },
   { of: /^cron\.ts$/, may: /^queue\/mod\.ts$/, because: "the engine's inside can change" },
+  {
+    of: /^main\.ts$/,
+    may: /^(program\/mod\.ts|cron\.ts)$/,
+    because: "it only starts the program",
+  },
+  { of: /^dev\.ts$/, may: /^$/, because: "it starts main.ts as a process, and restarts it after a change" },
 ];
 
 for (const { of, may, because } of rules) {

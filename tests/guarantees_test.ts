@@ -22,7 +22,7 @@ const pages = new Map(
 
 const promises = pages.get("docs/guarantees.md")!.split("\n## ")[1]!.split(/\n(?=\d+\. )/).slice(1);
 
-const ROOMS = String.raw`(?:queue|routes|tasks|client|tests|bench|docs|deploy|\.ci)\/[\w./-]*`;
+const ROOMS = String.raw`(?:queue|routes|tasks|program|client|tests|bench|docs|deploy|\.ci)\/[\w./-]*`;
 const FILE = new RegExp(String.raw`(?<![\w./-])${ROOMS}\.\w+`, "g");
 const IN_CODE = new RegExp(`\`(${ROOMS})\``, "g");
 const SIGNPOST = /`([\w./-]+\.ts)`(?:(?:\s+\(|,\s+)((?:`(?![^`]+\.ts`)[^`/]+`(?:,\s+)?)+))?/g;
