@@ -9,13 +9,13 @@
  *
  * ## In step
  *
- * The initial mode: as many tasks are taken as there are slots. Once as many runs in a row as there are slots have ended
- * within 50 ms each, on a store that no other process can have open, the channel goes ahead.
+ * The initial mode: as many tasks are taken as there are slots. Once as many runs in a row as there are slots have
+ * ended within 50 ms each, on a store that no other process can have open, the channel goes ahead.
  *
  * ## Ahead
  *
  * Up to four tasks a slot are taken. Those without a slot start as slots become free, the most urgent first. Tasks that
- * have limits, or that only one worker may ever begin, are not taken without a slot (see `choice.ts`).
+ * have limits, or that may begin only once, are not taken without a slot (see `choice.ts`).
  *
  * With the first run that takes longer than 50 ms the channel is in step again: nothing more is taken ahead, and what
  * waits starts as runs end. When no run has ended for a second, what waits is given back to `ready`, where it is seen
@@ -64,7 +64,7 @@ export class Ahead {
     return this.#waiting.size;
   }
 
-  /** A run waits for a slot: before all that are less urgent. */
+  /** Adds a run that waits for a slot, before all that are less urgent. */
   add(run: Run): void {
     const { priority } = run.record;
     const isUrgent = this.size > 0 && priority > this.#lowest;
@@ -102,7 +102,7 @@ export class Ahead {
     this.giveBack();
   }
 
-  /** Gives back what waits: it waits in the store again. Resolves when it does. */
+  /** Gives back what waits. Resolves when it is in `ready` again. */
   async giveBack(): Promise<void> {
     await Promise.all([...this.#waiting].map((run) => run.giveBack()));
   }

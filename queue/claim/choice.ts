@@ -1,11 +1,12 @@
 /**
- * What one claim takes of the tasks that a look has found: as many as there is room for and as its commits can check.
- * Of what it meets on the way,
+ * Chooses the tasks of one claim among those that a look has found: as many as there is room for, and as its commits
+ * can check. On the way,
  *
  * - a task of a name that nobody here knows is set aside, to be parked,
  * - a task whose limit is being parked for is passed over,
  * - a suspect is passed over while another suspect runs in this process,
- * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon as
+ * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon
+ *   as
  *   it is claimed.
  *
  * @module
@@ -39,17 +40,17 @@ export interface Candidate {
   readonly run: RunRow;
 }
 
-/** What a claim is made of. */
+/** In whose name a claim is made, and how large it may be. */
 interface Bounds {
-  /** In whose name. */
+  /** The worker id of the registration. */
   readonly worker: string;
   /** Pointers and rows of limits that one commit can check. */
   readonly most: number;
-  /** Those that the whole claim can check. */
+  /** Pointers and rows of limits that all commits of the claim can check. */
   readonly reach: number;
 }
 
-/** What chooses tasks. */
+/** The parts of the engine that a choice takes. */
 export interface Choosing extends Base {
   readonly overrides: Overrides;
   /** Suspects that run in this process: at most one at a time. */
@@ -58,15 +59,14 @@ export interface Choosing extends Base {
 
 /** The tasks that one claim takes. */
 export class Choice {
-  /** Those without limits. */
+  /** Tasks without limits. */
   readonly candidates: Candidate[] = [];
-  /** Those that have limits. */
+  /** Tasks that have limits. */
   readonly limited: Candidate[] = [];
-  /** Of names that nobody here knows, by what they are to wait for. */
+  /** Pointers of names that this process does not know, by what they are parked for. */
   readonly strangers = new Map<string, Entry[]>();
-  /** What the limits of those that have some are. */
+  /** The limits of the limited tasks. */
   #limits: ReadonlySet<string> = new Set();
-  /** A suspect was left where it stands. */
   #skipped = false;
 
   constructor(
@@ -76,7 +76,7 @@ export class Choice {
     readonly bounds: Bounds,
   ) {}
 
-  /** Whether a suspect was left where it stands. */
+  /** Whether a suspect was passed over. */
   get skipped(): boolean {
     return this.#skipped;
   }
@@ -106,7 +106,7 @@ export class Choice {
         continue;
       }
       const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;
-      // What has been claimed counts for its limits, and for one worker only: it shall start at once.
+      // A claim uses up its limits, and the only delivery of an `acks: "early"` task: both have to start when claimed.
       if ((isLimited || definition.acks === "early") && room.free === 0) return window.putBack();
       if (isLimited) {
         const limits = limitsOf(pointer, definition, rate);
@@ -130,7 +130,7 @@ export class Choice {
     return true;
   }
 
-  /** Of suspects one runs at a time. */
+  /** @returns whether the suspect may run: one at a time does */
   #takeSuspect(): boolean {
     const { suspects } = this.engine;
     if (suspects.count > 0) {

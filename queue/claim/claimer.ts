@@ -2,8 +2,8 @@
  * Claims the ready tasks of a channel: one unit deletes up to as many pointers as a commit can check, and writes their
  * `run` rows. While a claim is being committed, the next one is prepared.
  *
- * Tasks that have limits travel in a unit of their own, beside the others, which neither wait for what has to be read
- * for them nor fail with them.
+ * Tasks that have limits are claimed in a unit of their own. So the other tasks do not wait until the limits have been
+ * read, and do not fail with them.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type { Room } from "./room.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
 
-/** Milliseconds between two attempts to read what was claimed. */
+/** Milliseconds between two attempts to read the records of claimed tasks. */
 const READ_PAUSE = 100;
 
 /** The records of candidates, in their order. */
@@ -38,7 +38,7 @@ export interface Taker {
   begin(definition: AnyTaskDefinition, run: RunRow, record: TaskRecord): void;
 }
 
-/** What claims tasks. */
+/** The parts of the engine that a claim takes. */
 export interface Claiming extends Choosing, Signals, Here {
   readonly limits: Limits;
   readonly records: RecordCache;
@@ -88,13 +88,13 @@ export class Claimer {
     return this.#restUntil - this.engine.clock.monotonic();
   }
 
-  /** The channel's settings are others than before. */
+  /** The channel's settings have changed. */
   changed(): void {
     this.#restUntil = -Infinity;
     this.window.clear();
   }
 
-  /** Nothing is to be claimed: that is no stall. */
+  /** Counts as progress: there is nothing to claim, which is no stall. */
   idle(): void {
     this.#progressAt = this.engine.clock.monotonic();
   }
@@ -108,7 +108,7 @@ export class Claimer {
   async claim(worker: string): Promise<{ done: Promise<void> } | null> {
     const { window, engine: { clock }, taker: { room } } = this;
     const begin = clock.monotonic();
-    // As the caller knows the channel: what this process learns of it while it reads lets no claim land.
+    // The settings of the channel as known now: if they change during the look, the claim must fail.
     const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
     const want = () => Math.min(room.left, this.#reach);
     window.expire();
@@ -119,15 +119,15 @@ export class Claimer {
       reach: this.#reach,
     });
     choice.takeFrom(window, room, this.#claiming);
-    // Suspects that have to wait do not hide what stands behind them.
+    // Suspects that were passed over do not hide the tasks behind them: the look goes on behind the window.
     while (choice.skipped && room.left > 0 && !choice.isFull && window.more) {
-      // What was chosen is claimed even when no more can be read.
+      // If that fails, what was chosen before is claimed all the same.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
       choice.takeFrom(window, room, this.#claiming);
     }
     const { candidates, limited, strangers } = choice;
-    // They stand where they stood, and are looked for when the other one has ended.
+    // Suspects that were passed over are still in `ready`: they are read again once the running one has ended.
     if (choice.skipped) window.clear();
     window.expire();
     const claims: Promise<unknown>[] = [];
@@ -146,13 +146,13 @@ export class Claimer {
     return this.engine.store.limits.checks - 1 - this.engine.overrides.checks(this.channel).length;
   }
 
-  /** Pointers that one look claims: where others claim as well, in as many commits as the process has lanes. */
+  /** Pointers that one claim takes at most: on a shared store it is as many commits as the process has lanes. */
   get #reach(): number {
     const { overrides, store } = this.engine;
     return overrides.shared ? this.#most * store.limits.lanes : this.#most;
   }
 
-  /** Claims of tasks that have limits those that may start now. */
+  /** Claims the limited tasks that may start now, and parks the others. */
   async #admit(
     limited: readonly Candidate[],
     worker: string,
@@ -175,7 +175,7 @@ export class Claimer {
         this.#inFlight -= limited.length;
         const started = found.admitted.length === 0 ||
           await this.#commit(found.admitted, worker, together(known, found.rows));
-        // What did not start has taken nothing of the channel's rate: nothing has to wait for it.
+        // A claim that failed has used nothing of the channel's rate, so the channel does not rest.
         return started ? found : { ...found, left: [] };
       });
       await this.#obey(verdict, limited);
@@ -185,7 +185,7 @@ export class Claimer {
     for (const { id } of limited) this.#claiming.delete(id);
   }
 
-  /** Parks what the verdict says; and when that is most of what was met, also what stands behind it. */
+  /** Parks the tasks that may not start yet. When they are most of those chosen, those behind them are parked too. */
   async #obey({ parked, left, nextAt, due }: Verdict<Candidate>, met: readonly Candidate[]): Promise<void> {
     const { engine } = this;
     this.idle();
@@ -218,7 +218,7 @@ export class Claimer {
     );
   }
 
-  /** @returns whether they have been claimed */
+  /** Claims tasks in one commit and begins them. @returns whether the claim has landed */
   async #commit(
     candidates: readonly Candidate[],
     worker: string,
@@ -234,9 +234,9 @@ export class Claimer {
       const unit = claimUnit(engine.keys, candidates, worker, under);
       landed = await engine.committer.commit({ ...unit, contested }) !== null;
       engine.emit({ type: "claim", channel, tasks: candidates.length, landed });
-      // What is known starts at once, before what is handed off by the same commit.
+      // Known records are not awaited: these tasks start before those that the same commit hands off.
       const read = !landed ? [] : "then" in records ? await records : records;
-      // Judged lost meanwhile: the rescue gives them back.
+      // If this process was judged lost meanwhile, the rescue gives the tasks back.
       if (this.taker.worker() !== worker) landed = false;
       else read.forEach((record, i) => this.#begin(candidates[i]!, record));
       if (landed) this.idle();
@@ -247,13 +247,13 @@ export class Claimer {
     for (const { id } of candidates) this.#claiming.delete(id);
     this.#inFlight -= candidates.length;
     if (landed) return true;
-    // Somebody else took one of them, or this process was fenced: look again.
+    // Another process took one of them, or this process was fenced: the next claim looks at the store again.
     this.window.clear();
     this.#return(candidates);
     return false;
   }
 
-  /** A claim was lost: if that was for the channel's own row, the next one must know it. */
+  /** Reads the channel's settings after a lost claim, which may have failed because they have changed. */
   async #reread(): Promise<void> {
     try {
       await this.engine.overrides.reread(this.channel);
@@ -262,7 +262,7 @@ export class Claimer {
     }
   }
 
-  /** They are not claimed: their slots are free. */
+  /** Frees the slots of candidates that are not claimed after all. */
   #return(candidates: readonly Candidate[]): void {
     if (candidates.length > 0) this.taker.room.take(-candidates.length);
     for (const { run } of candidates) if (isSuspect(run)) this.engine.suspects.count--;
@@ -281,7 +281,7 @@ export class Claimer {
     this.engine.emit({ type: "fault", message, error: new Error(message) });
   }
 
-  /** The candidates' records: as this process wrote them, else read while the claim is being committed. */
+  /** The candidates' records: from the cache, else read while the claim is being committed. */
   #records(candidates: readonly Candidate[]): Records | Promise<Records> {
     const { engine } = this;
     const records = candidates.map(({ id, entry }) => engine.records.take(id, entry.versionstamp));
@@ -295,7 +295,7 @@ export class Claimer {
     });
   }
 
-  /** Reads until the store answers: the tasks may be ours already. */
+  /** Reads records until the store answers: the claim may have landed already, so the tasks have to run. */
   async #read(ids: readonly string[], among: number): Promise<(TaskRecord | null)[]> {
     for (;;) {
       try {

@@ -4,11 +4,11 @@
  * Each round of its loop goes by the first of these modes that applies:
  *
  * ```text
- * exhausted  As many handlers as there are slots go on although their runs have ended. Nothing is claimed, handed off or
- *            started until one of them returns; after 5 s the channel counts as stuck, and an event says so.
+ * exhausted  As many handlers as there are slots go on although their runs have ended. Nothing is claimed, handed off
+ *            or started until one of them returns; after 5 s the channel counts as stuck, and an event says so.
  * held       The channel is paused, or its rate lets nothing through yet. Nothing is claimed.
- * full       As many tasks are taken as may be (`Ahead` says how many), or a claim is in flight and less than a quarter of
- *            the slots is left. The end of a run or of that claim begins the next round.
+ * full       As many tasks are taken as may be (`Ahead` says how many), or a claim is in flight and less than a
+ *            quarter of the slots is left. The end of a run or of that claim begins the next round.
  * told       The ready window is exhausted, and this process is told of whatever becomes ready. The store is not read
  *            before a wake-up comes, or a pause is over without one. On a shared store only while a claim is in flight.
  * claiming   The claimer looks for tasks. When it finds some, the next round begins while they are being claimed.
@@ -38,7 +38,7 @@ const WORTH_A_CLAIM = 1 / 4;
 /** Milliseconds that handlers have to return after their runs were ended, before their channel counts as stuck. */
 const PATIENCE = 5000;
 
-/** What claims and runs tasks. */
+/** The parts of the engine that a consumer takes. */
 export interface Consuming extends Claiming, Running {
   readonly limits: Limits;
   readonly records: RecordCache;
@@ -50,18 +50,18 @@ export interface Consuming extends Claiming, Running {
 export class Consumer extends Loop implements Taker {
   #claimer: Claimer;
   #runs = new Map<string, Run>();
-  /** Those of them that wait for a slot. */
+  /** The runs among them that wait for a slot. */
   #ahead: Ahead;
   readonly room: Room;
-  /** Runs that ended while their handlers have not returned. */
+  /** Runs that have ended while their handlers go on. */
   #zombies = 0;
-  /** Monotonic time at which a run ended and left its slot as the only free one, or left all to zombies. */
+  /** Monotonic time at which the channel last went from full to one free slot, or lost its last slot to a zombie. */
   #freedAt = -Infinity;
   /** Wall-clock time before which there is nothing to claim, as the last look found. */
   protected override nextDue = 0;
-  /** The store may hold what this process was not told of. */
+  /** The store may hold ready tasks that this process was not told of. */
   #mustLook = true;
-  /** An event has said that it is stuck. */
+  /** An event has said that the channel is stuck. */
   #saidStuck = false;
 
   constructor(
@@ -93,17 +93,17 @@ export class Consumer extends Loop implements Taker {
     return this.room.free;
   }
 
-  /** As many handlers as there are slots ignore that their runs have ended: nothing more is claimed. */
+  /** Whether as many handlers as there are slots ignore that their runs have ended: nothing more is claimed. */
   get exhausted(): boolean {
     return this.#zombies >= this.slots;
   }
 
-  /** It has been exhausted for longer than handlers that obey their signals take to return. */
+  /** Whether it has been exhausted for longer than handlers that obey their signals take to return. */
   get stuck(): boolean {
     return this.exhausted && this.engine.clock.monotonic() - this.#freedAt >= PATIENCE;
   }
 
-  /** Monotonic time of the last sign of progress; while all slots were taken there could be none. */
+  /** Monotonic time of the last sign of progress; none can be expected while all slots are taken. */
   get progressAt(): number {
     return Math.max(this.#claimer.progressAt, this.#freedAt);
   }
@@ -114,15 +114,15 @@ export class Consumer extends Loop implements Taker {
     this.bell.ring();
   }
 
-  /** Another queue may have submitted a task. */
+  /** Another queue may have submitted a task: the next round looks at the store. */
   hear(): void {
     this.#mustLook = true;
     this.bell.ring();
   }
 
   /**
-   * Hand-off: takes a slot for a task about to be submitted, if there is one that no waiting task needs. Saves two of
-   * six mutations and one of three commits (docs/performance.md).
+   * Hand-off: reserves a slot for a task about to be submitted, if a slot is free that no waiting task needs. It saves
+   * two of six mutations and one of three commits (docs/performance.md).
    *
    * @param mayWait whether it may be taken ahead
    * @returns the `run` row to be written with the task, to be followed by `beginReserved` or `withdraw`; else `null`
@@ -132,7 +132,7 @@ export class Consumer extends Loop implements Taker {
     if (worker === "" || this.stopping || this.exhausted) return null;
     if (this.engine.overrides.has(this.channel)) return null;
     const { window: { waiting }, reading } = this.#claimer;
-    // Who goes first starts first: a task that others wait beside needs a slot that none of them needs.
+    // A task that would overtake others is handed off only if a slot remains after each of them has one.
     const free = mayWait && waiting === 0 && reading === 0 ? this.room.left : this.room.free;
     if (free <= waiting) return null;
     this.room.take(1);
@@ -142,28 +142,28 @@ export class Consumer extends Loop implements Taker {
 
   /** The task of a reservation is stored: run it. */
   beginReserved(run: RunRow, record: TaskRecord): void {
-    // Stored under a registration that was judged lost since: the rescue gives it back.
+    // If the registration was judged lost since, the rescue gives the task back.
     if (run.worker !== this.worker()) return this.withdraw();
     this.room.endCommit();
     this.begin(this.engine.definitions.get(record.name)!, run, record);
     if (this.stopping) this.bell.ring();
   }
 
-  /** The task of a reservation is not to be run here: its slot is free again. */
+  /** The task of a reservation does not run here: its slot is free again. */
   withdraw(): void {
     this.room.endCommit();
     this.room.take(-1);
     this.bell.ring();
   }
 
-  /** The channel's settings are others than before. */
+  /** The channel's settings have changed. */
   changed(): void {
     this.#claimer.changed();
     this.#execute();
     this.bell.ring();
   }
 
-  /** Resolves when nothing that was taken before is on its way to run: what a pause waits for. */
+  /** Resolves when no task that was taken before is about to start. A pause of the channel waits for it. */
   async quiet(): Promise<void> {
     await this.room.quiet();
     await this.#ahead.giveBack();
@@ -182,7 +182,7 @@ export class Consumer extends Loop implements Taker {
     this.#execute();
   }
 
-  /** Runs who waits for a slot, while there is one. */
+  /** Starts the runs that wait for a slot, while slots are free. */
   #execute(): void {
     const ahead = this.#ahead;
     while (ahead.size > 0 && !this.stopping && !this.exhausted && this.#runs.size - ahead.size < this.slots) {
@@ -207,7 +207,7 @@ export class Consumer extends Loop implements Taker {
 
   /** The registration was judged lost: its runs end here, and nothing of them is stored. */
   drop(worker: string): void {
-    // Who has not begun goes first: none shall begin in the place of another one.
+    // Runs that wait are dropped first, so that none of them starts in a slot freed here.
     for (const run of [...this.#ahead.runs, ...this.#runs.values()]) {
       if (run.row.worker === worker) run.drop();
     }
@@ -232,7 +232,7 @@ export class Consumer extends Loop implements Taker {
     }
     const { inFlight } = claimer;
     if (this.room.left < (inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM)) return false;
-    // Elsewhere others submit. Hints may be lost, so it is looked now and then all the same.
+    // On a shared store other processes submit too, and their wake-ups may be lost.
     const isTold = inFlight > 0 || !this.engine.overrides.shared;
     if (isTold && !this.#mustLook && claimer.window.exhausted) {
       if (inFlight === 0) claimer.idle();
@@ -245,7 +245,7 @@ export class Consumer extends Loop implements Taker {
 
   /** Whether tasks are being claimed. */
   async #claim(): Promise<boolean> {
-    // Counted while the channel is being read: a pause waits for what was begun before it.
+    // The claim counts from its look on: a pause waits for claims that were begun before it.
     this.room.beginCommit();
     try {
       const claim = await this.#claimer.claim(this.worker());
@@ -268,7 +268,7 @@ export class Consumer extends Loop implements Taker {
     return this.engine.overrides.isPaused(this.channel);
   }
 
-  /** Others may have resumed the channel. */
+  /** Whether the channel is still paused: on a shared store another process may have resumed it. */
   async #staysPaused(): Promise<boolean> {
     const { overrides } = this.engine;
     if (overrides.shared) await overrides.reread(this.channel).catch((error) => this.#unread(error));

@@ -16,8 +16,8 @@
  * No task stands behind the last entry, as of the last look. A task that became ready since is either put in its place
  * among the entries, or only counted as an arrival: put in its place when this process has stored it, on an unshared
  * store, and no arrival is counted yet. So on an unshared store `waiting` is exact, and a hand-off can tell whether it
- * would overtake a task. Once all entries are taken and no arrival is counted the window is exhausted: a look would find
- * nothing. *All* becomes *a part* when a task finds no more room among the entries.
+ * would overtake a task. Once all entries are taken and no arrival is counted the window is exhausted: a look would
+ * find nothing. *All* becomes *a part* when a task finds no more room among the entries.
  *
  * ## A part
  *
@@ -26,9 +26,9 @@
  *
  * ## Stale
  *
- * What is known, a part or all, is stale when an arrival may stand before one of the entries, or when the last look is too
- * old: 2 s on an unshared store, since a wake-up may have been lost, and 50 ms on a shared one. It is forgotten when the
- * arrival is told, or by `expire` before each claim.
+ * What is known, a part or all, is stale when an arrival may stand before one of the entries, or when the last look is
+ * too old: 2 s on an unshared store, since a wake-up may have been lost, and 50 ms on a shared one. It is forgotten
+ * when the arrival is told, or by `expire` before each claim.
  *
  * ## Being read
  *
@@ -43,17 +43,17 @@ import { placeOf, Shares, standsBefore } from "./shares.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
-/** Milliseconds for which a look at a store that others change serves claims. */
+/** Milliseconds for which a look at a shared store serves claims. */
 const FRESH = 50;
 
-/** Tasks that are known at most; what stands behind them is read when they are taken. */
+/** Entries that are kept at most; what stands behind them is read when they are taken. */
 const MOST = 1024;
 
 /** A look at the store that has no answer yet. */
 interface Reading {
-  /** What this process has stored since it began; on a shared store nothing is kept. */
+  /** The tasks that this process has stored since the look began; empty on a shared store. */
   readonly stored: Entry[];
-  /** `clear` was called since it began: its answer cannot be complete. */
+  /** `clear` was called since the look began: its answer cannot be complete. */
   cleared: boolean;
 }
 
@@ -66,17 +66,17 @@ export class ReadyWindow {
   #entries: Entry[] = [];
   #next = 0;
   #reading: Reading | null = null;
-  /** The latest commit that a look has seen: what it stored was seen as well. */
+  /** Versionstamp of the latest commit that a look has seen. */
   #seen = "";
-  /** Tasks that became ready since the window began to be read and are not in it, as far as this process was told. */
+  /** Tasks of which this process was told since the last look began, and which are not among the entries. */
   #arrivals = 0;
-  /** The foremost place, as in keys, that one of them may stand at. */
+  /** The foremost place, as in keys, that one of these arrivals may stand at. */
   #foremost = Infinity;
   /** Monotonic time of the last look. */
   #lookedAt = -Infinity;
   /** How many times over a look at a shared store fills the free slots. */
   #rounds = 1;
-  /** The last entry that was read. */
+  /** The last entry that was read, also when it was not kept. */
   #last: Entry | undefined;
 
   constructor(readonly engine: Base & Here, readonly channel: string) {
@@ -84,18 +84,18 @@ export class ReadyWindow {
     this.#shares = new Shares(engine, channel);
   }
 
-  /** Ready tasks that no claim has taken: at most so many. Known only where no other process can submit. */
+  /** Upper bound of the ready tasks that no claim has taken; `Infinity` while it is unknown, as on a shared store. */
   get waiting(): number {
     if (!this.#unshared || this.#known !== "all") return Infinity;
     return this.#entries.length - this.#next + this.#arrivals + (this.#reading?.stored.length ?? 0);
   }
 
-  /** Whether the last look has shown all there was, all of it is taken, and no more has become ready that is known of. */
+  /** Whether all is known and all of it is taken: a look would find nothing. */
   get exhausted(): boolean {
     return this.empty && this.#known === "all" && this.#arrivals === 0 && !this.#isOld;
   }
 
-  /** Whatever it was not told of, a poll's time later it looks. */
+  /** Whether the last look is so old that a wake-up may have been lost since. */
   get #isOld(): boolean {
     return this.#unshared && this.engine.clock.monotonic() - this.#lookedAt >= POLL.last;
   }
@@ -108,7 +108,7 @@ export class ReadyWindow {
   /**
    * A task became ready.
    *
-   * @param entry of one that this process has just stored; not known of one that comes back from somewhere
+   * @param entry its pointer, when this process has just stored it; unknown when it came back or came from elsewhere
    */
   arrived(entry?: Entry): void {
     if (entry && this.#unshared && this.#reading) return void this.#reading.stored.push(entry);
@@ -118,7 +118,7 @@ export class ReadyWindow {
     if (this.#overtaken) this.clear();
   }
 
-  /** Puts a task in its place, unless a look has seen it or it stands behind what is known. */
+  /** Puts a task in its place among the entries, unless a look has seen it or it stands behind what is known. */
   #add(entry: Entry): void {
     if (entry.versionstamp <= this.#seen) return;
     const entries = this.#entries;
@@ -135,7 +135,7 @@ export class ReadyWindow {
     }
   }
 
-  /** A task became ready that stands before an entry of the window. */
+  /** Whether an arrival may stand before one of the entries. */
   get #overtaken(): boolean {
     const last = this.#entries.at(-1);
     return last !== undefined && this.#foremost < placeOf(last);
@@ -173,10 +173,10 @@ export class ReadyWindow {
   async fill(want: number, taken: ReadonlySet<string>, from: "head" | "behind" = "head"): Promise<void> {
     const limit = this.#limit(want, taken.size);
     const behind = from === "behind" ? this.#lastKnown : undefined;
-    // They count as waiting until the answer tells; a hand-off in between would overtake them.
+    // Arrivals count as waiting until this look has its answer: a hand-off before that would overtake them.
     const told = this.#arrivals;
     this.#foremost = Infinity;
-    // As of now: a claim that lands meanwhile is forgotten before this look's answer, which may not know of it.
+    // A copy: a claim that lands during the look leaves `taken`, while the answer may still show its tasks.
     const busy = new Set(taken);
     const reading: Reading = this.#reading = { stored: [], cleared: false };
     let entries: Entry[];
@@ -210,7 +210,7 @@ export class ReadyWindow {
     return store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
   }
 
-  /** Entries to read: of a shared store more while looks are used up before they are old. */
+  /** Entries to read. On a shared store the number doubles while looks are used up before they are old. */
   #limit(want: number, taken: number): number {
     const now = this.engine.clock.monotonic();
     const most = this.engine.store.limits.listBatch;
@@ -234,12 +234,12 @@ export class ReadyWindow {
     return entry;
   }
 
-  /** The entry taken last is left for another claim. */
+  /** Leaves the entry that was taken last to another claim. */
   putBack(): void {
     this.#next--;
   }
 
-  /** Forgets what is old. */
+  /** Forgets what is stale. */
   expire(): void {
     const { clock } = this.engine;
     if (this.#unshared ? this.#overtaken || this.#isOld : clock.monotonic() - this.#lookedAt >= FRESH) {

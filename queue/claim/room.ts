@@ -63,7 +63,7 @@ export class Room {
     this.#committing++;
   }
 
-  /** It has its outcome. */
+  /** A claim or a reservation has its outcome. */
   endCommit(): void {
     if (--this.#committing > 0) return;
     for (const resolve of this.#quiet.splice(0)) resolve();

@@ -1,8 +1,8 @@
 /**
- * Which of a channel's ready tasks a process claims, where other processes claim from it as well. Each task belongs to
- * one of them, as its id says, so that they do not get in each other's way: all would begin at the head, and a lost claim
- * costs five requests and is lost by whoever is farther from the store. What its owner leaves goes to the next in turn.
- * This only says where to look: whoever thinks what, a claim checks each task it takes.
+ * Which of a channel's ready tasks a process claims, where other processes claim from it as well. The id of a task
+ * names its owner among them. Without owners all would claim at the head: a lost claim costs five requests, and the
+ * process farthest from the store loses it. A task that its owner leaves goes to the next process in turn. Shares are
+ * hints: processes may disagree about them, because a claim checks each task that it takes.
  *
  * @module
  */
@@ -14,20 +14,20 @@ import type { Entry } from "../store/port.ts";
 
 /**
  * Milliseconds that a task is left to its owner, and to each process whose turn comes before this one's, while this one
- * has slots to spare: twice the time that claims take, within these bounds. A turn that ends before the claim does takes
- * from owners what they are claiming: with 100 ms at most, 64 workers 100 ms from the store lost 61 of 100 claims; with 1 s
- * they lose 8, at twice the tasks a second (docs/scaling.md).
+ * has slots to spare: twice the time that claims take, within these bounds. A turn that ends before the claim does
+ * takes from owners what they are claiming: with 100 ms at most, 64 workers 100 ms from the store lost 61 of 100
+ * claims; with 1 s they lose 8, at twice the tasks a second (docs/scaling.md).
  */
 const TURN = { least: 25, most: 1000 } as const;
-/** Turns that anybody waits for at most. */
+/** Turns that a process waits for at most. */
 const MOST_TURNS = 4;
 /** Turns after which the tasks of an owner that takes none are everybody's, by priority and age. */
 const LATE = 10;
 
-/** A task of another process. */
+/** A task of another owner that looks have met. */
 interface Met {
   readonly entry: Entry;
-  /** When it was met first, by the monotonic clock. */
+  /** Monotonic time at which it was met first. */
   readonly since: number;
 }
 
@@ -39,11 +39,11 @@ interface Span {
 
 /** The division of one channel's tasks, as this process sees it. */
 export class Shares {
-  /** The tasks of others that looks have met where they still stand, as far as is known. */
+  /** Tasks of other owners that looks have met, and that were still ready at the last one. */
   #met = new Map<string, Met>();
-  /** When a task that had been met was gone, by its owner. */
+  /** Monotonic time at which an owner was last seen to take a task, by owner: a task that had been met was gone. */
   #moved = new Map<string, number>();
-  /** Milliseconds that a claim takes here, from the look to its answer; others will need about as long. */
+  /** Milliseconds that a claim takes here, from the look to its answer. Other processes need about as long. */
   #pace: number | null = null;
   #due = Infinity;
 
@@ -54,28 +54,28 @@ export class Shares {
     return this.#due;
   }
 
-  /** Tasks to be read so that about so many of them are this process's, behind those that the others have left so far. */
+  /** Tasks to read so that about `want` of them are this process's, behind those that other owners have left so far. */
   reach(want: number): number {
     return want * this.engine.peers(this.channel).length + this.#met.size;
   }
 
   /** A claim took so many milliseconds, from the look to its answer. */
   took(milliseconds: number): void {
-    // One that met an outage says nothing of those to come.
+    // A claim that met an outage says nothing about the claims to come.
     milliseconds = Math.min(milliseconds, TURN.most / 2);
     this.#pace = this.#pace === null ? milliseconds : this.#pace + (milliseconds - this.#pace) / 8;
   }
 
-  /** This process is about to claim a task: that it is gone says nothing of its owner. */
+  /** This process is about to claim a task. That the task is gone later says nothing about its owner. */
   take(entry: Entry): void {
     this.#met.delete(idOf(entry.key));
   }
 
   /**
-   * What of the ready tasks that a look has found this process claims now.
+   * The tasks that this process claims now, of those that a look has found.
    *
-   * @param want slots to fill: while its own tasks do not suffice, it takes what others have left for a turn
-   * @param span where it has looked
+   * @param want slots to fill: if its own tasks do not suffice, it takes tasks that other owners have left for a turn
+   * @param span the part of the ready range that the look has read
    */
   divide(entries: readonly Entry[], want: number, span: Span): readonly Entry[] {
     const { engine, channel } = this;
@@ -92,7 +92,7 @@ export class Shares {
       const id = idOf(entry.key);
       const owner = ownerOf(id, peers);
       const isOwn = owner === worker;
-      // What this process cannot run it may only park: it leaves that longest to those who may know the name.
+      // A task of an unknown name could only be parked here: it is left longest to processes that may know the name.
       if (isOwn && (peers.length === 1 || engine.definitions.has(decode<Pointer>(entry.value).name))) {
         mine.add(entry);
         continue;
@@ -105,13 +105,13 @@ export class Shares {
       else if (now - since >= wait) left.push({ entry, turns });
       else this.#due = Math.min(this.#due, since + wait);
     }
-    // Of one priority those of the nearest first: not all who have slots to spare begin at the same task.
+    // Within a priority, tasks of the nearest owner first: processes with slots to spare begin at different tasks.
     left.sort((a, b) => placeOf(a.entry) - placeOf(b.entry) || a.turns - b.turns);
     for (const { entry } of left.slice(0, Math.max(0, want - mine.size))) mine.add(entry);
     return entries.filter((entry) => mine.has(entry));
   }
 
-  /** Who has tasks that are gone since the last look does take tasks. */
+  /** Notes which owners take tasks: tasks of theirs that had been met are gone. */
   #note(
     entries: readonly Entry[],
     peers: readonly string[],
@@ -139,7 +139,7 @@ export function standsBefore(a: Entry, b: Entry): boolean {
   return first === second ? idOf(a.key) < idOf(b.key) : first < second;
 }
 
-/** The last digits of an id are random. */
+/** The owner of a task, by the last digits of its id, which are random. */
 function ownerOf(id: string, peers: readonly string[]): string {
   return peers[parseInt(id.slice(-8), 16) % peers.length]!;
 }

@@ -11,9 +11,9 @@ import type { Unit } from "../rows/unit.ts";
 /** A unit that has no outcome yet: it waits for a commit, or is in one. */
 export interface Pending extends Load {
   readonly unit: Unit;
-  /** It made a commit fail as a whole, so it travels alone. */
+  /** The unit made a commit fail as a whole, so it travels alone. */
   alone: boolean;
-  /** It was seen waiting for a store that does not answer. */
+  /** The unit was seen waiting for a store that does not answer. */
   waited: boolean;
   /** Its caller was told that the store does not answer. */
   givenUp: boolean;
@@ -37,7 +37,7 @@ export function merge(units: readonly Pending[]): Batch {
   return { units, checks: [...checks.values()], mutations };
 }
 
-/** What is sent again of a batch: of these units, those whose callers wait for it. */
+/** A failed batch as it is resent: these units of it, but not those whose callers were given up. */
 export function withoutGivenUp(batch: Batch, holding: readonly Pending[]): Batch {
   const units = holding.filter(({ givenUp }) => !givenUp);
   return units.length === batch.units.length ? batch : merge(units);

@@ -34,7 +34,7 @@ interface OpenLanes {
   readonly lanes: readonly Lane[];
 }
 
-/** A unit that is not made yet. */
+/** A unit that is made when its commit is. */
 interface Late extends Pick<Pending, "resolve" | "reject"> {
   make(): Unit;
 }
@@ -43,14 +43,16 @@ interface Late extends Pick<Pending, "resolve" | "reject"> {
 export class Committer {
   #units: UnitQueue;
   #silence: Silence;
-  /** Units that are made at the next look at the queue. */
+  /** Units to be made in the next turn of the event loop. */
   #late: Late[] = [];
   #open: OpenLanes | null = null;
+  /** Lanes without a commit in flight. */
   #free: Lane[] = [];
+  /** Commits in flight. */
   #busy = 0;
-  /** Of those commits, the ones that carry contested units. */
+  /** Commits in flight that carry a contested unit. */
   #busyAlone = 0;
-  /** Of the merged ones, those that have had no answer for so long. */
+  /** Merged commits that have been in flight for longer than {@link SLOW}. */
   #slow = 0;
   #pumping = false;
   #ended: Error | null = null;
@@ -95,11 +97,11 @@ export class Committer {
   /**
    * Commits a unit.
    *
-   * @param unit or what makes it, called at the next look at the queue: the runs of this turn have left their slots by
-   *   then, and those of a commit that has just landed are among them
+   * @param unit or what makes it, called in the next turn of the event loop: the runs that end in this turn have left
+   *   their slots by then, also those that a commit which has just landed has ended
    * @returns the versionstamp of its commit, or `null` when one of its checks did not hold
-   * @throws {FencedError} when it acted in the name of a registration that others judged lost, or when it cannot be
-   *   known whether it landed before that
+   * @throws {FencedError} when it acted in the name of a registration that was judged lost, or when it cannot be known
+   *   whether it landed before that
    * @throws {RefusedCommitError} when it can never be accepted
    * @throws {StoreUnavailableError} when the store does not answer and the unit is not patient: it will not land, or,
    *   with `sent`, it may have landed
@@ -118,7 +120,7 @@ export class Committer {
   async drained(): Promise<void> {
     while (!this.#ended && !this.#isIdle) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
-      // Who was just answered may have more to commit: an end whose followers had moved goes again without them.
+      // Callers that were just answered may commit again: an end whose followers had moved goes again without them.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
@@ -137,8 +139,8 @@ export class Committer {
   }
 
   /**
-   * Units queued in the same turn of the event loop share a commit: what a batch of runs settles, and the claim that
-   * takes their slots. The next turn is 2 µs away.
+   * Sends in the next turn of the event loop, 2 µs away. So units queued in one turn share a commit: the ends of a
+   * batch of runs, and the claim that takes their slots.
    */
   #schedule(): void {
     if (this.#pumping) return;
@@ -157,7 +159,7 @@ export class Committer {
         reject(error);
       }
     }
-    // Of what was made nothing may be left to commit.
+    // Making them may have left nothing to commit.
     if (this.#isIdle) this.#wakeIdle();
     while (this.#free.length > 0 && this.#open) {
       const open = this.#open;
@@ -193,16 +195,16 @@ export class Committer {
   }
 
   /**
-   * At rest anything is, and when nothing but slow merged commits is in flight. Beside another one only what takes long
-   * to encode: the store commits one after the other, and what arrives meanwhile shares the next commit
-   * (docs/performance.md).
+   * Whether what waits is worth a commit now. At rest, or beside slow merged commits only, anything is. Beside another
+   * commit only what takes long to encode: the store commits one after the other, and what arrives meanwhile shares the
+   * next commit (docs/performance.md).
    */
   #worthACommit(): boolean {
     if (this.#busy === this.#busyAlone + this.#slow) return this.#units.hasMerged;
     return this.#units.hasMutations(WORTH_A_LANE);
   }
 
-  /** One lane is kept for merged commits. */
+  /** Whether a contested unit may take a lane: one lane is kept for merged commits. */
   #mayGoAlone({ lanes }: OpenLanes): boolean {
     return this.#busyAlone === 0 || this.#busyAlone < lanes.length - 1;
   }
@@ -228,7 +230,7 @@ export class Committer {
         },
         (sent) => this.#silence.wentSilent(batch, sent),
       );
-      // A commit that seemed to have failed may be the one that landed, with all of its units.
+      // The commit that landed may be one that seemed to have failed: then all of its units have landed.
       const units = landed.commit === batch ? null : new Set(landed.commit.units);
       for (const pending of batch.units) {
         this.#units.release(pending);
@@ -244,7 +246,7 @@ export class Committer {
     }
   }
 
-  /** The store can serve no more. */
+  /** Rejects units and ends, because the store can serve no more. */
   #break(units: readonly Pending[], error: unknown): void {
     for (const pending of units) this.#settleRejected(pending, error);
     if (this.#ended) return;
@@ -252,7 +254,7 @@ export class Committer {
     this.onBroken(error as Error);
   }
 
-  /** Reads the checked keys again: the units whose checks all hold. */
+  /** The units of a failed commit whose checks all hold, by what is read of the checked keys now. */
   async #stillHolding(units: readonly Pending[]): Promise<Pending[]> {
     const keys = new Map<string, Key>();
     for (const { unit, checkIds } of units) {
@@ -266,11 +268,13 @@ export class Committer {
     );
   }
 
-  /** Our lanes are gone, so nothing of ours can land any more; what did land before shows by its evidence. */
+  /**
+   * Decides the units of a process whose lanes are gone: none can land any more, and evidence shows which have landed.
+   */
   async #decideFenced({ worker }: OpenLanes, batch: Batch): Promise<void> {
     this.fenced(worker);
     const keys = batch.units.flatMap(({ unit }) => unit.evidence ? [unit.evidence] : []);
-    // Read before the first unit is decided: the store may break here, which then decides them all.
+    // All evidence is read before the first unit is decided: if the store breaks here, that decides all of them.
     const found = await readUntilAnswered(this.store, this.clock, keys);
     let next = 0;
     for (const pending of batch.units) {
@@ -282,7 +286,7 @@ export class Committer {
     }
   }
 
-  /** One unit alone is refused for good; several go again one by one, so that the bad one takes no other along. */
+  /** Rejects a unit that was refused alone; of several each goes again alone, so that the bad one fails alone. */
   #decideRefused(batch: Batch, error: RefusedCommitError): void {
     for (const pending of batch.units.toReversed()) {
       if (batch.units.length === 1 || pending.givenUp) this.#settleRejected(pending, error);

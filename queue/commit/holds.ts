@@ -1,5 +1,5 @@
 /**
- * Which keys units on their way check and mutate, so that the committer sees conflicts before it merges.
+ * The keys that units without an outcome check and mutate, so that conflicts are seen before units are merged.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Unit } from "../rows/unit.ts";
 interface Hold {
   checks: number;
   mutations: number;
-  /** What the checks expect; they all expect the same. */
+  /** The versionstamp that all checks of the key expect. */
   versionstamp: string | null;
 }
 
@@ -16,7 +16,7 @@ interface Hold {
 export class Holds {
   #holds = new Map<string, Hold>();
 
-  /** Whether a unit conflicts with none that holds keys. */
+  /** Whether a unit conflicts with no unit that holds keys. */
   allow(unit: Unit, checkIds: readonly string[], mutationIds: readonly string[]): boolean {
     for (let i = 0; i < checkIds.length; i++) {
       const hold = this.#holds.get(checkIds[i]!);
@@ -37,7 +37,7 @@ export class Holds {
     for (const id of mutationIds) this.#hold(id).mutations++;
   }
 
-  /** Keeps everything later away from the keys of a unit that has to wait itself. */
+  /** Blocks the keys of a unit that has to wait, so that no later unit overtakes it. */
   block(checkIds: readonly string[], mutationIds: readonly string[]): void {
     for (const id of checkIds) this.#hold(id).mutations++;
     for (const id of mutationIds) this.#hold(id).mutations++;

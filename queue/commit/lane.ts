@@ -1,7 +1,7 @@
 /**
- * A lane: one of a process's numbered commit slots. Every commit checks its lane and rewrites it with its own number,
- * so a commit that the store's client repeats, or that lands after it was given up, fails (invariant 3); and deleting
- * a process's lanes fences it. The lane also tells what became of a commit whose answer was lost (invariant 10).
+ * A lane: one of a process's numbered commit slots. Every commit checks its lane and rewrites it with its own number.
+ * So a commit that the store's client repeats, or that arrives late, fails (invariant 3), and deleting a process's
+ * lanes fences the process. The lane also tells what became of a commit whose answer was lost (invariant 10).
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const COMMIT_DEADLINE = 10_000;
 /** Milliseconds between two looks at a store that does not answer. */
 const READ_PAUSE = 250;
 
-/** What `send` sends; the lane adds its own check and mutation. */
+/** Checks and mutations to send; the lane adds its own check and mutation. */
 export interface Commit {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
@@ -22,14 +22,16 @@ export interface Commit {
 
 const EMPTY: Commit = { checks: [], mutations: [] };
 
-/** What became of the commits that one `send` tried through the lane. */
+/** The outcome of one `send`, which may have tried several commits. */
 interface Landed<C> {
   /** The commit that landed, the last one given to `send` or one before it. */
   readonly commit: C;
   readonly versionstamp: string;
 }
 
-/** The lane is gone: this process was judged lost. One of its commits may have landed before that, none can any more. */
+/**
+ * The lane is gone: this process was judged lost. One of its commits may have landed before; none can land any more.
+ */
 export class LaneGone extends Error {
   constructor() {
     super("Lane is gone");
@@ -39,7 +41,7 @@ export class LaneGone extends Error {
 /** One commit slot. At most one commit is outstanding in it. */
 export class Lane {
   #number = 0;
-  /** Of the lane's row, as far as it is known. */
+  /** Versionstamp of the lane's row, as far as it is known. */
   #versionstamp: string;
 
   constructor(readonly store: Store, readonly key: Key, versionstamp: string, readonly clock: Clock) {
@@ -57,7 +59,7 @@ export class Lane {
    * @param first what to commit
    * @param next given a commit that has not landed, because a check did not hold or (`lost`) without an answer: what to
    *   commit instead (possibly nothing: an empty commit, which closes the lane to the one before)
-   * @param silent called when there was no answer; `sent`: the store may have got it nevertheless
+   * @param silent called when there was no answer; `sent`: the store may have received the commit all the same
    * @returns which commit landed
    * @throws {LaneGone} when the process was fenced
    * @throws {StoreBrokenError} when the store can serve no more
@@ -83,7 +85,7 @@ export class Lane {
         if (!row) throw new LaneGone();
         if (row.versionstamp !== this.#versionstamp) {
           [number, versionstamp] = [row.value as number, row.versionstamp];
-          // Not ours: the registration was deleted, and a repeat of its commit has brought the row back.
+          // Another's number: the registration was deleted, and a repeat of its commit has brought the row back.
           if (!tried.has(number)) throw new LaneGone();
         }
       }
@@ -93,7 +95,7 @@ export class Lane {
         if (!landed) throw refused;
         return { commit: landed, versionstamp };
       }
-      // Nothing has landed yet. Whatever goes through the lane next closes it to all of `tried`.
+      // Nothing has landed yet. The next commit through the lane closes it to all of `tried`.
       if (answer.refused) {
         if (tried.size === 1) throw answer.refused;
         refused = answer.refused;

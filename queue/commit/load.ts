@@ -1,5 +1,5 @@
 /**
- * What a unit takes of a commit, found out before it queues: one that is too large or invalid must not poison a batch.
+ * The weight of a unit, measured before it queues: a unit that is too large or invalid must not poison a batch.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { StoreLimits } from "../store/port.ts";
 import { mutationSizeWith } from "../store/size.ts";
 import type { Unit } from "../rows/unit.ts";
 
-/** What a lane's own check and mutation take of a commit. */
+/** Bytes that a lane's own check and mutation take of a commit. */
 export const LANE_BYTES = 1024;
 
-/** A unit's weight, and its keys as text for the search for conflicts; a fresh unit writes none that matter. */
+/** A unit's weight, and its keys as text to find conflicts. A fresh unit's mutations conflict with nothing. */
 export interface Load {
   readonly checkIds: readonly string[];
   readonly mutationIds: readonly string[];
@@ -25,7 +25,7 @@ export interface Load {
 const NONE: readonly string[] = [];
 
 /**
- * Weighs a unit as `store/size.ts` says, naming each key once: it is the dearest part.
+ * Weighs a unit as `store/size.ts` says. Each key is turned into text once: that is the most expensive part.
  *
  * @throws {RefusedCommitError} when the store could never take it
  */

@@ -1,6 +1,6 @@
 /**
- * A store that does not answer: callers that are not patient are told so after a moment. Their units may land all the
- * same, if the store may have got them.
+ * A store that does not answer. Callers that are not patient are told so after one to two seconds. Their units may
+ * still land, if the store may have received them.
  *
  * @module
  */
@@ -9,30 +9,27 @@ import type { Clock } from "../ground/clock.ts";
 import { StoreUnavailableError } from "../ground/errors.ts";
 import type { UnitQueue } from "./unit_queue.ts";
 
-/**
- * Milliseconds between two looks at the units of a store that does not answer: who is not patient is given up at the
- * second.
- */
+/** Milliseconds between two looks at the units while the store is silent: callers are given up at the second one. */
 const PATIENCE = 1000;
 
-/** Whether the store may have got a batch. */
+/** Whether the store may have received a batch. */
 interface Sent {
-  /** In a try that had no answer. */
+  /** In an earlier try, which had no answer. */
   readonly before: boolean;
-  /** Or gets it in the present one. */
+  /** In the present try. */
   now: boolean;
 }
 
 /** Looks at the units while a batch has no answer, or while the process has no registration to send them under. */
 export class Silence {
-  /** Batches whose lanes wait for an answer of the store, and what was sent of them. */
+  /** Batches that had no answer and have no outcome yet. */
   #batches = new Map<Batch, Sent>();
   #isUnregistered = false;
   #cancel = () => {};
 
   constructor(readonly clock: Clock, readonly units: UnitQueue) {}
 
-  /** The lanes are gone: a store that does not answer keeps the process from registering anew. */
+  /** The lanes are gone. A store that does not answer keeps the process from registering anew. */
   unregistered(): void {
     if (!this.#lasts) this.#look();
     this.#isUnregistered = true;
@@ -50,7 +47,7 @@ export class Silence {
     this.#batches.set(batch, { before: sent || this.#batches.get(batch)?.before === true, now: false });
   }
 
-  /** What is left of a batch is being sent: who is given up from now on may land all the same. */
+  /** A batch is being resent: callers given up from here on are told that it may land. */
   goesAgain(batch: Batch): void {
     const sent = this.#batches.get(batch);
     if (sent) sent.now = true;
@@ -72,7 +69,7 @@ export class Silence {
     });
   }
 
-  /** Tells those who have waited for long enough that the store does not answer. */
+  /** Tells callers that have waited for long enough that the store does not answer. */
   #giveUp(): void {
     for (const [{ units }, sent] of this.#batches) {
       for (const pending of units) isOver(pending, sent.before || sent.now);
@@ -81,7 +78,7 @@ export class Silence {
   }
 }
 
-/** Whether a caller has waited for long enough; it is told so. */
+/** Whether a caller that is not patient has waited for long enough; it is then told so. */
 function isOver(pending: Pending, sent: boolean): boolean {
   if (pending.givenUp || (pending.unit.patient ?? pending.unit.worker !== undefined)) return false;
   if (!pending.waited) {

@@ -14,14 +14,14 @@ import { LANE_BYTES, type Load, weigh } from "./load.ts";
 import type { StoreLimits } from "../store/port.ts";
 import type { Unit } from "../rows/unit.ts";
 
-/** Units that one look at the queue leaves behind before it stops: what fits is near the head. */
+/** Units that may be passed over before a commit is closed: what fits is near the head. */
 const MAX_PASSED = 32;
 
 /** See the module's text. */
 export class UnitQueue {
   /** Units that may share a commit, in order. */
   #merged: Pending[] = [];
-  /** Those that travel alone, in an order of their own: whatever they conflict with, their checks decide. */
+  /** Contested units. Each commits alone and may overtake: their checks resolve conflicts with units that wait. */
   #contested: Pending[] = [];
   #holds = new Holds();
   #bytes = 0;
@@ -70,7 +70,7 @@ export class UnitQueue {
     queue.push({ unit, ...load, alone: false, waited: false, givenUp: false, resolve, reject });
   }
 
-  /** A unit of a commit that was refused goes again, first of all and alone. */
+  /** Puts a unit of a refused commit at the head of the queue, to be sent alone. */
   goAlone(pending: Pending): void {
     this.#holds.remove(pending.checkIds, pending.mutationIds);
     pending.alone = true;
@@ -91,7 +91,7 @@ export class UnitQueue {
     let keyBytes = limits.keyBytes - LANE_BYTES;
     const batch: Pending[] = [];
     const passed: Pending[] = [];
-    /** What the batch checks: the same check is sent once. */
+    /** Keys that the batch checks: the same check is sent once. */
     const checked = new Set<string>();
     let at = 0;
     for (; at < this.#merged.length && share > 0; at++) {
@@ -141,7 +141,7 @@ export class UnitQueue {
     return [];
   }
 
-  /** Refuses a unit that acts in the name of a former registration. */
+  /** Whether a unit acts in the name of a former registration; it is rejected. */
   #isOutdated(pending: Pending, current: string): boolean {
     const { worker } = pending.unit;
     if (worker === undefined || worker === current) return false;
@@ -150,13 +150,13 @@ export class UnitQueue {
     return true;
   }
 
-  /** A unit that was in a commit has its outcome. */
+  /** Lets go of the keys and bytes of a unit that was in a commit and has its outcome. */
   release(pending: Pending): void {
     this.#bytes -= pending.bytes;
     this.#holds.remove(pending.checkIds, pending.mutationIds);
   }
 
-  /** Lets go of the units, of those that wait to share a commit, whose callers have been told so. */
+  /** Removes units whose callers are told that the store does not answer; contested units wait on. */
   giveUp(isOver: (pending: Pending) => boolean): void {
     this.#merged = this.#merged.filter((pending) => {
       if (!isOver(pending)) return true;
