@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { pagesOf } from "../doctor/rows.ts";
-import { keyAfter, keysOf } from "../rows/keys.ts";
+import { keyAfter, keysOf, namespaceOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry, Key, KeyRange, Mutation, Store, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
 
@@ -26,7 +26,7 @@ export async function* rowsBeside(store: Store): AsyncGenerator<Entry, void> {
     start = keyAfter(page.at(-1)!.key);
     let last: unknown;
     for (const entry of page) {
-      const [first] = entry.key;
+      const first = namespaceOf(entry.key);
       if (typeof first === "string" && first !== last && await isNamespace(store, first)) {
         start = [`${first}\0`];
         break;

@@ -13,7 +13,7 @@ import type { ParkedPointer, Pointer } from "../rows/record.ts";
 import { EXPIRED } from "../task/endings.ts";
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, timeIn } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { del, together } from "../rows/unit.ts";
 
@@ -54,7 +54,7 @@ export class Promoter extends Loop {
   /** The entries of a range in order of time whose time has come, and the time of the first that has not. */
   async #due(range: KeyRange, now: number): Promise<{ entries: Entry[]; next: number }> {
     const entries = await this.engine.store.list(range, { limit: BATCH });
-    const timeOf = (entry: Entry) => Number(entry.key.at(-2));
+    const timeOf = (entry: Entry) => timeIn(entry.key);
     const pending = entries.findIndex((entry) => timeOf(entry) > now);
     return pending < 0
       ? { entries, next: Infinity }

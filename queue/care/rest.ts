@@ -7,7 +7,7 @@
 import type { Base } from "../engine.ts";
 import type { RateRow, SlotsRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { familyOf, keyAfter } from "../rows/keys.ts";
 import type { Entry, Key, KeyRange } from "../store/port.ts";
 import { del } from "../rows/unit.ts";
 import { standsOf } from "../task/concurrency.ts";
@@ -19,7 +19,7 @@ const STEP = 100;
 
 /** Goes round and round through the rows of limits. */
 export class RestingLimits {
-  /** The last row looked at, by the range it is in. */
+  /** The last row looked at, by its family. */
   #cursors = new Map<string, Key>();
 
   constructor(readonly engine: Base) {}
@@ -43,12 +43,11 @@ export class RestingLimits {
 
   async #step(range: KeyRange, rests: (entry: Entry) => Promise<boolean>): Promise<void> {
     const { store, committer } = this.engine;
-    const kind = String(range.prefix.at(-1));
-    const last = this.#cursors.get(kind);
-    const start = last && { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
-    const entries = await store.list({ ...range, ...start }, { limit: STEP });
-    if (entries.length < STEP) this.#cursors.delete(kind);
-    else this.#cursors.set(kind, entries.at(-1)!.key);
+    const family = familyOf(range.prefix);
+    const last = this.#cursors.get(family);
+    const entries = await store.list({ ...range, ...(last && { start: keyAfter(last) }) }, { limit: STEP });
+    if (entries.length < STEP) this.#cursors.delete(family);
+    else this.#cursors.set(family, entries.at(-1)!.key);
     await Promise.all(entries.map(async (entry) => {
       // Not landed: it is in use again.
       if (await rests(entry)) await committer.commit({ checks: [entry], mutations: [del(entry.key)] });

@@ -39,8 +39,8 @@
  */
 import type { Base, Here } from "../engine.ts";
 import { POLL } from "../ground/bell.ts";
-import { placeOf, Shares, standsBefore } from "./shares.ts";
-import { idOf } from "../rows/keys.ts";
+import { Shares } from "./shares.ts";
+import { idOf, keyAfter, placeIn, standsBefore } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
 /** Milliseconds for which a look at a shared store serves claims. */
@@ -114,7 +114,7 @@ export class ReadyWindow {
     if (entry && this.#unshared && this.#reading) return void this.#reading.stored.push(entry);
     if (entry && this.#unshared && this.#arrivals === 0) return this.#add(entry);
     this.#arrivals++;
-    this.#foremost = Math.min(this.#foremost, entry ? placeOf(entry) : -1);
+    this.#foremost = Math.min(this.#foremost, entry ? placeIn(entry.key) : -1);
     if (this.#overtaken) this.clear();
   }
 
@@ -123,7 +123,7 @@ export class ReadyWindow {
     if (entry.versionstamp <= this.#seen) return;
     const entries = this.#entries;
     let at = entries.length;
-    while (at > this.#next && standsBefore(entry, entries[at - 1]!)) at--;
+    while (at > this.#next && standsBefore(entry.key, entries[at - 1]!.key)) at--;
     if (at < entries.length) {
       entries.splice(at, 0, entry);
       if (entries.length - this.#next <= MOST) return;
@@ -138,7 +138,7 @@ export class ReadyWindow {
   /** Whether an arrival may stand before one of the entries. */
   get #overtaken(): boolean {
     const last = this.#entries.at(-1);
-    return last !== undefined && this.#foremost < placeOf(last);
+    return last !== undefined && this.#foremost < placeIn(last.key);
   }
 
   /** Monotonic time at which a task that is left to other processes may be taken. */
@@ -206,7 +206,7 @@ export class ReadyWindow {
 
   #read(behind: Entry | undefined, limit: number): Promise<Entry[]> {
     const { store, keys } = this.engine;
-    const start = behind && { start: [...behind.key.slice(0, -1), `${idOf(behind.key)}\0`] };
+    const start = behind && { start: keyAfter(behind.key) };
     return store.list({ ...keys.readyOf(this.channel), ...start }, { limit });
   }
 

@@ -9,7 +9,7 @@
 import type { Base, Here } from "../engine.ts";
 import type { Pointer } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, placeIn, standsBefore } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
 /**
@@ -106,7 +106,7 @@ export class Shares {
       else this.#due = Math.min(this.#due, since + wait);
     }
     // Within a priority, tasks of the nearest owner first: processes with slots to spare begin at different tasks.
-    left.sort((a, b) => placeOf(a.entry) - placeOf(b.entry) || a.turns - b.turns);
+    left.sort((a, b) => placeIn(a.entry.key) - placeIn(b.entry.key) || a.turns - b.turns);
     for (const { entry } of left.slice(0, Math.max(0, want - mine.size))) mine.add(entry);
     return entries.filter((entry) => mine.has(entry));
   }
@@ -120,23 +120,15 @@ export class Shares {
   ): void {
     const found = new Set(entries.map((entry) => idOf(entry.key)));
     for (const [id, { entry }] of this.#met) {
-      if (found.has(id) || behind && !standsBefore(behind, entry) || to && !standsBefore(entry, to)) continue;
+      if (
+        found.has(id) || behind && !standsBefore(behind.key, entry.key) ||
+        to && !standsBefore(entry.key, to.key)
+      ) continue;
       this.#met.delete(id);
       this.#moved.set(ownerOf(id, peers), now);
     }
     for (const worker of this.#moved.keys()) if (!peers.includes(worker)) this.#moved.delete(worker);
   }
-}
-
-/** The place of its priority, as in keys. */
-export function placeOf(entry: Entry): number {
-  return Number(entry.key.at(-2));
-}
-
-/** In the order of their keys: by priority, then by age. */
-export function standsBefore(a: Entry, b: Entry): boolean {
-  const [first, second] = [placeOf(a), placeOf(b)];
-  return first === second ? idOf(a.key) < idOf(b.key) : first < second;
 }
 
 /** The owner of a task, by the last digits of its id, which are random. */

@@ -12,14 +12,15 @@
 import { type Clock, systemClock } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import type { TaskRecord } from "../rows/record.ts";
-import { keyAfter, keysOf } from "../rows/keys.ts";
-import type { Entry, KeyRange, Store } from "../store/port.ts";
+import { familyOf, keyAfter, keysOf, partsOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
+import type { Entry, Store } from "../store/port.ts";
 import { Histories } from "./histories.ts";
 import type { Finding, Law, Stored } from "./law.ts";
 import { limitLaws } from "./limits.ts";
 import { placeLaws } from "./places.ts";
 import { recordLaws } from "./records.ts";
-import { type Case, familyOf, pagesOf, Rows, storedOf, UNREADABLE } from "./rows.ts";
+import { type Case, Rows, storedOf, UNREADABLE } from "./rows.ts";
 import { scheduleLaws } from "./schedules.ts";
 import { workflowLaws } from "./workflows.ts";
 
@@ -80,20 +81,19 @@ export async function* examine(store: Store, options: ExamineOptions = {}): Asyn
 
 /** All pages. Each kind of row ends where it ended when its turn came: more could come than are read meanwhile. */
 async function* everything({ store, keys }: Case): AsyncGenerator<Entry[], void> {
-  const all = keys.under([]);
-  for (let from: Partial<KeyRange> = {};;) {
-    const [first] = await store.list({ ...all, ...from }, { limit: 1 });
+  for (let rest = keys.under([]);;) {
+    const [first] = await store.list(rest, { limit: 1 });
     if (!first) return;
-    const family = first.key[1];
-    if (typeof family === "string" && first.key.length > 2) {
+    const [family, ...more] = partsOf(first.key);
+    if (typeof family === "string" && more.length > 0) {
       const range = keys.under([family]);
       const [last] = await store.list(range, { limit: 1, reverse: true });
       if (last) yield* pagesOf(store, { ...range, end: keyAfter(last.key) });
-      from = { start: [...all.prefix, `${family}\0`] };
+      rest = keys.behind(family);
     } else {
       // The only row of its kind, or nothing that the engine writes.
       yield [first];
-      from = { start: keyAfter(first.key) };
+      rest = { ...rest, start: keyAfter(first.key) };
     }
   }
 }
@@ -135,5 +135,5 @@ async function confirmed(subject: Case, { row, law }: Suspicion): Promise<Findin
 }
 
 function unreadable({ key }: Entry): Finding {
-  return { law: null, message: `Row ${key.slice(1).join(" ")} cannot be read`, keys: [key], repair: null };
+  return { law: null, message: `Row ${partsOf(key).join(" ")} cannot be read`, keys: [key], repair: null };
 }

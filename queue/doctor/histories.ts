@@ -8,10 +8,11 @@ import type { TaskRecord } from "../rows/record.ts";
 import type { OccurrenceRow, ScheduleRow } from "../schedules/row.ts";
 import { HISTORY } from "../schedules/row.ts";
 import { idOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry } from "../store/port.ts";
 import { decode } from "../rows/codec.ts";
 import type { Finding } from "./law.ts";
-import { type Case, pagesOf } from "./rows.ts";
+import type { Case } from "./rows.ts";
 
 /** How often a history is read that changes each time. */
 const TRIES = 10;

@@ -44,7 +44,7 @@ function namesEachOnce({ key, row }: Stored<SlotsRow>, look: Look): Finding | nu
   const next: SlotsRow = { tasks: [...once.values()] };
   return {
     law: null,
-    message: `Key ${key[2]} names a task twice`,
+    message: `Key ${idOf(key)} names a task twice`,
     keys: [key],
     repair: { does: "named once", unit: { checks: [seen(look, key)], mutations: [put(key, next)] } },
   };
@@ -64,7 +64,7 @@ function letsNoMoreRun({ key, row }: Stored<SlotsRow>, look: Look): Finding | nu
   if (limits.length === 0 || running.length <= most) return null;
   return {
     law: null,
-    message: `${running.length} tasks run under key ${key[2]}, at most ${most} may`,
+    message: `${running.length} tasks run under key ${idOf(key)}, at most ${most} may`,
     keys: [key, ...running.map((id) => keys.run(id))],
     repair: null,
   };

@@ -9,12 +9,11 @@ import { endRunUnit, hold, requeueUnit, wait, waitingKeys } from "../task/moves.
 import type { GroupRow, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
 import { ended } from "../task/state.ts";
 import { keyId } from "../store/key_id.ts";
-import { idOf } from "../rows/keys.ts";
+import { familyOf, idOf, partsOf } from "../rows/keys.ts";
 import type { Key, Mutation } from "../store/port.ts";
 import { del, together, type Unit } from "../rows/unit.ts";
 import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
-import { familyOf } from "./rows.ts";
 
 /** Of a task in two places the first of these is kept: what runs is not begun again, what waits is not begun early. */
 const KEPT = ["run", "waiting", "delayed", "blocked", "ready"];
@@ -64,7 +63,7 @@ function whereItsRecordSays(place: Stored<unknown>, look: Look): Finding | null 
   }
   const right = placesOf(look, record);
   if (right.some((each) => keyId(each) === keyId(key))) return null;
-  const message = `Task ${id} is in ${family} at the wrong place: ${key.slice(2).join(" ")}`;
+  const message = `Task ${id} is in ${family} at the wrong place: ${partsOf(key).slice(1).join(" ")}`;
   const finding = removed(message, 2, place, look);
   if (right.some((each) => look.at(each) !== null)) return finding;
   const unit = together(finding.repair!.unit, requeued(look, record));

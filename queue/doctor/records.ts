@@ -6,7 +6,7 @@
  */
 import { definitionKeyOf, definitionKeyRow } from "../request/definition_keys.ts";
 import type { IdempotencyRow, TaskRecord } from "../rows/record.ts";
-import { idOf } from "../rows/keys.ts";
+import { blobPartIn, idOf, numberIn, partsOf, scopeOf } from "../rows/keys.ts";
 import { del, put } from "../rows/unit.ts";
 import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
@@ -41,8 +41,8 @@ function listsATaskThatEndedSo({ key }: Stored<unknown>, look: Look): Finding | 
   const id = idOf(key);
   const task = look.keys.task(id);
   const state = look.at<TaskRecord>(task)?.row.state;
-  if (state === key[2]) return null;
-  return leftBehind(`Task ${id} is ${state ?? "gone"} and listed as ${key[2]}`, 5, look, key, task);
+  if (state === scopeOf(key)) return null;
+  return leftBehind(`Task ${id} is ${state ?? "gone"} and listed as ${scopeOf(key)}`, 5, look, key, task);
 }
 
 function holdsItsKey({ key, row: record }: Stored<TaskRecord>, look: Look): Finding | null {
@@ -73,23 +73,23 @@ function keyHasItsTask({ key, row }: Stored<IdempotencyRow>, look: Look): Findin
   const { keys } = look;
   const holders = [keys.task(first), keys.workflow(first), keys.schedule(first)];
   if (holders.some((holder) => look.at(holder))) return null;
-  const message = `Key ${key.slice(2).join(" ")} has outlived ${first}, which it stands for`;
+  const message = `Key ${partsOf(key).slice(1).join(" ")} has outlived ${first}, which it stands for`;
   return leftBehind(message, 6, look, key, ...holders);
 }
 
 function countedByItsRecord({ key }: Stored<unknown>, look: Look): Finding | null {
-  const [, , id, part, n] = key;
-  const task = look.keys.task(String(id));
+  const task = look.keys.task(scopeOf(key));
   const record = look.at<TaskRecord>(task)?.row;
-  const chunks = part === "args" ? record?.argsChunks : record?.resultChunks;
-  if (Number(n) < (chunks ?? 0)) return null;
-  return leftBehind(`Chunk ${key.slice(2).join(" ")} belongs to no record`, null, look, key, task);
+  const chunks = blobPartIn(key) === "args" ? record?.argsChunks : record?.resultChunks;
+  if (numberIn(key) < (chunks ?? 0)) return null;
+  return leftBehind(`Chunk ${partsOf(key).slice(1).join(" ")} belongs to no record`, null, look, key, task);
 }
 
 function laneHasItsWorker({ key }: Stored<unknown>, look: Look): Finding | null {
-  const worker = look.keys.worker(String(key[2]));
+  const worker = look.keys.worker(scopeOf(key));
   if (look.at(worker)) return null;
-  return leftBehind(`Lane ${key[3]} belongs to ${key[2]}, which is not registered`, 3, look, key, worker);
+  const message = `Lane ${numberIn(key)} belongs to ${scopeOf(key)}, which is not registered`;
+  return leftBehind(message, 3, look, key, worker);
 }
 
 /** A row whose reason is gone: it is deleted, unless one of the rows that say so has changed. */

@@ -7,8 +7,9 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 import type { UndoRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { keyId } from "../store/key_id.ts";
-import { idOf, type Keys } from "../rows/keys.ts";
-import type { Entry, Key, KeyRange, Store } from "../store/port.ts";
+import { familyOf, idOf, type Keys } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
+import type { Entry, Key, Store } from "../store/port.ts";
 import type { Finding, Law, Look, Stored } from "./law.ts";
 
 /** Keys that a store reads in one snapshot. */
@@ -120,11 +121,6 @@ export class Rows implements Look {
   }
 }
 
-/** The kind of a row, the second part of its key: "task", "ready", … */
-export function familyOf(key: Key): string {
-  return String(key[1]);
-}
-
 /** Decodes an entry. Chunks and lanes are raw values; a task knows its id. */
 export function storedOf({ key, value, versionstamp }: Entry): Stored<unknown> | typeof UNREADABLE {
   const family = familyOf(key);
@@ -134,19 +130,5 @@ export function storedOf({ key, value, versionstamp }: Entry): Stored<unknown> |
     return { key, versionstamp, row: family === "task" ? { ...row, id: idOf(key) } : row };
   } catch {
     return UNREADABLE;
-  }
-}
-
-/** All entries of a range, page by page. */
-export async function* pagesOf(store: Store, range: KeyRange): AsyncGenerator<Entry[]> {
-  const limit = store.limits.listBatch;
-  for (let last: Key | null = null;;) {
-    const from: Partial<KeyRange> = last ? { start: last } : {};
-    const entries = await store.list({ ...range, ...from }, { limit });
-    // A page starts with the last entry of the one before, unless that is gone.
-    const isRepeat = last !== null && entries.length > 0 && keyId(entries[0]!.key) === keyId(last);
-    yield isRepeat ? entries.slice(1) : entries;
-    if (entries.length < limit) return;
-    last = entries.at(-1)!.key;
   }
 }

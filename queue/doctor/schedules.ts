@@ -5,7 +5,7 @@
  */
 import type { OccurrenceRow, ScheduleRow } from "../schedules/row.ts";
 import { withDue } from "../schedules/row.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, numberIn, scopeOf, timeIn } from "../rows/keys.ts";
 import { del, put } from "../rows/unit.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 import { leftBehind } from "./records.ts";
@@ -56,19 +56,25 @@ function listedWhenItIsDue({ key, row: { dueAt } }: Stored<ScheduleRow>, look: L
 function listsADueSchedule({ key }: Stored<unknown>, look: Look): Finding | null {
   const schedule = look.keys.schedule(idOf(key));
   const row = look.at<ScheduleRow>(schedule)?.row;
-  if (row && row.dueAt === key[2]) return null;
+  if (row && row.dueAt === timeIn(key)) return null;
   const found = row ? `is due at ${row.dueAt}` : "is gone";
-  return leftBehind(`Schedule ${idOf(key)} ${found} and listed as due at ${key[2]}`, 7, look, key, schedule);
+  return leftBehind(
+    `Schedule ${idOf(key)} ${found} and listed as due at ${timeIn(key)}`,
+    7,
+    look,
+    key,
+    schedule,
+  );
 }
 
 function wasHandled({ key }: Stored<OccurrenceRow>, look: Look): Finding | null {
-  const [, , id, n] = key;
-  const schedule = look.keys.schedule(String(id));
+  const [id, n] = [scopeOf(key), numberIn(key)];
+  const schedule = look.keys.schedule(id);
   const row = look.at<ScheduleRow>(schedule)?.row;
   if (!row) {
     return leftBehind(`Occurrence ${n} of ${id} is left, and the schedule gone`, 7, look, key, schedule);
   }
-  if (Number(n) < row.handled) return null;
+  if (n < row.handled) return null;
   const message = `Occurrence ${n} of ${id} is beyond the ${row.handled} that were handled`;
   return { law: 7, message, keys: [key, schedule], repair: null };
 }

@@ -7,7 +7,7 @@
  */
 import type { GroupRow, TaskRecord } from "../rows/record.ts";
 import type { CascadeKind } from "../rows/keys.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, scopeOf } from "../rows/keys.ts";
 import type { Key } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import { isFinal } from "../ground/task.ts";
@@ -32,7 +32,7 @@ const OWED_BY_AN_END: readonly CascadeKind[] = ["release", "fail", "close"];
 
 function waitsForWhatGoesOn({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
-  const [waitsFor, id] = [String(key[2]), idOf(key)];
+  const [waitsFor, id] = [scopeOf(key), idOf(key)];
   const part = look.at<TaskRecord>(keys.task(id))?.row.workflow;
   // That it has no record, or waits elsewhere, is for another law.
   if (part?.waitsFor !== waitsFor || look.isWritten(part.root) || owes(look, "revoke", part.root)) {
@@ -93,17 +93,17 @@ function toBeJoinedWhileOpen({ key, row }: Stored<GroupRow>, look: Look): Findin
 
 function openInAGroup({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
-  const [group, member] = [keys.group(String(key[2])), idOf(key)];
+  const [group, member] = [keys.group(scopeOf(key)), idOf(key)];
   if (look.at(group)) return null;
   const root = look.at<TaskRecord>(keys.task(member))?.row.workflow?.root ??
     look.at<GroupRow>(keys.group(member))?.row.root;
   if (root !== undefined && look.isWritten(root)) return null;
-  return leftBehind(`${member} is open in group ${key[2]}, which is not there`, null, look, key, group);
+  return leftBehind(`${member} is open in group ${scopeOf(key)}, which is not there`, null, look, key, group);
 }
 
 function openWhileItGoesOn({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
-  const [id, member] = [String(key[2]), idOf(key)];
+  const [id, member] = [scopeOf(key), idOf(key)];
   const [group, task, inner] = [keys.group(id), keys.task(member), keys.group(member)];
   const row = look.at<GroupRow>(group)?.row;
   if (!row || owes(look, "revoke", row.root)) return null;
@@ -125,7 +125,7 @@ function openWhileItGoesOn({ key }: Stored<unknown>, look: Look): Finding | null
 /** A member that has started once goes on, wherever a retry, a give-back or a rescue has put it. */
 function endsWithItsGroup({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
-  const [id, member] = [String(key[2]), idOf(key)];
+  const [id, member] = [scopeOf(key), idOf(key)];
   const [group, task] = [keys.group(id), keys.task(member)];
   const record = look.at<TaskRecord>(task)?.row;
   if (!record || isFinal(record.state) || record.startedAt !== undefined) return null;
@@ -144,7 +144,7 @@ function endsWithItsGroup({ key }: Stored<unknown>, look: Look): Finding | null 
 
 function owedToSomething({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
-  const [kind, id] = [key[2] as CascadeKind, idOf(key)];
+  const [kind, id] = [scopeOf(key) as CascadeKind, idOf(key)];
   const to = kind === "revoke"
     ? keys.workflow(id)
     : kind === "join" || kind === "close"

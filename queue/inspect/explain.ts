@@ -14,6 +14,7 @@ import { at, type Reason, span } from "./reasons.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
+import { familyOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import type { TaskState } from "../ground/task.ts";
 
@@ -61,7 +62,7 @@ export async function explainTask(
       reasons: whyRunning(engine, standing, run, waitsFor(engine.runOf(id))),
     };
   }
-  const place = String(standing.pointer!.key[1]) as Exclude<Place, null>;
+  const place = familyOf(standing.pointer!.key) as Exclude<Place, null>;
   const reasons = place === "ready"
     ? await whyReady(engine, record, standing.pointer!)
     : place === "delayed"

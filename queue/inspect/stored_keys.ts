@@ -5,10 +5,11 @@
  * @module
  */
 import { keysHeldBy } from "../request/definition_keys.ts";
-import type { Namespace } from "../rows/keys.ts";
 import { InvalidTaskError } from "../ground/errors.ts";
 import { waitingKeys } from "../task/moves.ts";
 import { findTask, type Reading } from "../task/read.ts";
+import { makeCursor, readCursor } from "../rows/cursor.ts";
+import { familyOf, type Namespace, partsOf } from "../rows/keys.ts";
 import type { Entry, Key, KeyPart } from "../store/port.ts";
 
 /** A stored key. */
@@ -38,12 +39,12 @@ export async function listKeys(
     }]);
   }
   const range = engine.keys.under(prefix);
-  const start = cursor === undefined ? {} : { start: [...range.prefix, ...readCursor(cursor, prefix)] };
+  const start = cursor === undefined ? {} : { start: engine.keys.of([...prefix, ...nextOf(cursor, prefix)]) };
   const entries = await engine.store.list({ ...range, ...start }, { limit });
-  const last = entries.length === limit ? entries.at(-1)!.key : null;
+  const last = entries.length === limit ? partsOf(entries.at(-1)!.key) : null;
   return {
     keys: entries.map(shown),
-    cursor: last && makeCursor(prefix, after(last.slice(range.prefix.length))),
+    cursor: last && makeCursor([prefix, after(last.slice(prefix.length))]),
   };
 }
 
@@ -87,32 +88,23 @@ function keyPart(part: KeyPart): string | number {
 }
 
 function textOf(key: Key, value: unknown): string {
-  if (key[1] === "blob") return `${(value as Uint8Array).length} bytes`;
+  if (familyOf(key) === "blob") return `${(value as Uint8Array).length} bytes`;
   const text = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
-/** The first key behind one of its family. */
-function after(key: Key): Key {
-  const last = key.at(-1)!;
-  return [...key.slice(0, -1), typeof last === "number" ? last + 1 : `${last}\0`];
+/** The first parts behind these that can end a key of the same family; JSON can hold them, as a cursor has to. */
+function after(parts: readonly KeyPart[]): KeyPart[] {
+  const last = parts.at(-1)!;
+  return [...parts.slice(0, -1), typeof last === "number" ? last + 1 : `${last}\0`];
 }
 
-function makeCursor(prefix: readonly string[], next: Key): string {
-  const bytes = new TextEncoder().encode(JSON.stringify([prefix, next]));
-  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
-}
-
-function readCursor(cursor: string, prefix: readonly string[]): Key {
-  try {
-    const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
-    const [given, next] = JSON.parse(new TextDecoder().decode(bytes));
-    const isKey = Array.isArray(next) && next.length > 0 &&
-      next.every((part) => typeof part === "string" || Number.isFinite(part));
-    if (isKey && JSON.stringify(given) === JSON.stringify(prefix)) return next;
-  } catch {
-    // Said below.
-  }
+/** Where the next page begins: the parts behind the prefix. */
+function nextOf(cursor: string, prefix: readonly string[]): KeyPart[] {
+  const [given, next] = readCursor(cursor) ?? [];
+  const isKey = Array.isArray(next) && next.length > 0 &&
+    next.every((part) => typeof part === "string" || Number.isFinite(part));
+  if (isKey && JSON.stringify(given) === JSON.stringify(prefix)) return next;
   throw new InvalidTaskError([{
     pointer: "/cursor",
     detail: "must be a cursor from an earlier page of the same prefix",

@@ -13,7 +13,8 @@ import type { Membership } from "../membership/membership.ts";
 import { readRecords } from "../task/read.ts";
 import type { ParkedPointer, RunRow, WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf, type Namespace } from "../rows/keys.ts";
+import { idOf, type Namespace, timeIn } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, knownChannels } from "../task/options.ts";
 import type { Channel, Health, Json, Worker } from "../ground/task.ts";
@@ -58,16 +59,7 @@ export function viewDefinitions(engine: Pick<Base, "definitions" | "channels">):
 
 /** Up to {@link DEPTH_CAP} entries of a range. */
 export async function listUpToCap(engine: Pick<Base, "store">, range: KeyRange): Promise<Entry[]> {
-  const found: Entry[] = [];
-  let start = {};
-  for (;;) {
-    const limit = Math.min(engine.store.limits.listBatch, DEPTH_CAP - found.length);
-    const entries = await engine.store.list({ ...range, ...start }, { limit });
-    found.push(...entries);
-    if (entries.length < limit || found.length >= DEPTH_CAP) return found;
-    const last = entries.at(-1)!.key;
-    start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
-  }
+  return (await Array.fromAsync(pagesOf(engine.store, range, { most: DEPTH_CAP }))).flat();
 }
 
 /** Every known channel with its depths. */
@@ -186,6 +178,6 @@ export async function viewHealth(
 async function latePromotion(engine: Base): Promise<string | null> {
   const [first] = await engine.store.list(engine.keys.delayedAll(), { limit: 1 });
   if (!first || engine.slots.size === 0) return null;
-  const late = engine.clock.now() - Number(first.key.at(-2));
+  const late = engine.clock.now() - timeIn(first.key);
   return late > STALLED_AFTER ? `A delayed task has been due for ${Math.round(late / 1000)} s.` : null;
 }

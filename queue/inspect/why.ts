@@ -9,7 +9,7 @@ import type { Limits } from "../limits/limits.ts";
 import { type Reason, span } from "./reasons.ts";
 import type { ChannelRow, RateRow, SlotsRow, TaskRecord } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
-import { whatBlocks } from "../rows/keys.ts";
+import { scopeOf, whatBlocks } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { channelRateName, nameRateName } from "../limits/admission.ts";
 import { limitOf, standsOf } from "../task/concurrency.ts";
@@ -25,7 +25,7 @@ export async function whyParked(
   { key }: Entry,
 ): Promise<Reason[]> {
   const { store, keys, definitions, limits } = engine;
-  const by = whatBlocks(String(key.at(2)));
+  const by = whatBlocks(scopeOf(key));
   if (by.kind === "name") {
     const message =
       `It waits for a process that knows the task name '${name}' and executes channel '${channel}'`;

@@ -13,7 +13,7 @@ import type { Reading } from "../task/read.ts";
 import type { Limits } from "./limits.ts";
 import type { Pointer, RateRow, SlotsRow, Standing } from "../rows/record.ts";
 import { decodeEntry } from "../rows/codec.ts";
-import { idOf, limitedBy, whatBlocks } from "../rows/keys.ts";
+import { limitedBy, priorityIn, standsBefore, whatBlocks } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { put, type Unit } from "../rows/unit.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
@@ -111,7 +111,7 @@ export async function admit<A extends Applicant>(
     else parked.set(closed.by, [...parked.get(closed.by) ?? [], applicant]);
   }
   for (const { id, pointer, definition, entry } of admitted) {
-    const standing: Standing = [id, channel, 9 - Number(entry.key.at(-2))];
+    const standing: Standing = [id, channel, priorityIn(entry.key)];
     for (const text of limitsOf(pointer, definition, channelRate)) {
       const gate = gates.get(text)!;
       gate.tasks = gate.tasks.filter(([task]) => task !== id);
@@ -137,9 +137,7 @@ export async function admit<A extends Applicant>(
 
 /** A task that is parked goes before one that stands ready with less priority or less age. */
 function isBehind(entry: Entry, front: Entry | null): boolean {
-  if (!front) return false;
-  const [priority, first] = [Number(entry.key.at(-2)), Number(front.key.at(-2))];
-  return first < priority || first === priority && idOf(front.key) < idOf(entry.key);
+  return front !== null && standsBefore(front.key, entry.key);
 }
 
 /** Reads every limit of the applicants. */

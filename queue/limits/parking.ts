@@ -10,7 +10,8 @@ import { isOver } from "../ground/errors.ts";
 import { parkUnit } from "../task/moves.ts";
 import type { Pointer } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, keyAfter } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry } from "../store/port.ts";
 import { limitOfBlocked, limitsOf } from "./admission.ts";
 
@@ -52,16 +53,14 @@ export class Parking {
     if (limits.size === 0) return;
     for (const limit of limits.keys()) this.#sweeping.add(limit);
     try {
-      for (let last = behind;;) {
-        const start = [...last.key.slice(0, -1), `${idOf(last.key)}\0`];
-        const page = await store.list({ ...keys.readyOf(channel), start }, { limit: store.limits.listBatch });
+      const range = { ...keys.readyOf(channel), start: keyAfter(behind.key) };
+      for await (const page of pagesOf(store, range)) {
         const waiting = Map.groupBy(page, (entry) => this.#heldBy(entry, limits));
         waiting.delete(null);
         await this.parkAll(waiting as Map<string, Entry[]>);
         engine.wake(channel);
         const parked = [...waiting.values()].reduce((sum, entries) => sum + entries.length, 0);
-        if (2 * parked < page.length || page.length < store.limits.listBatch) break;
-        last = page.at(-1)!;
+        if (2 * parked < page.length) break;
       }
     } finally {
       for (const limit of limits.keys()) this.#sweeping.delete(limit);

@@ -14,7 +14,7 @@ import { isOver } from "../ground/errors.ts";
 import { releaseUnit } from "../task/moves.ts";
 import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf, limitedBy, whatBlocks } from "../rows/keys.ts";
+import { idOf, limitedBy, priorityIn, scopeOf, whatBlocks } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
 import { nameRateName } from "./admission.ts";
@@ -84,7 +84,7 @@ export class Releaser {
     const found: string[] = [];
     while (found.length < LOOKS) {
       const [first] = await store.list(keys.blockedBehind(this.#cursor), { limit: 1 });
-      this.#cursor = first ? String(first.key.at(-3)) : "";
+      this.#cursor = first ? scopeOf(first.key) : "";
       if (!first) break;
       found.push(this.#cursor);
     }
@@ -168,7 +168,10 @@ export class Releaser {
       }
       return 0;
     }
-    const tasks = [...kept, ...released.map((each): Standing => [idOf(each.key), channel, priorityOf(each)])];
+    const tasks = [
+      ...kept,
+      ...released.map((each): Standing => [idOf(each.key), channel, priorityIn(each.key)]),
+    ];
     const next: SlotsRow | RateRow = kind === "key" ? { tasks } : {
       rate: state?.rate ?? rate?.text ?? "",
       arrival: state?.arrival ?? now,
@@ -210,8 +213,4 @@ export class Releaser {
     if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: "Parked tasks could not be released", error });
   }
-}
-
-function priorityOf(entry: Entry): number {
-  return 9 - Number(entry.key.at(-2));
 }

@@ -6,6 +6,7 @@
 import type { WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf, type Keys } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Mutation, Store } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 
@@ -22,15 +23,13 @@ export async function fence(
   commit: (mutations: readonly Mutation[]) => Promise<boolean>,
 ): Promise<boolean> {
   const { listBatch } = store.limits;
-  for (let start = {};;) {
-    const entries = await store.list({ ...keys.workers(), ...start }, { limit: listBatch });
-    for (const entry of entries) {
+  for await (const page of pagesOf(store, keys.workers())) {
+    for (const entry of page) {
       const row = decode<WorkerRow>(entry.value);
       const lanes = await store.list(keys.lanesOf(idOf(entry.key)), { limit: listBatch });
       const mutations = [...lanes.map(({ key }) => del(key)), put(entry.key, { ...row, lost: true })];
       if (!await commit(mutations)) return false;
     }
-    if (entries.length < listBatch) return true;
-    start = { start: keys.worker(`${idOf(entries.at(-1)!.key)}\0`) };
   }
+  return true;
 }

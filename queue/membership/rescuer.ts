@@ -21,6 +21,7 @@ import { type Ending, LOST, lostTooOften, REVOKED_LOST } from "../task/endings.t
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
 
@@ -136,16 +137,13 @@ export class Rescuer {
   async #runsOf(worker: string): Promise<{ id: string; run: RunRow }[]> {
     const { store, keys } = this.engine;
     const found: { id: string; run: RunRow }[] = [];
-    let start = {};
-    for (;;) {
-      const entries = await store.list({ ...keys.runs(), ...start }, { limit: store.limits.listBatch });
-      for (const entry of entries) {
+    for await (const page of pagesOf(store, keys.runs())) {
+      for (const entry of page) {
         const run = decode<RunRow>(entry.value);
         if (run.worker === worker) found.push({ id: idOf(entry.key), run });
       }
-      if (entries.length < store.limits.listBatch) return found;
-      start = { start: keys.run(`${idOf(entries.at(-1)!.key)}\0`) };
     }
+    return found;
   }
 
   /** Gives a batch of runs back, or ends those that were revoked or lost too often. */

@@ -18,7 +18,8 @@ import type { ParkedPointer } from "../rows/record.ts";
 import { PURGED } from "../task/endings.ts";
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
+import { familyOf, idOf, scopeOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { nearest } from "../ground/suggest.ts";
 import { parseRate, RATE_FORM } from "../ground/rate.ts";
@@ -128,18 +129,14 @@ async function purgeRange(
   before: string,
 ): Promise<number> {
   let purged = 0;
-  let start = {};
-  for (;;) {
-    const entries = await engine.store.list({ ...range, ...start }, { limit: PIECE });
-    const own = entries.filter((entry) => idOf(entry.key) < before && channelOf(entry) === channel);
+  for await (const page of pagesOf(engine.store, range, { page: PIECE })) {
+    const own = page.filter((entry) => idOf(entry.key) < before && channelOf(entry) === channel);
     purged += await endAll(engine, own);
-    if (entries.length < PIECE) return purged;
-    const last = entries.at(-1)!.key;
-    start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
   }
+  return purged;
 
   function channelOf(entry: Entry): string {
-    return entry.key[1] === "ready" ? String(entry.key[2]) : decode<ParkedPointer>(entry.value).channel;
+    return familyOf(entry.key) === "ready" ? scopeOf(entry.key) : decode<ParkedPointer>(entry.value).channel;
   }
 }
 

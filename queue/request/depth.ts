@@ -7,7 +7,7 @@
 import type { Reading } from "../task/read.ts";
 import { OverCapacityError } from "../ground/errors.ts";
 import type { ChannelRow, TaskRecord } from "../rows/record.ts";
-import { idOf } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 
 /** Milliseconds that a measured depth is kept. */
 const KEPT = 1000;
@@ -61,16 +61,8 @@ export class Depths {
   }
 
   async #measure({ store, keys }: Capped, channel: string, cap: number): Promise<Depth> {
-    const range = keys.readyOf(channel);
     let tasks = 0;
-    let start = {};
-    for (;;) {
-      const limit = Math.min(store.limits.listBatch, cap - tasks);
-      const entries = limit > 0 ? await store.list({ ...range, ...start }, { limit }) : [];
-      tasks += entries.length;
-      if (entries.length < limit || tasks >= cap) return { tasks };
-      const last = entries.at(-1)!.key;
-      start = { start: [...last.slice(0, -1), `${idOf(last)}\0`] };
-    }
+    for await (const page of pagesOf(store, keys.readyOf(channel), { most: cap })) tasks += page.length;
+    return { tasks };
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The key layout: one function per key, no array literal anywhere else. (The doorbell makes its own `bell` key, in
- * `store/watched_doorbell.ts`: the store knows nothing of the rows.)
+ * The key layout: one function makes each key, and a few read what a key says. Nothing else makes or parses
+ * keys. (The doorbell makes its own `bell` key, in `store/watched_doorbell.ts`: the store knows nothing of the rows.)
  *
  * ```text
  * ns "meta"                                  stored-data version
@@ -35,7 +35,7 @@
  *
  * @module
  */
-import type { Key, KeyRange, Store } from "../store/port.ts";
+import type { Key, KeyPart, KeyRange, Store } from "../store/port.ts";
 
 /** The parts of a task that may be stored in chunks. */
 export type BlobPart = "args" | "result";
@@ -56,6 +56,9 @@ export interface Namespace {
 // deno-lint-ignore explicit-module-boundary-types -- the type is Keys
 export function keysOf(ns: string) {
   return {
+    /** The key with these parts after the namespace, as {@link partsOf} tells them. */
+    of: (parts: readonly KeyPart[]): Key => [ns, ...parts],
+
     /** All keys whose parts after the namespace begin so. */
     under: (parts: readonly string[]): KeyRange => ({ prefix: [ns, ...parts] }),
 
@@ -66,6 +69,9 @@ export function keysOf(ns: string) {
         ...(family !== "" && { start: [ns, `${family}\0`] }),
         ...(i < families.length && { end: [ns, families[i]!] }),
       })),
+
+    /** All keys behind those of a family. */
+    behind: (family: string): KeyRange => ({ prefix: [ns], start: [ns, `${family}\0`] }),
 
     meta: (): Key => [ns, "meta"],
 
@@ -158,11 +164,6 @@ export function unknownName(name: string): string {
   return `name:${name}`;
 }
 
-/** The first key that can stand behind a key: bytes come before all other parts. */
-export function keyAfter(key: Key): Key {
-  return [...key, new Uint8Array()];
-}
-
 /**
  * What `blocked` calls the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel has
  * its own, so that no channel's tasks stand behind those of one that is paused.
@@ -178,7 +179,79 @@ export function whatBlocks(by: string): { kind: "name" | "key" | "rate"; channel
   return { kind: kind as "key" | "rate", channel: decodeURIComponent(channel!), name };
 }
 
+/** Of a range of keys that end with an id, those from one id (inclusive) to another (exclusive). */
+export function within(
+  range: KeyRange,
+  { from, to }: { from?: string | undefined; to?: string | undefined },
+): KeyRange {
+  return {
+    ...range,
+    ...(from !== undefined && { start: [...range.prefix, from] }),
+    ...(to !== undefined && { end: [...range.prefix, to] }),
+  };
+}
+
+/** The first key that can stand behind a key: bytes come before all other parts. */
+export function keyAfter(key: Key): Key {
+  return [...key, new Uint8Array()];
+}
+
+/** The first part of a key: of a Sluice's keys the namespace. */
+export function namespaceOf(key: Key): KeyPart | undefined {
+  return key[0];
+}
+
+/** The parts behind the namespace. */
+export function partsOf(key: Key): Key {
+  return key.slice(1);
+}
+
+/** The kind of row that a key, or all keys of a prefix, stand for: "task", "ready", … */
+export function familyOf(key: Key): string {
+  return String(key[1]);
+}
+
+/**
+ * The part behind the family, which rows have in common: the channel in `ready`, what is waited for in `blocked` and
+ * `waiting`, the group in `open`, the kind in `cascade`, the state in `ended`, the worker in `lane`, the schedule in
+ * `occurrence`, the task in `blob`.
+ */
+export function scopeOf(key: Key): string {
+  return String(key[2]);
+}
+
 /** The last part of a key: the task id, in the keys that end with one. */
 export function idOf(key: Key): string {
   return String(key.at(-1));
+}
+
+/** The last part of a key that ends with a number: `lane`, `occurrence`, `blob`. */
+export function numberIn(key: Key): number {
+  return Number(key.at(-1));
+}
+
+/** Which part of a task a chunk is of, in `blob`. */
+export function blobPartIn(key: Key): BlobPart {
+  return key.at(-2) as BlobPart;
+}
+
+/** The time in `delayed`, `due` and `later`: milliseconds since 1970. */
+export function timeIn(key: Key): number {
+  return Number(key.at(-2));
+}
+
+/** The priority in `ready` and `blocked`. */
+export function priorityIn(key: Key): number {
+  return 9 - placeIn(key);
+}
+
+/** The place of that priority in the order of keys: 0 is first. */
+export function placeIn(key: Key): number {
+  return Number(key.at(-2));
+}
+
+/** Whether one key of `ready` or `blocked` stands for more priority than another, or for as much and more age. */
+export function standsBefore(a: Key, b: Key): boolean {
+  const [first, second] = [placeIn(a), placeIn(b)];
+  return first === second ? idOf(a) < idOf(b) : first < second;
 }

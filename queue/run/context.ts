@@ -9,6 +9,7 @@ import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
 import type { ThisRun } from "./this_run.ts";
 import { retryRequest } from "../task/retry.ts";
+import { namespaceOf } from "../rows/keys.ts";
 import type { Check, Key, Mutation } from "../store/port.ts";
 import { del, putRaw } from "../rows/unit.ts";
 import type { Json } from "../ground/task.ts";
@@ -102,7 +103,7 @@ export class RunCommit implements TaskCommit {
 
   #own(key: Key): Key {
     if (key.length === 0) throw new TypeError("Cannot write to an empty key");
-    if (key[0] === this.namespace) {
+    if (namespaceOf(key) === this.namespace) {
       throw new TypeError(
         `Cannot write under '${this.namespace}': that is Sluice's own part of the database`,
       );

@@ -9,7 +9,8 @@ import { readRecords } from "../task/read.ts";
 import type { RunRow } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf, type Namespace } from "../rows/keys.ts";
+import { makeCursor, readCursor } from "../rows/cursor.ts";
+import { idOf, type Namespace, numberIn } from "../rows/keys.ts";
 import type { TaskState } from "../ground/task.ts";
 import { found, type OccurrenceRow, readSchedule, type ScheduleRow } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
@@ -51,7 +52,7 @@ export async function listSchedules(
 ): Promise<{ schedules: Schedule[]; cursor: string | null }> {
   const { keys, store } = engine;
   const limit = limitOf(options);
-  const after = readCursor(options, (last) => typeof last === "string");
+  const after = lastOf(options, (last) => typeof last === "string");
   const range = keys.schedules();
   const start = after === null ? {} : { start: keys.schedule(`${after}\0`) };
   const entries = await store.list({ ...range, ...start }, { limit });
@@ -59,7 +60,7 @@ export async function listSchedules(
     const schedule = found(entry);
     return schedule ? [viewOfSchedule(engine, idOf(entry.key), schedule.row)] : [];
   });
-  return { schedules, cursor: entries.length < limit ? null : makeCursor(idOf(entries.at(-1)!.key)) };
+  return { schedules, cursor: entries.length < limit ? null : makeCursor([idOf(entries.at(-1)!.key)]) };
 }
 
 /** A page of a schedule's history, newest first. */
@@ -70,7 +71,7 @@ export async function listOccurrences(
 ): Promise<{ occurrences: Occurrence[]; cursor: string | null }> {
   const { keys, store } = engine;
   const limit = limitOf(options);
-  const before = readCursor(options, (last) => typeof last === "number");
+  const before = lastOf(options, (last) => typeof last === "number");
   await readSchedule(engine, id);
   const range = keys.occurrencesOf(id);
   const end = before === null ? {} : { end: keys.occurrence(id, before) };
@@ -78,7 +79,7 @@ export async function listOccurrences(
   const rows = entries.map(({ value }) => decode<OccurrenceRow>(value));
   const states = await statesOf(engine, rows.flatMap(({ taskId }) => taskId ?? []));
   const occurrences = rows.map((row) => ({ ...row, state: states.get(row.taskId ?? "") ?? null }));
-  return { occurrences, cursor: entries.length < limit ? null : makeCursor(entries.at(-1)!.key.at(-1)) };
+  return { occurrences, cursor: entries.length < limit ? null : makeCursor([numberIn(entries.at(-1)!.key)]) };
 }
 
 async function statesOf(engine: Namespace, ids: readonly string[]): Promise<Map<string, TaskState>> {
@@ -95,22 +96,10 @@ function limitOf({ limit = 50 }: PageOptions): number {
   throw new InvalidScheduleError([{ pointer: "/limit", detail }]);
 }
 
-function makeCursor(last: unknown): string {
-  return new TextEncoder().encode(JSON.stringify([last])).toBase64({
-    alphabet: "base64url",
-    omitPadding: true,
-  });
-}
-
-function readCursor<Last>({ cursor }: PageOptions, isOurs: (last: unknown) => last is Last): Last | null {
+/** What the page before ended with; `null` for the first page. */
+function lastOf<Last>({ cursor }: PageOptions, isOurs: (last: unknown) => last is Last): Last | null {
   if (cursor === undefined) return null;
-  try {
-    const [last] = JSON.parse(
-      new TextDecoder().decode(Uint8Array.fromBase64(cursor, { alphabet: "base64url" })),
-    );
-    if (isOurs(last)) return last;
-  } catch {
-    // Not one of ours.
-  }
+  const last = readCursor(cursor)?.[0];
+  if (isOurs(last)) return last;
   throw new InvalidScheduleError([{ pointer: "/cursor", detail: "must be a cursor from an earlier page" }]);
 }

@@ -6,7 +6,8 @@
  */
 import { Loop } from "../ground/loop.ts";
 import type { Placing } from "../request/submit.ts";
-import { idOf } from "../rows/keys.ts";
+import { idOf, timeIn } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import { type Declared, declareSchedules, readDeclared } from "./declare.ts";
 import { fire } from "./fire.ts";
 import { readSchedules } from "./row.ts";
@@ -76,18 +77,16 @@ export class Scheduler extends Loop {
     await this.declare();
     const { store, keys } = this.engine;
     const look = { due: 0, failed: new Map<string, unknown>() };
-    for (let range = keys.dueAll();;) {
-      const entries = await store.list(range, { limit: BATCH });
-      const pending = entries.findIndex(({ key }) => Number(key.at(-2)) > now);
-      const ready = pending < 0 ? entries : entries.slice(0, pending);
-      await this.#fire(ready.map(({ key }) => idOf(key)), now, look);
-      if (pending >= 0 || entries.length < BATCH) {
-        this.nextDue = pending < 0 ? Infinity : Number(entries[pending]!.key.at(-2));
-        return look;
-      }
-      const [at, id] = entries.at(-1)!.key.slice(-2) as [number, string];
-      range = { ...range, start: keys.due(at, `${id}\0`) };
+    let next = Infinity;
+    for await (const page of pagesOf(store, keys.dueAll(), { page: BATCH })) {
+      const due = page.filter(({ key }) => timeIn(key) <= now);
+      await this.#fire(due.map(({ key }) => idOf(key)), now, look);
+      if (due.length === page.length) continue;
+      next = timeIn(page[due.length]!.key);
+      break;
     }
+    this.nextDue = next;
+    return look;
   }
 
   async #fire(ids: readonly string[], now: number, look: Look): Promise<void> {

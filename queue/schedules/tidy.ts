@@ -8,6 +8,7 @@ import type { Base, Signals } from "../engine.ts";
 import type { WorkerRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf, type Namespace } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import { together } from "../rows/unit.ts";
 import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts";
 
@@ -23,11 +24,8 @@ export async function tidySchedules(
 ): Promise<ReadonlySet<string>> {
   const missing = new Set(own);
   const declared = await declaredAnywhere(engine, own);
-  const { keys, store } = engine;
-  const limit = store.limits.listBatch;
-  for (let range = keys.schedules();;) {
-    const entries = await store.list(range, { limit });
-    for (const entry of entries) {
+  for await (const page of pagesOf(engine.store, engine.keys.schedules())) {
+    for (const entry of page) {
       const schedule = found(entry);
       if (!schedule) continue;
       const id = idOf(entry.key);
@@ -36,9 +34,8 @@ export async function tidySchedules(
       if (orphaned !== (schedule.row.orphaned ?? false)) await setOrphaned(engine, id, schedule, orphaned);
       else await forgetKey(engine, id, schedule);
     }
-    if (entries.length < limit) return missing;
-    range = { ...range, start: keys.schedule(`${idOf(entries.at(-1)!.key)}\0`) };
   }
+  return missing;
 }
 
 /** Ids of the schedules that the code of a registered process declares. */

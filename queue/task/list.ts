@@ -10,7 +10,8 @@ import { isExpired, type Reading, readRecords, recordOf } from "./read.ts";
 import type { EndedRow, GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf, type Namespace } from "../rows/keys.ts";
+import { familyOf, idOf, type Namespace, within } from "../rows/keys.ts";
+import { makeCursor, readCursor } from "../rows/cursor.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { isFinal, type Task, type TaskState } from "../ground/task.ts";
 
@@ -69,11 +70,10 @@ export async function listTasks(engine: Reading, filter: TaskFilter): Promise<Ta
     [...FIELDS, "tag", "redriven"].every((field) => filter[field as keyof TaskFilter] === undefined) &&
     (filter.state === undefined || filter.state === "FAILURE" || filter.state === "REVOKED");
   const tasks: Task[] = [];
-  let before = filter.cursor === undefined ? null : readCursor(filter);
+  let before = filter.cursor === undefined ? undefined : lastOf(filter, filter.cursor);
   for (let scanned = 0; scanned < SCAN_LIMIT;) {
-    const end = before === null ? {} : { end: [...range.prefix, before] };
     const most = limit - tasks.length;
-    const entries = await engine.store.list({ ...range, ...end }, {
+    const entries = await engine.store.list(within(range, { to: before }), {
       limit: all ? most : SCAN_BATCH,
       reverse: true,
     });
@@ -83,7 +83,7 @@ export async function listTasks(engine: Reading, filter: TaskFilter): Promise<Ta
     before = tasks.length === limit ? tasks.at(-1)!.id : idOf(entries.at(-1)!.key);
     if (tasks.length === limit) break;
   }
-  return { tasks, cursor: makeCursor(filter, before!) };
+  return { tasks, cursor: cursorOf(filter, before!) };
 }
 
 /** The shortest range that holds every task which fits. */
@@ -101,11 +101,7 @@ async function rangeOf({ keys, store }: Namespace, filter: TaskFilter): Promise<
   const ends = [last && `${last}\0`, createdBefore === undefined ? undefined : firstIdAt(createdBefore)];
   const start = starts.filter((id) => id !== undefined).toSorted().at(-1);
   const end = ends.filter((id) => id !== undefined).toSorted()[0];
-  return {
-    ...range,
-    ...(start !== undefined && { start: [...range.prefix, start] }),
-    ...(end !== undefined && { end: [...range.prefix, end] }),
-  };
+  return within(range, { from: start, to: end });
 }
 
 /** The first tasks of these entries that fit. */
@@ -116,15 +112,15 @@ async function viewFitting(
   most: number,
 ): Promise<Task[]> {
   const { keys, store } = engine;
-  const family = found[0]!.key[1];
+  const family = familyOf(found[0]!.key);
   const entries = filter.redriven === undefined
     ? found
     : found.filter(({ value }) => (decode<EndedRow>(value).redrivenAs !== undefined) === filter.redriven);
-  const records = family === keys.tasks().prefix[1]
+  const records = family === "task"
     ? entries.map(recordOf)
     : await readRecords(engine, entries.map(({ key }) => idOf(key)));
   const runs = new Map<string, RunRow | null>();
-  if (family === keys.runs().prefix[1]) {
+  if (family === "run") {
     for (const { key, value } of entries) runs.set(idOf(key), decode<RunRow>(value));
   }
   let fitting = records.filter((record) =>
@@ -155,29 +151,17 @@ function fits(filter: TaskFilter, record: TaskRecord): boolean {
 }
 
 /** A cursor holds the last id and what was asked, so that it cannot be used for another question. */
-function makeCursor({ limit: _, cursor: __, ...filter }: TaskFilter, before: string): string {
+function cursorOf({ limit: _, cursor: __, ...filter }: TaskFilter, before: string): string {
   const asked = Object.entries(filter).filter(([, value]) => value !== undefined).sort(([a], [b]) =>
     a < b ? -1 : 1
   );
-  const text = JSON.stringify([before, asked]);
-  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+  return makeCursor([before, asked]);
 }
 
-function readCursor(filter: TaskFilter): string {
+function lastOf(filter: TaskFilter, cursor: string): string {
   const fault = (detail: string) => new InvalidTaskError([{ pointer: "/cursor", detail }]);
-  let parts: unknown;
-  try {
-    parts = JSON.parse(
-      new TextDecoder().decode(Uint8Array.fromBase64(filter.cursor!, { alphabet: "base64url" })),
-    );
-  } catch {
-    throw fault("must be a cursor from an earlier page");
-  }
-  if (!Array.isArray(parts) || typeof parts[0] !== "string" || !isTaskId(parts[0])) {
-    throw fault("must be a cursor from an earlier page");
-  }
-  if (makeCursor(filter, parts[0]) !== filter.cursor) {
-    throw fault("must be used with the same filter as its page");
-  }
-  return parts[0];
+  const last = readCursor(cursor)?.[0];
+  if (typeof last !== "string" || !isTaskId(last)) throw fault("must be a cursor from an earlier page");
+  if (cursorOf(filter, last) !== cursor) throw fault("must be used with the same filter as its page");
+  return last;
 }

@@ -8,7 +8,7 @@
 import { dropChunks, pack, putChunks } from "../rows/payload.ts";
 import type { ParkedPointer, Pointer, RunRow, TaskRecord, WaitingPointer } from "../rows/record.ts";
 import { decode, encode } from "../rows/codec.ts";
-import { idOf, type Keys, limitedBy, unknownName } from "../rows/keys.ts";
+import { idOf, type Keys, limitedBy, priorityIn, unknownName } from "../rows/keys.ts";
 import type { Check, Entry, Key, Mutation } from "../store/port.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 import { errorCallback } from "./error_callback.ts";
@@ -125,7 +125,7 @@ export function parkUnit(
   const checks: Check[] = [...under];
   const mutations: Mutation[] = [];
   for (const { key, versionstamp, value } of entries) {
-    const priority = 9 - Number(key.at(-2));
+    const priority = priorityIn(key);
     const to: ParkedPointer = { ...decode<Pointer>(value), channel, priority };
     checks.push({ key, versionstamp });
     mutations.push(del(key), put(keys.blocked(by, priority, idOf(key)), to));

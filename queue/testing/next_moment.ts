@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Keys } from "../rows/keys.ts";
+import { type Keys, timeIn } from "../rows/keys.ts";
 import type { KeyRange, Store } from "../store/port.ts";
 
 /** `"now"` while tasks run, wait for a slot or for a limit; else the wall-clock time of what is due first. */
@@ -13,5 +13,5 @@ export async function nextMoment(store: Store, keys: Keys): Promise<number | "no
     return "now";
   }
   const due = await Promise.all([keys.delayedAll(), keys.laterAll(), keys.dueAll()].map(first));
-  return Math.min(...due.map((key) => key === undefined ? Infinity : Number(key.at(-2))));
+  return Math.min(...due.map((key) => key === undefined ? Infinity : timeIn(key)));
 }

@@ -21,8 +21,7 @@ import { Loop } from "../ground/loop.ts";
 import { isOver } from "../ground/errors.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
-import { idOf } from "../rows/keys.ts";
-import type { CascadeKind } from "../rows/keys.ts";
+import { type CascadeKind, idOf, keyAfter } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { announce } from "../request/submit.ts";
 import { endGroup, failTask } from "./end.ts";
@@ -168,7 +167,7 @@ export class Cascades extends Loop {
     const entries = await store.list({ ...keys.cascadesOf(kind), ...from }, { limit });
     await Promise.all(entries.map((entry) => this.#meet(kind, entry, round)));
     const last = entries.length === limit ? entries.at(-1)!.key : null;
-    round.next = last && keys.cascade(kind, `${idOf(last)}\0`);
+    round.next = last && keyAfter(last);
     if (last) return;
     round.former = round.seen;
     round.seen = new Map();

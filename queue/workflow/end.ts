@@ -10,6 +10,7 @@ import type { GroupRow, OpenRow, TaskRecord } from "../rows/record.ts";
 import { endIfWaiting } from "../request/revoke.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { idOf, type Namespace } from "../rows/keys.ts";
+import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { TaskError } from "../ground/task.ts";
@@ -134,11 +135,5 @@ async function eachOf(
   range: KeyRange,
   handle: (entry: Entry) => Promise<void>,
 ): Promise<void> {
-  const limit = store.limits.listBatch;
-  for (let from = {};;) {
-    const entries = await store.list({ ...range, ...from }, { limit });
-    await Promise.all(entries.map(handle));
-    if (entries.length < limit) return;
-    from = { start: [...range.prefix, `${idOf(entries.at(-1)!.key)}\0`] };
-  }
+  for await (const page of pagesOf(store, range)) await Promise.all(page.map(handle));
 }

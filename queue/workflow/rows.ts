@@ -7,8 +7,8 @@
 import { recordOf } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
-import { idOf, type Namespace } from "../rows/keys.ts";
-import type { Entry, Key, KeyRange } from "../store/port.ts";
+import { idOf, type Namespace, within } from "../rows/keys.ts";
+import type { Entry, KeyRange } from "../store/port.ts";
 
 /** Records handled at once. */
 const AT_ONCE = 200;
@@ -26,7 +26,7 @@ export async function* recordsOf(
   span: Span,
 ): AsyncGenerator<{ readonly record: TaskRecord; readonly entry: Entry }> {
   const { keys } = engine;
-  for await (const entry of between(engine, keys.tasks(), keys.task, span)) {
+  for await (const entry of between(engine, keys.tasks(), span)) {
     const record = recordOf(entry);
     if (record.workflow?.root === span.root) yield { record, entry };
   }
@@ -52,7 +52,7 @@ export async function* groupsOf(
   span: Span,
 ): AsyncGenerator<{ readonly id: string; readonly row: GroupRow; readonly entry: Entry }> {
   const { keys } = engine;
-  for await (const entry of between(engine, keys.groups(), keys.group, span)) {
+  for await (const entry of between(engine, keys.groups(), span)) {
     const row = decode<GroupRow>(entry.value);
     if (row.root === span.root) yield { id: idOf(entry.key), row, entry };
   }
@@ -62,7 +62,7 @@ export async function* groupsOf(
 export async function runsOf(engine: Namespace, span: Span): Promise<Map<string, RunRow>> {
   const { keys } = engine;
   const runs = new Map<string, RunRow>();
-  for await (const entry of between(engine, keys.runs(), keys.run, span)) {
+  for await (const entry of between(engine, keys.runs(), span)) {
     runs.set(idOf(entry.key), decode<RunRow>(entry.value));
   }
   return runs;
@@ -70,18 +70,16 @@ export async function runsOf(engine: Namespace, span: Span): Promise<Map<string,
 
 async function* between(
   { store }: Pick<Namespace, "store">,
-  { prefix }: KeyRange,
-  keyOf: (id: string) => Key,
+  range: KeyRange,
   { first, last }: Span,
 ): AsyncGenerator<Entry> {
   const limit = store.limits.listBatch;
-  const end = keyOf(`${last}\0`);
-  const read = (start: Key) => store.list({ prefix, start, end }, { limit });
-  for (let page: Promise<Entry[]> | null = read(keyOf(first)); page;) {
+  const read = (from: string) => store.list(within(range, { from, to: `${last}\0` }), { limit });
+  for (let page: Promise<Entry[]> | null = read(first); page;) {
     const entries: Entry[] = await page;
     const to = entries.length === limit ? idOf(entries.at(-1)!.key) : last;
     // Read while this one is handled; who leaves early does not meet its error.
-    page = to < last ? read(keyOf(`${to}\0`)) : null;
+    page = to < last ? read(`${to}\0`) : null;
     page?.catch(() => {});
     yield* entries;
   }

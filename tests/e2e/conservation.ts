@@ -12,7 +12,7 @@
  */
 import { parseArgs } from "node:util";
 import { openStore } from "../../queue/mod.ts";
-import { pagesOf } from "../../queue/doctor/rows.ts";
+import { pagesOf } from "../../queue/rows/pages.ts";
 import { keysOf } from "../../queue/rows/keys.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { folder } from "../queue/store/folder.ts";

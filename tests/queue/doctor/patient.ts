@@ -6,7 +6,7 @@
 import { chain, chord, type Store, type WorkflowNode } from "../../../queue/mod.ts";
 import { examine, type ExamineOptions } from "../../../queue/doctor/examine.ts";
 import type { Finding } from "../../../queue/doctor/law.ts";
-import { pagesOf } from "../../../queue/doctor/rows.ts";
+import { pagesOf } from "../../../queue/rows/pages.ts";
 import { repair } from "../../../queue/doctor/repair.ts";
 import { keysOf } from "../../../queue/rows/keys.ts";
 import type { Entry, Key, Mutation } from "../../../queue/store/port.ts";
