@@ -94,11 +94,7 @@ Deno.test("fault: an idempotency lock outlives a crash, and the order is judged 
   };
   const start = async () => {
     const child = new Child("../../main.ts", [], env);
-    await child.until((lines) => lines.some((line) => line.includes("listens on")));
-    return {
-      child,
-      base: /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0],
-    };
+    return { child, base: await child.listening() };
   };
   const order = async (base: string, wait: number) => {
     const response = await fetch(`${base}/v1/tasks`, {

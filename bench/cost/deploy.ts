@@ -8,9 +8,10 @@ import { z } from "zod";
 import { createQueue, defineTask, memoryStore, sleep } from "../../queue/mod.ts";
 import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { Dice, seedIds } from "../../tests/support/dice.ts";
+import { whenMoved } from "../../tests/support/when_moved.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 import { distantStore } from "../scaling/distant_store.ts";
-import { minus, whenMoved } from "./lives.ts";
+import { minus } from "./lives.ts";
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;

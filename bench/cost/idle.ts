@@ -5,8 +5,9 @@
  */
 import { createQueue, memoryStore } from "../../queue/mod.ts";
 import { FakeClock, SERVER_LIMITS } from "../inside.ts";
+import { whenMoved } from "../../tests/support/when_moved.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
-import { minus, whenMoved } from "./lives.ts";
+import { minus } from "./lives.ts";
 
 /** Milliseconds until all know of each other and poll as seldom as they do at rest. */
 const SETTLED = 20_000;

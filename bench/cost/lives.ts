@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { chain, chord, createQueue, defineTask, group, memoryStore, type Queue } from "../../queue/mod.ts";
 import { FakeClock, SERVER_LIMITS } from "../inside.ts";
+import { whenMoved } from "../../tests/support/when_moved.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 
 /** Where the store is: a file that only this process has open, or a server that others share. */
@@ -159,12 +160,4 @@ export function minus(count: Operations, before: Operations): Operations {
   return Object.fromEntries(
     entries.map(([name, value]) => [name, value - before[name]]),
   ) as unknown as Operations;
-}
-
-/** Moves the clock until something is done. */
-export async function whenMoved(clock: FakeClock, work: Promise<unknown>): Promise<void> {
-  let done = false;
-  work.finally(() => done = true);
-  while (!done) await clock.advance(100);
-  await work;
 }

@@ -10,9 +10,14 @@ import type { Dice } from "../../tests/support/dice.ts";
 /** By how much each way differs from the mean, as a part of it: no two processes stay in step. */
 const JITTER = 0.1;
 
-/** The store, with every answer so many milliseconds after its question: half of them before it is carried out. */
-export function distantStore(store: Store, clock: Clock, milliseconds: number, dice: Dice): Store {
-  const travel = () => sleep(clock, milliseconds / 2 * (1 - JITTER + 2 * JITTER * dice.next()));
+/**
+ * The store, with every answer so many milliseconds after its question: half of them before it is carried out.
+ *
+ * @param dice decides how much each way differs; without them none does
+ */
+export function distantStore(store: Store, clock: Clock, milliseconds: number, dice?: Dice): Store {
+  const chance = () => dice ? dice.next() : 0.5;
+  const travel = () => sleep(clock, milliseconds / 2 * (1 - JITTER + 2 * JITTER * chance()));
   async function ask<T>(question: () => Promise<T>): Promise<T> {
     await travel();
     const answer = await question();

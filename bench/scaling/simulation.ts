@@ -8,6 +8,7 @@ import { z } from "zod";
 import { createQueue, defineTask, memoryStore, type QueueEvent, sleep } from "../../queue/mod.ts";
 import { FakeClock, SERVER_LIMITS } from "../inside.ts";
 import { Dice, seedIds } from "../../tests/support/dice.ts";
+import { whenMoved } from "../../tests/support/when_moved.ts";
 import { countedStore, noOperations, type Operations } from "../counted_store.ts";
 import { type Design, designed } from "./designs.ts";
 import { distantStore } from "./distant_store.ts";
@@ -107,7 +108,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
   };
   const cluster = Array.from({ length: workers }, (_, n) => open(n, { [CHANNEL]: slots }, latency(n)));
   const submitter = open(workers, {}, 0);
-  await during(clock, Promise.all([...cluster, submitter].map((queue) => queue.start())));
+  await whenMoved(clock, Promise.all([...cluster, submitter].map((queue) => queue.start())));
   await clock.advance(ACQUAINTED);
 
   Object.assign(operations, noOperations());
@@ -137,15 +138,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
     operations: { ...operations },
   };
   await submitting;
-  await during(clock, Promise.all([...cluster, submitter].map((queue) => queue.stop(0))));
+  await whenMoved(clock, Promise.all([...cluster, submitter].map((queue) => queue.stop(0))));
   store.close();
   return outcome;
-}
-
-/** Moves the clock until something is done. */
-async function during(clock: FakeClock, work: Promise<unknown>): Promise<void> {
-  let done = false;
-  work.finally(() => done = true);
-  while (!done) await clock.advance(100);
-  await work;
 }

@@ -16,8 +16,7 @@ Deno.test("deno task exercise calls every route of the source systems, and each 
     SHUTDOWN_GRACE: "5",
   };
   await using server = new Child("../../main.ts", [], env);
-  await server.until((lines) => lines.some((line) => line.includes("listens on")));
-  const [base] = /http:\/\/[\w.:]+/.exec(server.lines.find((line) => line.includes("listens on"))!)!;
+  const base = await server.listening();
 
   await using right = new Child(COMMAND, ["--url", base], { API_TOKEN: env.API_TOKEN });
   const { code } = await right.ended();

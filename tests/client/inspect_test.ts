@@ -18,8 +18,7 @@ async function serve(path: string) {
     SHUTDOWN_GRACE: "0.1",
   };
   const child = new Child("../../main.ts", [], env);
-  await child.until((lines) => lines.some((line) => line.includes("listens on")));
-  const url = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+  const url = await child.listening();
   const client = Deno.createHttpClient({});
   return {
     url,

@@ -51,6 +51,13 @@ export class Child implements AsyncDisposable {
     }
   }
 
+  /** The address of a program that listens, as soon as it says so. */
+  async listening(): Promise<string> {
+    const said = () => this.lines.find((line) => line.includes("listens on"));
+    await this.until(() => said() !== undefined);
+    return /http:\/\/[\w.:]+/.exec(said()!)![0];
+  }
+
   /** Kills it with SIGKILL and resolves when it is gone and all it said has been read. */
   async kill(): Promise<void> {
     if (!this.#ended) {

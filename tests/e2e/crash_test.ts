@@ -176,8 +176,7 @@ Deno.test("conservation over HTTP: keyed batches, repeated until they are answer
 
   async function start(): Promise<{ child: Child; base: string }> {
     const child = new Child("../../main.ts", [], env);
-    await child.until((lines) => lines.some((line) => line.includes("listens on")));
-    const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+    const base = await child.listening();
     return { child, base };
   }
 

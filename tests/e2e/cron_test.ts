@@ -28,7 +28,7 @@ Deno.test("an hour after its last occurrence the program runs the scheduled task
   const finished = () =>
     child.said.filter(({ message, name }) => message === "finished" && name === "app.tasks.scheduled_task");
   await child.until(() => finished().length > 0);
-  const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+  const base = await child.listening();
   const answer = await fetch(`${base}/v1/tasks?name=app.tasks.scheduled_task`);
   const { tasks } = await answer.json();
   assert.equal(tasks[0].schedule_id, "app.tasks.scheduled_task");

@@ -11,8 +11,7 @@ for (const program of ["main.ts", "dev.ts"]) {
     const path = `${files.path}/a.kv`;
     const env = { KV_PATH: path, PORT: "0", LOG_FORMAT: "json", API_TOKEN: "", SHUTDOWN_GRACE: "0.1" };
     await using child = new Child(`../../${program}`, [], env);
-    await child.until((lines) => lines.some((line) => line.includes("listens on")));
-    const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+    const base = await child.listening();
     await (await fetch(`${base}/long-running`)).body?.cancel();
     await child.until((lines) => lines.some((line) => line.includes('"message":"started"')));
     child.terminate();

@@ -10,8 +10,7 @@ Deno.test("dev.ts: sums are added up in threads, and Ctrl-C gives back the one t
   const path = `${files.path}/a.kv`;
   const env = { KV_PATH: path, PORT: "0", LOG_FORMAT: "json", API_TOKEN: "", SHUTDOWN_GRACE: "0.1" };
   await using child = new Child("../../dev.ts", [], env);
-  await child.until((lines) => lines.some((line) => line.includes("listens on")));
-  const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+  const base = await child.listening();
   const sum = async (number: number, wait: number) => {
     const response = await fetch(`${base}/v1/tasks`, {
       method: "POST",

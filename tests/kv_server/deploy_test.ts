@@ -25,8 +25,7 @@ const KILLED_AFTER = 5000;
 /** An instance that listens. */
 async function instance(env: Record<string, string>, module = "../../main.ts") {
   const child = new Child(module, [], { ...ENV, ...env });
-  await child.until((lines) => lines.some((line) => line.includes("listens on")));
-  const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+  const base = await child.listening();
   return Object.assign(child, { base });
 }
 

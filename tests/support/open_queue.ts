@@ -13,6 +13,7 @@
  */
 import assert from "node:assert/strict";
 import {
+  type AnyTaskDefinition,
   type Clock,
   createQueue,
   memoryStore,
@@ -25,6 +26,7 @@ import {
 import { folder } from "../queue/store/folder.ts";
 import { Events } from "./events.ts";
 import { FakeClock } from "../../queue/testing/fake_clock.ts";
+import { type HeldTask, heldTask } from "./held_task.ts";
 import { brokenLaws } from "./invariants.ts";
 
 /** What the test decides; the rest is `createQueue`'s. */
@@ -128,6 +130,23 @@ export async function openQueue(options: OpenOptions = {}): Promise<OpenQueue> {
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
   };
+}
+
+/** A queue over another's store and by its clock, which executes nothing: only asks. */
+export async function openAsking(
+  other: OpenQueue,
+  definitions: readonly AnyTaskDefinition[],
+): Promise<OpenQueue> {
+  return await openQueue({ definitions, store: other.store, clock: other.clock, start: false });
+}
+
+/** A queue that runs one held task. */
+export async function openRunning(open = openQueue): Promise<{ q: OpenQueue; held: HeldTask; id: string }> {
+  const held = heldTask("held");
+  const q = await open({ definitions: [held.definition] });
+  const { id } = await q.queue.submit(held.definition, []);
+  await q.clock.settle();
+  return { q, held, id };
 }
 
 /**

@@ -16,6 +16,7 @@ import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { Processes } from "../../support/processes.ts";
 import { type Row, rowsOf } from "../../support/rows.ts";
+import { whenMoved } from "../../support/when_moved.ts";
 
 const keys = keysOf("sluice");
 const USER: Key = ["charged", 7];
@@ -45,16 +46,6 @@ async function rowsIn(store: Store): Promise<Map<string, unknown>> {
     ...user.map((entry, i): [string, unknown] => [`user ${i}`, entry?.value]),
   ]);
 }
-
-/** Moves the clock until the work is done. */
-async function done<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
-  let open = true;
-  work.catch(() => {}).finally(() => open = false);
-  await clock.settle();
-  while (open) await clock.advance(50);
-  return await work;
-}
-
 const saved = await source();
 
 Deno.test("a restored store holds what the backup held, and every unfinished task in it ends", async () => {
@@ -182,7 +173,7 @@ for (const fault of ["lost", "failed", "nothing", "repeated"] satisfies CommitFa
       let seen = 0;
       const injected = store.onCommit(fault, () => seen++ === n);
       const clock = new FakeClock();
-      await done(clock, restore(saved, store, { clock }));
+      await whenMoved(clock, restore(saved, store, { clock }));
       assert(injected.met);
       assert.deepEqual(await rowsIn(store), await rowsIn(saved));
       assert.deepEqual(await rowsOf(store, "lane"), []);

@@ -1,12 +1,13 @@
 /** Several processes that claim from one channel: how they divide it, and that nothing waits for one that does not. */
 import assert from "node:assert/strict";
-import type { Store } from "../../../queue/store/port.ts";
+import { distantStore } from "../../../bench/scaling/distant_store.ts";
 import { SERVER_LIMITS } from "../../../queue/store/limits.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { sets } from "../../support/faulty_store.ts";
 import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { type Process, Processes } from "../../support/processes.ts";
+import { whenMoved } from "../../support/when_moved.ts";
 
 /** Milliseconds between two heartbeats: who was seen to make one counts. */
 const BEAT = 3000;
@@ -185,7 +186,7 @@ Deno.test("a process far from the store gets its share beside a near one", async
   const far = await openQueue({
     definitions: [quick("far", clock)],
     channels: { default: 8 },
-    store: distant(processes.store, clock, 30),
+    store: distantStore(processes.store, clock, 60),
     clock,
     start: false,
   });
@@ -213,28 +214,3 @@ Deno.test("a process far from the store gets its share beside a near one", async
   const found = `near ${ran.near}, far ${ran.far}, lost ${lost} of ${claims.length}`;
   assert(ran.far >= 24 && 2 * lost < claims.length, found);
 });
-
-/** Moves a clock until something has happened. */
-async function whenMoved(clock: FakeClock, happening: Promise<void>): Promise<void> {
-  let over = false;
-  happening.finally(() => over = true);
-  while (!over) await clock.advance(100);
-  await happening;
-}
-
-/** A store whose requests arrive, and are answered, so many milliseconds later. */
-function distant(store: Store, clock: FakeClock, milliseconds: number): Store {
-  const travel = () => new Promise<void>((resolve) => clock.after(milliseconds, resolve));
-  async function ask<T>(request: () => Promise<T>): Promise<T> {
-    await travel();
-    const answer = await request();
-    await travel();
-    return answer;
-  }
-  return {
-    ...store,
-    getMany: (keys) => ask(() => store.getMany(keys)),
-    list: (range, options) => ask(() => store.list(range, options)),
-    commit: (checks, mutations) => ask(() => store.commit(checks, mutations)),
-  };
-}

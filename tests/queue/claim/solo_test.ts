@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { heldTask } from "../../support/held_task.ts";
 import { onBothStores } from "../../support/open_queue.ts";
 
+/** Two tasks in channels of their own, with more slots than runs there may be. */
+function twoChannels() {
+  const one = heldTask("one", { channel: "one" });
+  const two = heldTask("two", { channel: "two" });
+  const definitions = [one.definition, two.definition];
+  return { one, two, options: { definitions, channels: { one: 4, two: 4 }, solo: true } };
+}
+
 onBothStores(
   "solo: one task at a time, whatever its channel and however many slots there are",
   async (open) => {
-    const one = heldTask("one", { channel: "one" });
-    const two = heldTask("two", { channel: "two" });
-    await using q = await open({
-      definitions: [one.definition, two.definition],
-      channels: { one: 4, two: 4 },
-      solo: true,
-    });
+    const { one, two, options } = twoChannels();
+    await using q = await open(options);
     for (let i = 0; i < 3; i++) {
       await q.queue.submitAll([{ name: "one", args: [i] }, { name: "two", args: [i] }]);
     }
@@ -31,13 +34,8 @@ onBothStores(
 onBothStores(
   "solo: the other channels are told when the slot is free",
   async (open) => {
-    const one = heldTask("one", { channel: "one" });
-    const two = heldTask("two", { channel: "two" });
-    await using q = await open({
-      definitions: [one.definition, two.definition],
-      channels: { one: 4, two: 4 },
-      solo: true,
-    });
+    const { one, two, options } = twoChannels();
+    await using q = await open(options);
     await q.queue.submit(one.definition, []);
     await q.clock.settle();
     await q.queue.submit(two.definition, []);

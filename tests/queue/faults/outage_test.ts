@@ -42,6 +42,15 @@ async function open() {
   return { clock, inner, faulty, store, ...await openCommitter(store, clock) };
 }
 
+/** The store is away until a caller has been told of it, and back for a second. */
+async function outage({ clock, store }: { clock: FakeClock; store: { away: boolean } }, told: Promise<void>) {
+  store.away = true;
+  await clock.advance(3000);
+  await told;
+  store.away = false;
+  await clock.advance(1000);
+}
+
 async function isThere(store: Store, key: Key): Promise<boolean> {
   return (await store.getMany([key]))[0] !== null;
 }
@@ -111,11 +120,7 @@ for (const fault of ["lost", "failed"] as const) {
     const trap = faulty.onCommit(fault, writes(a));
     const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
     await trap.hit;
-    store.away = true;
-    await clock.advance(3000);
-    await unknown;
-    store.away = false;
-    await clock.advance(1000);
+    await outage({ clock, store }, unknown);
     assert.equal(await isThere(inner, a), fault === "lost");
     assert.equal(faulty.commits.filter(writes(a)).length, fault === "lost" ? 1 : 0);
     // The lane is closed to it, and serves on.
@@ -166,11 +171,7 @@ Deno.test("a unit that shares a commit with one that was given up lands all the 
   const unknown = assert.rejects(committer.commit(write(a)), unavailable(true));
   const landed = committer.commit({ ...write(b), worker: "w-1" });
   await trap.hit;
-  store.away = true;
-  await clock.advance(3000);
-  await unknown;
-  store.away = false;
-  await clock.advance(1000);
+  await outage({ clock, store }, unknown);
   assert.notEqual(await landed, null);
   assert.deepEqual([await isThere(inner, a), await isThere(inner, b)], [false, true]);
 });

@@ -29,6 +29,14 @@ async function two(slots = 10, options: ConstructorParameters<typeof Processes>[
   return { processes, held, one, other, start, submitter };
 }
 
+/** Submits a workflow to one process, which starts what it has slots for; the other takes the rest. */
+async function spread(one: Process, other: Process, node: WorkflowNode) {
+  const { workflow } = await one.queue.submitWorkflow(node);
+  await one.clock.settle();
+  await other.clock.advance(2500);
+  return workflow;
+}
+
 const starts = (processes: readonly Process[], name: string) =>
   processes.flatMap(({ events }) => events.of("started")).filter(({ task }) => task.name === name).length;
 
@@ -37,9 +45,7 @@ for (const members of [2, 7, 20]) {
     const { processes, held, one, other } = await two(Math.ceil(members / 2));
     await using _ = processes;
     const node = chord(Array.from({ length: members }, (_, i) => call("held", i)), call("body"));
-    const { workflow } = await one.queue.submitWorkflow(node);
-    await one.clock.settle();
-    await other.clock.advance(2500);
+    const workflow = await spread(one, other, node);
     assert.equal(held.runs.length, members);
     assert(other.events.of("started").length > 0);
     for (const run of held.runs) run.finish(run.args[0]);
@@ -229,9 +235,7 @@ for (const kind of ["fail", "close"] as const) {
 Deno.test("a member fails while the last other ends: the body fails, it does not start", async () => {
   const { processes, held, one, other } = await two(1);
   await using _ = processes;
-  const { workflow } = await one.queue.submitWorkflow(chord([call("held"), call("held")], call("body")));
-  await one.clock.settle();
-  await other.clock.advance(2500);
+  const workflow = await spread(one, other, chord([call("held"), call("held")], call("body")));
   assert.equal(held.runs.length, 2);
   one.faulty.beforeCommit(deletes("run"), async () => {
     held.runs[1]!.finish();
@@ -248,9 +252,7 @@ Deno.test("a member fails while the last other ends: the body fails, it does not
 Deno.test("two members fail at once in two processes: one error, and nothing is left", async () => {
   const { processes, held, one, other } = await two(1);
   await using _ = processes;
-  const { workflow } = await one.queue.submitWorkflow(chord([call("held"), call("held")], call("body")));
-  await one.clock.settle();
-  await other.clock.advance(2500);
+  const workflow = await spread(one, other, chord([call("held"), call("held")], call("body")));
   one.faulty.beforeCommit(cascades("close"), async () => {
     held.runs[1]!.fail(new Error("bang"));
     await other.clock.settle();
@@ -266,9 +268,7 @@ Deno.test("two members fail at once in two processes: one error, and nothing is 
 Deno.test("a group that is closed just before it fires stays closed", async () => {
   const { processes, held, one, other } = await two(1);
   await using _ = processes;
-  await one.queue.submitWorkflow(group([group([call("held")]), call("held")]));
-  await one.clock.settle();
-  await other.clock.advance(2500);
+  await spread(one, other, group([group([call("held")]), call("held")]));
   one.faulty.beforeCommit(sets("group"), async () => {
     held.runs[1]!.fail(new Error("boom"));
     await other.clock.settle();
@@ -282,9 +282,7 @@ Deno.test("a group that is closed just before it fires stays closed", async () =
 Deno.test("a member whose worker is lost runs again, and the body starts once", async () => {
   const { processes, held, one, other } = await two(1);
   await using _ = processes;
-  const { workflow } = await one.queue.submitWorkflow(chord([call("held"), call("held")], call("body")));
-  await one.clock.settle();
-  await other.clock.advance(2500);
+  const workflow = await spread(one, other, chord([call("held"), call("held")], call("body")));
   held.runs[1]!.finish("other");
   await other.clock.settle();
   await other.clock.advance(LOST_AFTER + LOOKS);

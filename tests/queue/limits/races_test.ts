@@ -1,5 +1,6 @@
 /** Two processes decide about one limit at the same time; one of them has to decide again. */
 import assert from "node:assert/strict";
+import type { AnyTaskDefinition } from "../../../queue/mod.ts";
 import { deletes, sets } from "../../support/faulty_store.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
@@ -8,18 +9,19 @@ import { rowsOf } from "../../support/rows.ts";
 
 const key = { concurrencyKey: () => "one", concurrencyLimit: 1 };
 
+/** Two processes that execute a channel each, and one that only submits to both. */
+async function inTwoChannels(processes: Processes, definition: AnyTaskDefinition) {
+  const definitions = [definition];
+  const x = await processes.start({ definitions, channels: { x: 3 } });
+  const y = await processes.start({ definitions, channels: { y: 3 } });
+  const asks = await processes.start({ definitions, channels: { x: 1, y: 1 }, start: false });
+  return { x, y, asks };
+}
+
 Deno.test("only one of two processes that find the last place of a key free, in two channels, starts its task", async () => {
   await using processes = new Processes();
   const held = heldTask("held", key);
-  const [x, y] = [
-    await processes.start({ definitions: [held.definition], channels: { x: 3 } }),
-    await processes.start({ definitions: [held.definition], channels: { y: 3 } }),
-  ];
-  const asks = await processes.start({
-    definitions: [held.definition],
-    channels: { x: 1, y: 1 },
-    start: false,
-  });
+  const { x, y, asks } = await inTwoChannels(processes, held.definition);
   // Between the one's look and its commit the other starts a task.
   x.faulty.beforeCommit(sets("slots"), () => y.clock.advance(3000));
   for (const channel of ["x", "y"]) await asks.queue.submitAll([{ name: "held", args: [channel], channel }]);
@@ -36,11 +38,7 @@ Deno.test("only one of two processes that find a rate free, in two channels, sta
   await using processes = new Processes();
   const starts: unknown[] = [];
   const limited = task("limited", (_ctx, channel) => void starts.push(channel), { rateLimit: "1/h" });
-  const [x, y] = [
-    await processes.start({ definitions: [limited], channels: { x: 3 } }),
-    await processes.start({ definitions: [limited], channels: { y: 3 } }),
-  ];
-  const asks = await processes.start({ definitions: [limited], channels: { x: 1, y: 1 }, start: false });
+  const { x, y, asks } = await inTwoChannels(processes, limited);
   x.faulty.beforeCommit(sets("rate"), () => y.clock.advance(3000));
   for (const channel of ["x", "y"]) {
     await asks.queue.submitAll([{ name: "limited", args: [channel], channel }]);
@@ -81,12 +79,8 @@ Deno.test("a task that came later does not start before a parked one, though its
 Deno.test("a place that is left while a task is being parked for it is taken by that task at once", async () => {
   await using processes = new Processes();
   const held = heldTask("held", key);
-  const [x, y] = [
-    await processes.start({ definitions: [held.definition], channels: { x: 3 } }),
-    await processes.start({ definitions: [held.definition], channels: { y: 3 } }),
-  ];
+  const { x, y, asks } = await inTwoChannels(processes, held.definition);
   const submit = (channel: string) => x.queue.submitAll([{ name: "held", args: [channel], channel }]);
-  const asks = await processes.start({ definitions: [held.definition], channels: { y: 1 }, start: false });
   await asks.queue.submitAll([{ name: "held", args: ["y"], channel: "y" }]);
   await y.clock.advance(3000);
   x.faulty.beforeCommit(sets("blocked"), async () => {
@@ -103,15 +97,7 @@ Deno.test("a place that is left while a task is being parked for it is taken by 
 Deno.test("a place is not given away while its task, which seemed gone, is being started again", async () => {
   await using processes = new Processes();
   const held = heldTask("held", { ...key, maxRetries: 1, retry: { delay: 0 } });
-  const [x, y] = [
-    await processes.start({ definitions: [held.definition], channels: { x: 3 } }),
-    await processes.start({ definitions: [held.definition], channels: { y: 3 } }),
-  ];
-  const asks = await processes.start({
-    definitions: [held.definition],
-    channels: { x: 1, y: 1 },
-    start: false,
-  });
+  const { x, y, asks } = await inTwoChannels(processes, held.definition);
   await asks.queue.submitAll([{ name: "held", args: ["x"], channel: "x" }]);
   await x.clock.advance(3000);
   // It fails; y sees that it is not running, and it runs again before y's commit.

@@ -17,6 +17,7 @@ import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { Processes } from "../../support/processes.ts";
 import { countRows, rowsOf } from "../../support/rows.ts";
+import { whenMoved } from "../../support/when_moved.ts";
 
 const keys = keysOf("sluice");
 const number = (n: number): Key => ["sluice", "number", n];
@@ -55,16 +56,6 @@ async function assertUpgraded(store: Store, note = "not upgraded as it should be
   assert.deepEqual(await metaOf(store), { version: 3 }, note);
   assert.deepEqual((await rowsOf(store, "number")).map(({ value }) => value), UPGRADED, note);
 }
-
-/** Moves the clock until the work is done. */
-async function done<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
-  let open = true;
-  work.catch(() => {}).finally(() => open = false);
-  await clock.settle();
-  while (open) await clock.advance(50);
-  return await work;
-}
-
 function worker(name: string): WorkerRow {
   return { host: name, pid: 1, channels: {}, startedAt: 0, beat: 0, incarnation: null };
 }
@@ -137,7 +128,7 @@ Deno.test("an upgrade whose process is killed, at whichever commit, is gone on w
       upgrade(killed, keys, new FakeClock(), STEPS);
       await killed.dead;
       const clock = new FakeClock();
-      await done(clock, upgrade(store, keys, clock, STEPS));
+      await whenMoved(clock, upgrade(store, keys, clock, STEPS));
       await assertUpgraded(store, `killed ${applied ? "after" : "before"} commit ${commits}`);
     }
   }
@@ -150,7 +141,7 @@ for (const fault of ["lost", "failed", "nothing", "repeated"] satisfies CommitFa
     const clock = new FakeClock();
     let n = 0;
     const injected = Array.from({ length: 6 }, () => faulty.onCommit(fault, () => n++ % 2 === 0));
-    await done(clock, upgrade(faulty, keys, clock, STEPS));
+    await whenMoved(clock, upgrade(faulty, keys, clock, STEPS));
     await assertUpgraded(store);
     assert(injected.every(({ met }) => met));
   });
@@ -174,7 +165,7 @@ Deno.test("an upgrade goes on when reads fail", async () => {
   const faulty = faultyStore(store);
   const clock = new FakeClock();
   const reads = ["meta", "worker", "number"].map((family) => faulty.onRead("failed", asks(family)));
-  await done(clock, upgrade(faulty, keys, clock, STEPS));
+  await whenMoved(clock, upgrade(faulty, keys, clock, STEPS));
   await assertUpgraded(store);
   assert(reads.every(({ met }) => met));
 });
@@ -202,7 +193,7 @@ Deno.test("processes that start at the same time upgrade once, and each register
       await register(remote, keys, clock, name, worker(name), STEPS);
       await assertUpgraded(store, `seed ${seed}`);
     });
-    await done(clock, Promise.all(all));
+    await whenMoved(clock, Promise.all(all));
     assert.deepEqual((await rowsOf(store, "worker")).map(({ key }) => idOf(key)), names);
   }
 });
@@ -225,7 +216,7 @@ Deno.test("an older process that goes on while the upgrade runs commits nothing 
   });
   await store.commit([], [put(number(0), 0)]);
   const clock = new FakeClock();
-  await done(clock, register(newer, keys, clock, "w-new", worker("new"), STEPS));
+  await whenMoved(clock, register(newer, keys, clock, "w-new", worker("new"), STEPS));
 
   assert.match(String(broken), /has version 2, this program knows 1/);
   await assert.rejects(old.queue.submitAll([{ name: "held", args: [] }]), StoreBrokenError);

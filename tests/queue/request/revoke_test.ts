@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { onBothStores, openAsking, openQueue } from "../../support/open_queue.ts";
 import { stored } from "../../support/rows.ts";
 
 const MESSAGE = "Task was revoked before it ran";
@@ -91,12 +91,7 @@ onBothStores(
 Deno.test("a run in another queue over the store is revoked by its next heartbeat", async () => {
   const held = heldTask("held", { maxRetries: 3 });
   await using runs = await openQueue({ definitions: [held.definition] });
-  await using asks = await openQueue({
-    definitions: [held.definition],
-    store: runs.store,
-    clock: runs.clock,
-    start: false,
-  });
+  await using asks = await openAsking(runs, [held.definition]);
   const { id } = await runs.queue.submit(held.definition, []);
   await runs.clock.settle();
   const asked = await asks.queue.revoke(id);
@@ -114,12 +109,7 @@ Deno.test("a run in another queue over the store is revoked by its next heartbea
 Deno.test("a run revoked elsewhere that fails before it hears of it is not repeated", async () => {
   const held = heldTask("held", { maxRetries: 3, retry: { delay: 0, factor: 1 } });
   await using runs = await openQueue({ definitions: [held.definition] });
-  await using asks = await openQueue({
-    definitions: [held.definition],
-    store: runs.store,
-    clock: runs.clock,
-    start: false,
-  });
+  await using asks = await openAsking(runs, [held.definition]);
   const { id } = await runs.queue.submit(held.definition, []);
   await runs.clock.settle();
   await asks.queue.revoke(id);
@@ -134,12 +124,7 @@ Deno.test("a run revoked elsewhere that fails before it hears of it is not repea
 Deno.test("a run revoked elsewhere that succeeds before it hears of it has succeeded", async () => {
   const held = heldTask("held");
   await using runs = await openQueue({ definitions: [held.definition] });
-  await using asks = await openQueue({
-    definitions: [held.definition],
-    store: runs.store,
-    clock: runs.clock,
-    start: false,
-  });
+  await using asks = await openAsking(runs, [held.definition]);
   const { id } = await runs.queue.submit(held.definition, []);
   await runs.clock.settle();
   await asks.queue.revoke(id);

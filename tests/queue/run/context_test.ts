@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TaskRevokedError } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores } from "../../support/open_queue.ts";
+import { onBothStores, openRunning } from "../../support/open_queue.ts";
 
 onBothStores("the context says which task runs, and which run it is", async (open) => {
   const held = heldTask("app.held", { maxRetries: 2, retry: { delay: 0, factor: 1 } });
@@ -79,10 +79,8 @@ onBothStores("sleep ends at its time, or with the signal's reason when the run i
 });
 
 onBothStores("a signal first looked at after the abort is aborted", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning(open);
+  await using _ = q;
   await q.queue.revoke(id);
   const { ctx } = held.runs[0]!;
   assert(ctx.signal.reason instanceof TaskRevokedError);

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import type { Json } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores } from "../../support/open_queue.ts";
+import { onBothStores, openRunning } from "../../support/open_queue.ts";
 import { rowsOf } from "../../support/rows.ts";
 
 onBothStores("a report makes the task PROGRESS, and readers see the latest", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning(open);
+  await using _ = q;
   const { ctx, finish } = held.runs[0]!;
   assert.deepEqual([(await q.queue.get(id)).state, (await q.queue.get(id)).progress], ["STARTED", null]);
   ctx.progress({ done: 1, total: 3 });
@@ -22,10 +20,8 @@ onBothStores("a report makes the task PROGRESS, and readers see the latest", asy
 });
 
 onBothStores("at most four reports a second are stored, the latest last", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning(open);
+  await using _ = q;
   const stamps = new Set<string>();
   const seen: Json[] = [];
   for (let ms = 0; ms < 1000; ms += 10) {
@@ -43,10 +39,8 @@ onBothStores("at most four reports a second are stored, the latest last", async 
 });
 
 onBothStores("a report is stored as it was when it was made", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning(open);
+  await using _ = q;
   const { ctx, finish } = held.runs[0]!;
   const report: Record<string, unknown> = { done: 1 };
   ctx.progress(0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { memoryStore, StoppedError } from "../../../queue/mod.ts";
 import type { Key } from "../../../queue/store/port.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { onBothStores, openAsking, openQueue, openRunning } from "../../support/open_queue.ts";
 
 /** A promise whose outcome can be looked at. */
 function watched<T>(promise: Promise<T>): { value?: T; error?: unknown } {
@@ -36,12 +36,7 @@ onBothStores("a task that has ended is not waited for", async (open) => {
 Deno.test("a wait in another process is told within a second", async () => {
   const held = heldTask("held");
   await using runs = await openQueue({ definitions: [held.definition] });
-  await using asks = await openQueue({
-    definitions: [held.definition],
-    store: runs.store,
-    clock: runs.clock,
-    start: false,
-  });
+  await using asks = await openAsking(runs, [held.definition]);
   const submitted = await asks.queue.submit(held.definition, []);
   const result = watched(asks.queue.result(submitted));
   await runs.clock.advance(10_000);
@@ -53,10 +48,8 @@ Deno.test("a wait in another process is told within a second", async () => {
 });
 
 onBothStores("a wait whose time is over returns the task as it is", async (open) => {
-  const held = heldTask("held");
-  await using q = await open({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning(open);
+  await using _ = q;
   const seen = watched(q.queue.wait(id, { timeout: 2.5 }));
   await q.clock.advance(2499);
   assert.deepEqual(seen, {});

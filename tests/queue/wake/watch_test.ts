@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StoppedError, type TaskChange, TaskNotFoundError } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { onBothStores, openQueue, openRunning } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 
 /** What a watch told, and whether it is over. */
@@ -120,10 +120,8 @@ Deno.test("all watches of a task share one look, and none is taken when they hav
 });
 
 Deno.test("a watch that is left between two changes is over", async () => {
-  const held = heldTask("held");
-  await using q = await openQueue({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning();
+  await using _ = q;
   const before = q.clock.pending;
   for await (const { task } of q.queue.watch(id)) {
     assert.equal(task.state, "STARTED");
@@ -137,10 +135,8 @@ Deno.test("a watch that is left between two changes is over", async () => {
 });
 
 Deno.test("a watch repeats the latest when it is asked to and nothing happens", async () => {
-  const held = heldTask("held");
-  await using q = await openQueue({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning();
+  await using _ = q;
   const { told, versions } = collect(q.queue.watch(id, { repeat: 15 }));
   await q.clock.advance(46_000);
   assert.deepEqual([told, versions.size], [["STARTED", "STARTED", "STARTED", "STARTED"], 1]);
@@ -172,10 +168,8 @@ Deno.test("the queue's stop ends every watch", async () => {
 });
 
 Deno.test("a watch that is read on only after the task has ended tells its end", async () => {
-  const held = heldTask("held");
-  await using q = await openQueue({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { q, held, id } = await openRunning();
+  await using _ = q;
   const changes = q.queue.watch(id);
   const first = changes.next();
   await q.clock.settle();

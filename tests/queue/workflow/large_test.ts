@@ -14,6 +14,12 @@ const count = task("count", (_ctx, list) => (list as unknown[]).length);
 const call = (name: string, ...args: unknown[]): WorkflowNode => ({ name, args });
 const items = (n: number) => Array.from({ length: n }, (_, i) => i);
 
+/** A large chord with a member that expires after so many seconds, and cannot start before. */
+function expiringChord(expires: number): WorkflowNode {
+  const late = { ...call("one"), delay: 60, expires } as WorkflowNode;
+  return chord([...items(100).map((i) => call("one", i)), late], call("count"));
+}
+
 for (const limits of [{}, { checks: 10, mutations: 100, listBatch: 200, lanes: 8 }]) {
   Deno.test(`a chord of 10,000 ends with all results, with ${limits.checks ?? 100} checks a commit`, async () => {
     const store = memoryStore({ limits });
@@ -109,8 +115,7 @@ Deno.test("a large workflow whose process is lost while it writes is deleted by 
   await using processes = new Processes({ limits: { mutations: 50 } });
   const options = { definitions: [one, count] };
   const dying = await processes.start(options);
-  const late = { ...call("one"), delay: 60, expires: 2 } as WorkflowNode;
-  const node = chord([...items(100).map((i) => call("one", i)), late], call("count"));
+  const node = expiringChord(2);
   const last = dying.faulty.onCommit("held", sets("workflow"));
   const submitting = dying.queue.submitWorkflow(node);
   submitting.catch(() => {});
@@ -130,8 +135,7 @@ Deno.test("a task that expires while its large workflow is being written fails i
   await using processes = new Processes({ limits: { mutations: 50 } });
   const options = { definitions: [one, count] };
   const p = await processes.start(options);
-  const late = { ...call("one"), delay: 60, expires: 1 } as WorkflowNode;
-  const node = chord([...items(100).map((i) => call("one", i)), late], call("count"));
+  const node = expiringChord(1);
   const groups = p.faulty.onCommit("held", sets("group"));
   const submitting = p.queue.submitWorkflow(node);
   await groups.hit;

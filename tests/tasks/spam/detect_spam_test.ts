@@ -100,8 +100,7 @@ Deno.test("the program finds the model that ships from any folder, and takes SPA
   const ask = async (more: Record<string, string>) => {
     const env = { PORT: "0", KV_PATH: ":memory:", CHANNELS: "ml_service=1", API_TOKEN: "", ...more };
     await using child = new Child("../../main.ts", [], env, place.path);
-    await child.until((lines) => lines.some((line) => line.includes("listens on")));
-    const base = /http:\/\/[\w.:]+/.exec(child.lines.find((line) => line.includes("listens on"))!)![0];
+    const base = await child.listening();
     const response = await fetch(`${base}/v1/tasks`, {
       method: "POST",
       headers: { "content-type": "application/json", prefer: "wait=10" },
