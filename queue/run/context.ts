@@ -1,5 +1,5 @@
 /**
- * What a handler is given: the context of one run.
+ * The context of one run, a handler's first argument.
  *
  * @module
  */
@@ -52,7 +52,7 @@ export class RunContext implements TaskContext {
     return this.#commit ??= new RunCommit(this.run.engine.settings.namespace);
   }
 
-  /** What the handler wants to be stored with its result. */
+  /** The writes that the handler wants to be stored with its result; `null` if there are none. */
   get writes(): RunCommit | null {
     return this.#commit;
   }

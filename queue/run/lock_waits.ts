@@ -1,11 +1,12 @@
 /**
- * Those in this process who wait for a lock: told at once when it is released here, others find out by looking.
+ * The runs of this process that wait for locks. They are told at once when a lock is released in this process; a lock
+ * that another process releases is found by polling.
  *
  * @module
  */
 import type { Bell } from "../ground/bell.ts";
 
-/** The bells of those who wait, by the lock's name. */
+/** The bells of the runs that wait, by the lock's name. */
 export class LockWaits {
   #waiting = new Map<string, Set<Bell>>();
 

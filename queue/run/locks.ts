@@ -56,9 +56,9 @@ export class RunLocks {
     this.#over = true;
   }
 
-  /** What the run did is stored: whoever has a lock next sees it. */
+  /** The run's end is stored, so that the next owner of a lock sees it. */
   releaseAll(): void {
-    // Where that is not possible they are free when their time is over.
+    // A lock that cannot be released is free when its time is over.
     for (const lock of this.#held) lock.release().catch(() => {});
   }
 
@@ -89,7 +89,7 @@ class HeldLock implements Lock {
   readonly #key: Key;
   #versionstamp: string | null;
   #row: LockRow;
-  /** What was asked for last. One goes after the other: each checks what the one before has written. */
+  /** The latest renewal or release. Each waits for the one before, because it checks what that has written. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(
@@ -150,7 +150,7 @@ class HeldLock implements Lock {
   }
 }
 
-/** Milliseconds until the lock of this row is free without its owner's doing. */
+/** Milliseconds until the lock of this row is free even if its owner does nothing. */
 export function timeLeft(entry: Entry, now: number): number {
   const { expiresAt, ttl } = decode<LockRow>(entry.value);
   return timeUntil(expiresAt, ttl * 1000, now);

@@ -5,7 +5,7 @@
  * execute   arguments → handler, here or in a thread → outcome (outcome.ts) → settle (settle.ts)
  * expire    the soft time limit aborts the signal, the hard one ends the run
  * revoke    ends the run
- * giveBack  the process stops: the task waits again
+ * giveBack  the process stops, or the run has waited too long for its slot: the task waits again
  * drop      the worker was judged lost: nothing is stored
  * ```
  *
@@ -42,7 +42,7 @@ import type { Running, ThisRun } from "./this_run.ts";
 /** One run. `closed` is called when it ends, `left` when its handler has returned as well. */
 export class Run implements Limited, ThisRun {
   deadline = Infinity;
-  /** Wall-clock time at which it got its slot. */
+  /** Wall-clock time at which the run got its slot. */
   begunAt = Infinity;
   #hardDeadline = Infinity;
   #closed = false;
@@ -50,7 +50,7 @@ export class Run implements Limited, ThisRun {
   #aborted: Error | null = null;
   #reports: Reports | null = null;
   #locks: RunLocks | null = null;
-  /** What a thread does, or will do, for this run. */
+  /** The part of this run that a thread does, or will do. */
   #job: ThreadJob | null = null;
 
   constructor(
@@ -62,12 +62,12 @@ export class Run implements Limited, ThisRun {
     readonly left: (run: Run) => void,
   ) {}
 
-  /** It waits for a slot. */
+  /** The run waits for a slot. */
   get isNext(): boolean {
     return this.begunAt === Infinity;
   }
 
-  /** It waits for a thread. */
+  /** The run waits for a thread. */
   get reserved(): boolean {
     return this.#job?.waits ?? false;
   }
@@ -110,8 +110,8 @@ export class Run implements Limited, ThisRun {
   }
 
   /**
-   * The arguments, if the record has all of them. Copied, as the handler may do with them what it likes: the record's
-   * own are stored again at a retry.
+   * The arguments, if the record has all of them; else `null`. They are copied, because handlers may change them and the
+   * record's own are stored again at a retry.
    */
   #copyArgs(): readonly Json[] | null {
     const { args, workflow } = this.record;
@@ -119,7 +119,7 @@ export class Run implements Limited, ThisRun {
     return args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg);
   }
 
-  /** Large arguments and results of before, whenever the store answers: its silence is no failure of the task. */
+  /** Reads large arguments, and results that are arguments. A silent store is waited for: it is no failure of the task. */
   #readArgs(): Promise<readonly Json[]> {
     const { engine, record } = this;
     return resolveArgs({ ...engine, store: patient(engine.store, engine.clock) }, record);
@@ -212,10 +212,7 @@ export class Run implements Limited, ThisRun {
     await settled;
   }
 
-  /**
-   * Gives the task back, uncounted: the process stops. Resolves when it waits again; or, when it may be given to one
-   * worker only, when it has failed.
-   */
+  /** Gives the task back, uncounted. Resolves when it waits again, or with `acks: "early"` when it has failed. */
   giveBack(): Promise<void> {
     const hasBegun = !this.isNext && !this.reserved;
     const wasOpen = this.#close();

@@ -1,7 +1,7 @@
 /**
- * How a run leaves the store. Each of the three ways is one commit: the task ends, is put back for another run after a
- * failure, or is given back uncounted because the process stops. A revoke that another process has stored wins over
- * both ways back: the task then ends as REVOKED.
+ * How a run leaves the store, in one commit. There are three ways: the task ends; the task is put back for another run
+ * after a failure; the task is given back, which counts as no run. When another process has revoked the task by then,
+ * neither way back lands, and the task ends as REVOKED.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { RunCommit } from "./context.ts";
 import { failed, type Retry } from "./outcome.ts";
 import type { ThisRun } from "./this_run.ts";
 
-/** Stores what came of a run that has been closed; `writes` land with a success. Never rejects. */
+/** Stores the outcome of a run that has been closed; `writes` land with a success. Never rejects. */
 export function settle(
   run: ThisRun,
   outcome: Outcome | Retry,
@@ -36,7 +36,7 @@ async function end(run: ThisRun, outcome: Outcome, writes: RunCommit | null = nu
       run.releaseLocks();
       engine.ended(final, done);
     };
-    // What the handler writes has checks of its own, which leave no room for others.
+    // The handler's writes have checks of their own, which leave no room for those of a release.
     if (final.state === "SUCCESS" && record.workflow?.followed && !writes) {
       const unit = { ...endRunUnit(engine.keys, final, true), worker: row.worker };
       if (await endAndRelease(engine, record.id, unit, () => settled("release"))) return;
@@ -76,19 +76,19 @@ async function retry(run: ThisRun, { error, delay }: Retry): Promise<void> {
 }
 
 /**
- * run → ready or delayed, uncounted: the process stops. A task that may be given to one worker only fails instead, if
- * its handler has begun. Resolves when that is stored.
+ * run → ready or delayed, uncounted. A task with `acks: "early"` fails instead if its handler has begun. Resolves when
+ * that is stored.
  */
 export async function giveBack(run: ThisRun, hasBegun: boolean): Promise<void> {
   const { engine, record, row } = run;
   if (record.acks === "early" && hasBegun) return await end(run, STOPPED);
-  // A group that was closed meanwhile has ended its members that had not started, this one not, as it was claimed. From
-  // now on it counts as one that had started: those go on.
+  // A group that was closed while this task was claimed has ended its members that had not started, and missed this one.
+  // Marked as started, the task runs again, as the started members of a closed group do.
   const isStarted = hasBegun || record.workflow?.group !== undefined;
   const next = isStarted ? returned(record, row) : record;
   const { expiresAt } = next;
   const back = requeueUnit(engine.keys, next, row.deliveries - 1, engine.clock.now(), true);
-  // The reminder of its expiry may have come while it was claimed, or was never written, as a slot was free at once.
+  // The reminder of the task's expiry may have come while the task was claimed; at a hand-off none was written.
   const unit = isStarted || expiresAt === undefined
     ? back
     : together(back, { checks: [], mutations: [put(engine.keys.later(expiresAt, record.id), {})] });
@@ -104,7 +104,7 @@ export async function giveBack(run: ThisRun, hasBegun: boolean): Promise<void> {
   engine.wake(record.channel);
 }
 
-/** A settlement that could not be stored: the task stays claimed and is rescued, or its store is broken. */
+/** The settlement could not be stored: the task stays claimed and is rescued, or the store is broken. */
 function lost({ engine, record }: ThisRun, error: unknown): void {
   if (isOver(error)) return;
   engine.emit({ type: "fault", message: `Task ${record.id} could not be settled`, error });

@@ -1,11 +1,11 @@
 /**
  * How the engine itself ends a task: every end without a result that no handler caused, each with the error that the
- * task then shows. Types and texts are on the wire.
+ * task then shows, and when it is written. Types and texts are on the wire.
  *
- * Other errors of the engine arise while a run is under way and reach the task as if its handler had thrown them
- * (`run/outcome.ts`): `ResultTooLarge` and `ResultNotSerializable` (`rows/payload.ts`), `ArgumentsError`
- * (`workflow/value.ts`), `RefusedCommitError` and `CommitConflictError` (a commit of `ctx.commit`), `OutOfMemoryError`
- * and `ThreadExitError` (`threads/`).
+ * The engine's other errors arise during a run and are treated as if the handler had thrown them (`run/outcome.ts`):
+ * `ResultTooLarge` and `ResultNotSerializable` (`rows/payload.ts`), `ArgumentsError` (`workflow/value.ts`),
+ * `RefusedCommitError` and `CommitConflictError` (at the commit of `ctx.commit`), `RetryError` (`ctx.retry`),
+ * `OutOfMemoryError` and `ThreadExitError` (`threads/`).
  *
  * @module
  */
@@ -27,40 +27,40 @@ export interface Ending {
   readonly error: TaskError;
 }
 
-/** Its expiry came before it was started: found by the promoter while it waits, by the run just before its handler. */
+/** The task expired before it started: written by the promoter where it waits, by the run just before its handler. */
 export const EXPIRED = revoked("Expired", "Task expired before it was started");
 
-/** `Queue.revoke` met it where it waits. */
+/** `Queue.revoke` met the task where it waits. */
 export const REVOKED_WAITING = revoked(TaskRevokedError.name, "Task was revoked before it ran");
 
 /**
- * `Queue.revoke` met its run; or the run was to put the task back, for a retry or because its process stops, and another
- * process had revoked it by then.
+ * `Queue.revoke` met the task's run; or the run was to put the task back, for a retry or because its process stops, and
+ * another process had revoked the task by then.
  */
 export const REVOKED_RUNNING = revoked(TaskRevokedError.name, "Task was revoked while it ran");
 
-/** Its run was revoked, and the worker was lost before it obeyed: written by the rescuer. */
+/** The task was revoked while it ran, and its worker was lost before it obeyed: written by the rescuer. */
 export const REVOKED_LOST = revoked(TaskRevokedError.name, "Task was revoked, and its worker was lost");
 
-/** `Queue.revokeWorkflow` met it where it waits; the groups that it closes have this error too. */
+/** `Queue.revokeWorkflow` met the task where it waits; the groups that are closed by it have this error too. */
 export const WORKFLOW_REVOKED = revoked(TaskRevokedError.name, "Workflow was revoked");
 
-/** `Queue.purge` met it in its channel. */
+/** `Queue.purge` met the task in its channel. */
 export const PURGED = revoked(TaskRevokedError.name, "Task was purged with its channel before it ran");
 
-/** Its process stops, its run has not ended within the grace, and `acks: "early"` forbids another run. */
+/** The process stops, the run has not ended within the grace, and `acks: "early"` forbids another run. */
 export const STOPPED = failed(
   "WorkerLostError",
   "Worker stopped while the task ran, and the task is given to one worker only",
 );
 
-/** Its worker was lost, and `acks: "early"` forbids another run: written by the rescuer. */
+/** The task's worker was lost, and `acks: "early"` forbids another run: written by the rescuer. */
 export const LOST = failed(
   "WorkerLostError",
   "Worker was lost while the task ran, and the task is given to one worker only",
 );
 
-/** Its worker was lost, as were those before it, `MAX_DELIVERIES` in all: written by the rescuer. */
+/** The task's worker was lost, like those before it, `MAX_DELIVERIES` in all: written by the rescuer. */
 export function lostTooOften(deliveries: number): Ending {
   return failed(
     "WorkerLostError",
@@ -68,35 +68,38 @@ export function lostTooOften(deliveries: number): Ending {
   );
 }
 
-/** Its run has reached the hard time limit. @param limit seconds */
+/** The run has reached its hard time limit. @param limit seconds */
 export function outOfTime(limit: number): Ending {
   return failed(TimeLimitExceeded.name, `Task ran longer than its time limit of ${limit} s`);
 }
 
-/** Its definition, which was changed since it was submitted, refuses its arguments: another run would meet the same. */
+/** The definition was changed after the submission and refuses the arguments; another run would meet the same ones. */
 export function argumentsRefused(faults: readonly Fault[]): Ending {
   return { state: "FAILURE", error: brief(new InvalidTaskError(faults)) };
 }
 
-/** What is before it in its chain has not succeeded, and so it never runs. */
+/** The task before this one in a chain has not succeeded, so this one never runs. */
 export function chainBroken(before: TaskRecord): Ending {
   return { state: "REVOKED", error: consequence(ChainError, before) };
 }
 
-/** A member of a group has not succeeded: what the group is closed with, and what its tasks that wait end with. */
+/** A member of a group has not succeeded: the group is closed with this error, and its unstarted members end with it. */
 export function chordBroken(member: TaskRecord): TaskError {
   return consequence(ChordError, member);
 }
 
 /**
- * What was to run with the result of a group that was closed with this error. It fails with the group; unless the group
- * was closed because of what is before it, so that it never came to that.
+ * The end of a task that was to run with the result of a group closed with this error. The task fails with its group. If
+ * the group itself was ended by a failure before it in a chain, the task is revoked like the group's members.
  */
 export function closedWith(error: TaskError): Ending {
   return { state: error.type === ChordError.name ? "FAILURE" : "REVOKED", error };
 }
 
-/** What a failure means for those behind it. What it is a consequence of itself is handed on: they all name that. */
+/**
+ * The error of tasks that wait for one which has not succeeded: it names that task. If that one never ran, because it
+ * waited for another failure itself, its error is handed on, so that all of them name the first cause.
+ */
 function consequence(kind: typeof ChainError | typeof ChordError, before: TaskRecord): TaskError {
   const { id, name, state, startedAt } = before;
   const error = before.error!;
