@@ -6,8 +6,7 @@
  * - a task whose limit is being parked for is passed over,
  * - a suspect is passed over while another suspect runs in this process,
  * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon
- *   as
- *   it is claimed.
+ *   as it is claimed.
  *
  * @module
  */

@@ -50,7 +50,7 @@ const FRESH = 50;
 const MOST = 1024;
 
 /** A look at the store that has no answer yet. */
-interface Reading {
+interface OpenLook {
   /** The tasks that this process has stored since the look began; empty on a shared store. */
   readonly stored: Entry[];
   /** `clear` was called since the look began: its answer cannot be complete. */
@@ -65,7 +65,7 @@ export class ReadyWindow {
   #known: "nothing" | "part" | "all" = "nothing";
   #entries: Entry[] = [];
   #next = 0;
-  #reading: Reading | null = null;
+  #openLook: OpenLook | null = null;
   /** Versionstamp of the latest commit that a look has seen. */
   #seen = "";
   /** Tasks of which this process was told since the last look began, and which are not among the entries. */
@@ -87,7 +87,7 @@ export class ReadyWindow {
   /** Upper bound of the ready tasks that no claim has taken; `Infinity` while it is unknown, as on a shared store. */
   get waiting(): number {
     if (!this.#unshared || this.#known !== "all") return Infinity;
-    return this.#entries.length - this.#next + this.#arrivals + (this.#reading?.stored.length ?? 0);
+    return this.#entries.length - this.#next + this.#arrivals + (this.#openLook?.stored.length ?? 0);
   }
 
   /** Whether all is known and all of it is taken: a look would find nothing. */
@@ -111,7 +111,7 @@ export class ReadyWindow {
    * @param entry its pointer, when this process has just stored it; unknown when it came back or came from elsewhere
    */
   arrived(entry?: Entry): void {
-    if (entry && this.#unshared && this.#reading) return void this.#reading.stored.push(entry);
+    if (entry && this.#unshared && this.#openLook) return void this.#openLook.stored.push(entry);
     if (entry && this.#unshared && this.#arrivals === 0) return this.#add(entry);
     this.#arrivals++;
     this.#foremost = Math.min(this.#foremost, entry ? placeIn(entry.key) : -1);
@@ -158,7 +158,7 @@ export class ReadyWindow {
 
   /** Forgets what was read. */
   clear(): void {
-    if (this.#reading) this.#reading.cleared = true;
+    if (this.#openLook) this.#openLook.cleared = true;
     this.#entries = [];
     this.#next = 0;
     this.#known = "nothing";
@@ -178,25 +178,25 @@ export class ReadyWindow {
     this.#foremost = Infinity;
     // A copy: a claim that lands during the look leaves `taken`, while the answer may still show its tasks.
     const busy = new Set(taken);
-    const reading: Reading = this.#reading = { stored: [], cleared: false };
+    const look: OpenLook = this.#openLook = { stored: [], cleared: false };
     let entries: Entry[];
     try {
       entries = await this.#read(behind, limit);
     } catch (error) {
-      this.#arrivals += reading.stored.length;
+      this.#arrivals += look.stored.length;
       throw error;
     } finally {
-      this.#reading = null;
+      this.#openLook = null;
     }
     const free = entries.filter((entry) => !busy.has(idOf(entry.key)));
-    const span = { behind, to: entries.length < limit ? undefined : entries.at(-1) };
-    this.#entries = this.#unshared ? free : [...this.#shares.divide(free, want, span)];
+    const stretch = { behind, to: entries.length < limit ? undefined : entries.at(-1) };
+    this.#entries = this.#unshared ? free : [...this.#shares.divide(free, want, stretch)];
     this.#next = 0;
     this.#arrivals -= told;
     this.#last = entries.at(-1);
-    this.#known = entries.length < limit && !reading.cleared ? "all" : "part";
+    this.#known = entries.length < limit && !look.cleared ? "all" : "part";
     for (const { versionstamp } of entries) if (versionstamp > this.#seen) this.#seen = versionstamp;
-    for (const entry of reading.stored) this.arrived(entry);
+    for (const entry of look.stored) this.arrived(entry);
   }
 
   /** The last entry that is known; on a shared store, of all that were read. */

@@ -32,7 +32,7 @@ interface Met {
 }
 
 /** A part of the ready range: what stands behind an entry, up to another; `undefined`: from its head, to its end. */
-interface Span {
+interface Stretch {
   readonly behind: Entry | undefined;
   readonly to: Entry | undefined;
 }
@@ -75,16 +75,16 @@ export class Shares {
    * The tasks that this process claims now, of those that a look has found.
    *
    * @param want slots to fill: if its own tasks do not suffice, it takes tasks that other owners have left for a turn
-   * @param span the part of the ready range that the look has read
+   * @param stretch the part of the ready range that the look has read
    */
-  divide(entries: readonly Entry[], want: number, span: Span): readonly Entry[] {
+  divide(entries: readonly Entry[], want: number, stretch: Stretch): readonly Entry[] {
     const { engine, channel } = this;
     const peers = engine.peers(channel);
     const worker = engine.worker();
     const own = peers.indexOf(worker);
     const now = engine.clock.monotonic();
     const turn = Math.min(Math.max(TURN.least, 2 * (this.#pace ?? 0)), TURN.most);
-    this.#note(entries, peers, span, now);
+    this.#note(entries, peers, stretch, now);
     this.#due = Infinity;
     const mine = new Set<Entry>();
     const left: { readonly entry: Entry; readonly turns: number }[] = [];
@@ -115,7 +115,7 @@ export class Shares {
   #note(
     entries: readonly Entry[],
     peers: readonly string[],
-    { behind, to }: Span,
+    { behind, to }: Stretch,
     now: number,
   ): void {
     const found = new Set(entries.map((entry) => idOf(entry.key)));

@@ -34,7 +34,7 @@ export interface Explanation {
 const AHEAD_CAP = 500;
 
 /** What one snapshot shows of a task. */
-interface Standing {
+interface Snapshot {
   readonly record: TaskRecord;
   readonly run: RunRow | null;
   readonly revoked: boolean;
@@ -50,8 +50,8 @@ export async function explainTask(
   engine: Base & Here & { readonly limits: Limits },
   id: string,
 ): Promise<Explanation> {
-  const standing = await look(engine, id);
-  const { record, run } = standing;
+  const seen = await look(engine, id);
+  const { record, run } = seen;
   const { state } = viewOf(record, run);
   if (record.doneAt !== undefined) return { id, state, place: null, reasons: await whyEnded(engine, record) };
   if (run) {
@@ -59,22 +59,22 @@ export async function explainTask(
       id,
       state,
       place: "run",
-      reasons: whyRunning(engine, standing, run, waitsFor(engine.runOf(id))),
+      reasons: whyRunning(engine, seen, run, waitsFor(engine.runOf(id))),
     };
   }
-  const place = familyOf(standing.pointer!.key) as Exclude<Place, null>;
+  const place = familyOf(seen.pointer!.key) as Exclude<Place, null>;
   const reasons = place === "ready"
-    ? await whyReady(engine, record, standing.pointer!)
+    ? await whyReady(engine, record, seen.pointer!)
     : place === "delayed"
     ? whyDelayed(engine, record)
     : place === "waiting"
     ? [await whyWaiting(engine, record)]
-    : [...await whyParked(engine, record, standing.pointer!), ...await whyHeldBack(engine, record.channel)];
-  return { id, state, place, reasons: [...reasons, ...sinceLost(standing.pointer!), ...expiry(record)] };
+    : [...await whyParked(engine, record, seen.pointer!), ...await whyHeldBack(engine, record.channel)];
+  return { id, state, place, reasons: [...reasons, ...sinceLost(seen.pointer!), ...expiry(record)] };
 }
 
 /** Reads until one snapshot holds the task in its one place (invariant 2). */
-async function look(engine: Reading, id: string): Promise<Standing> {
+async function look(engine: Reading, id: string): Promise<Snapshot> {
   const { keys, store } = engine;
   for (;;) {
     const { record: seen } = await findTask(engine, id);
@@ -116,7 +116,7 @@ function waitsFor(run: OpenRun | undefined): "slot" | "thread" | null {
 
 function whyRunning(
   engine: Pick<Base, "clock">,
-  { record, revoked }: Standing,
+  { record, revoked }: Snapshot,
   run: RunRow,
   waitsFor: "slot" | "thread" | null,
 ): Reason[] {

@@ -24,7 +24,7 @@ import type { Json } from "../ground/task.ts";
 import { fence } from "./fence.ts";
 
 /** What one batch of a step changes, and where the next one begins; `null`: the step is done. */
-interface Batch {
+interface UpgradeBatch {
   /** At most what one commit may hold, less one. */
   readonly mutations: readonly Mutation[];
   readonly cursor: Json;
@@ -38,7 +38,7 @@ export interface Upgrade {
    * The batch at a cursor, at first `null`. While a step runs nobody but it writes; it may be asked for the same batch
    * again, and several times at once.
    */
-  run(store: Store, keys: Keys, cursor: Json): Promise<Batch>;
+  run(store: Store, keys: Keys, cursor: Json): Promise<UpgradeBatch>;
 }
 
 /** All changes of the stored layout since version 1, in order. */

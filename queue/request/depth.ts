@@ -17,8 +17,8 @@ export interface Capped extends Reading {
   readonly overrides: { readonly isCapped: boolean; of(channel: string): ChannelRow };
 }
 
-/** A look at a channel, for all who ask within a second. */
-interface Look {
+/** A measured depth of a channel, for all who ask within a second. */
+interface Measurement {
   readonly at: number;
   readonly cap: number;
   readonly depth: Promise<Depth>;
@@ -31,7 +31,7 @@ interface Depth {
 
 /** The depths of the channels that have a cap. */
 export class Depths {
-  #looks = new Map<string, Look>();
+  #measurements = new Map<string, Measurement>();
 
   /** @throws {OverCapacityError} when one of the channels has no room for all of its tasks */
   async refuseFull(engine: Capped, records: readonly TaskRecord[]): Promise<void> {
@@ -53,10 +53,10 @@ export class Depths {
 
   #depthOf(engine: Capped, channel: string, cap: number): Promise<Depth> {
     const now = engine.clock.monotonic();
-    const last = this.#looks.get(channel);
+    const last = this.#measurements.get(channel);
     if (last && now - last.at < KEPT && last.cap === cap) return last.depth;
     const depth = this.#measure(engine, channel, cap);
-    this.#looks.set(channel, { at: now, cap, depth });
+    this.#measurements.set(channel, { at: now, cap, depth });
     return depth;
   }
 

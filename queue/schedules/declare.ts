@@ -10,7 +10,7 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 import { encode } from "../rows/codec.ts";
 import { canonicalJson } from "../request/idempotency.ts";
 import { gridOf, sameGrid } from "./grid.ts";
-import { changeUnit, createUnit, found, type ScheduleRow, withDue } from "./row.ts";
+import { changeUnit, createUnit, scheduleOf, type ScheduleRow, withDue } from "./row.ts";
 import type { CodeSchedule, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
 
@@ -77,7 +77,7 @@ export async function declareSchedules(
 async function declare(engine: Base, id: string, declared: Declared): Promise<void> {
   for (;;) {
     const [entry] = await engine.store.getMany([engine.keys.schedule(id)]);
-    const stored = found(entry);
+    const stored = scheduleOf(entry);
     const row = stored?.row;
     // An orphan is left to `tidySchedules`, which is next.
     if (row?.origin === "code" && row.declared === declared.declared) return;

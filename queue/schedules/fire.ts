@@ -14,11 +14,11 @@ import type { Idempotency, Task } from "../ground/task.ts";
 import { gridOf } from "./grid.ts";
 import {
   changeUnit,
-  type Found,
   MOST_INSTANCES,
   type OccurrenceRow,
   readSchedule,
   type ScheduleRow,
+  type StoredSchedule,
   withDue,
 } from "./row.ts";
 import { type Step, stepOf } from "./step.ts";
@@ -30,7 +30,7 @@ const WAIT = 500;
 const LONGEST_DETAIL = 1000;
 
 /** Takes the step that a schedule owes by `now`, unless another process is faster. */
-export async function fire(engine: Placing, schedule: Found, now: number): Promise<void> {
+export async function fire(engine: Placing, schedule: StoredSchedule, now: number): Promise<void> {
   try {
     await takeStep(engine, schedule, now);
   } catch (error) {
@@ -39,7 +39,7 @@ export async function fire(engine: Placing, schedule: Found, now: number): Promi
   }
 }
 
-async function takeStep(engine: Placing, schedule: Found, now: number): Promise<void> {
+async function takeStep(engine: Placing, schedule: StoredSchedule, now: number): Promise<void> {
   const { row, entry } = schedule;
   const id = idOf(entry.key);
   const step = stepOf(gridOf(row), row, now);

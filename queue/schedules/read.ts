@@ -12,7 +12,7 @@ import { decode, decodeEntry } from "../rows/codec.ts";
 import { makeCursor, readCursor } from "../rows/cursor.ts";
 import { idOf, type Namespace, numberIn } from "../rows/keys.ts";
 import type { TaskState } from "../ground/task.ts";
-import { found, type OccurrenceRow, readSchedule, type ScheduleRow } from "./row.ts";
+import { type OccurrenceRow, readSchedule, scheduleOf, type ScheduleRow } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
 
 /** A schedule as callers see it. */
@@ -57,7 +57,7 @@ export async function listSchedules(
   const start = after === null ? {} : { start: keys.schedule(`${after}\0`) };
   const entries = await store.list({ ...range, ...start }, { limit });
   const schedules = entries.flatMap((entry) => {
-    const schedule = found(entry);
+    const schedule = scheduleOf(entry);
     return schedule ? [viewOfSchedule(engine, idOf(entry.key), schedule.row)] : [];
   });
   return { schedules, cursor: entries.length < limit ? null : makeCursor([idOf(entries.at(-1)!.key)]) };

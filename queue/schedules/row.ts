@@ -51,21 +51,24 @@ export const HISTORY = 1000;
 export const MOST_INSTANCES = 100;
 
 /** A schedule that was read. */
-export interface Found {
+export interface StoredSchedule {
   readonly entry: Entry;
   readonly row: ScheduleRow;
 }
 
 /** Decodes an entry; `null` for an absent one, and for one of the first version, which code declares anew. */
-export function found(entry: Entry | null | undefined): Found | null {
+export function scheduleOf(entry: Entry | null | undefined): StoredSchedule | null {
   if (!entry) return null;
   const row = decode<ScheduleRow>(entry.value);
   return row.revision === undefined ? null : { entry, row };
 }
 
 /** Reads schedules by id, in the order of the ids. */
-export async function readSchedules(engine: Namespace, ids: readonly string[]): Promise<(Found | null)[]> {
-  return (await engine.store.getMany(ids.map((id) => engine.keys.schedule(id)))).map(found);
+export async function readSchedules(
+  engine: Namespace,
+  ids: readonly string[],
+): Promise<(StoredSchedule | null)[]> {
+  return (await engine.store.getMany(ids.map((id) => engine.keys.schedule(id)))).map(scheduleOf);
 }
 
 /** Whether a text could be a schedule's id: it stands in keys and in paths. */
@@ -74,7 +77,7 @@ export function isScheduleId(text: string): boolean {
 }
 
 /** Reads a schedule. @throws {ScheduleNotFoundError} */
-export async function readSchedule(engine: Namespace, id: string): Promise<Found> {
+export async function readSchedule(engine: Namespace, id: string): Promise<StoredSchedule> {
   if (!isScheduleId(id)) throw new ScheduleNotFoundError(id);
   const [schedule] = await readSchedules(engine, [id]);
   if (!schedule) throw new ScheduleNotFoundError(id);
@@ -97,7 +100,7 @@ export function createUnit(keys: Keys, id: string, entry: Entry | null, row: Sch
 export function changeUnit(
   keys: Keys,
   id: string,
-  { entry, row }: Found,
+  { entry, row }: StoredSchedule,
   to: ScheduleRow,
   history: readonly OccurrenceRow[] = [],
 ): Unit {

@@ -21,8 +21,8 @@ const PAUSE = 10;
 /** Milliseconds between two looks at what needs no haste. */
 const TIDY = 15_000;
 
-/** What a look found. */
-interface Look {
+/** What became of the schedules that were due. */
+interface FireReport {
   /** Steps that were due, whoever took them. */
   due: number;
   /** Why schedules could not be fired, by id. */
@@ -47,9 +47,9 @@ export class Scheduler extends Loop {
   /** Fires everything that is due by now. @throws what kept a schedule from firing, when the others have been served */
   async tick(): Promise<void> {
     const now = this.engine.clock.now();
-    let look: Look;
-    do look = await this.#look(now); while (look.due > 0);
-    const errors = [...look.failed.values()];
+    let report: FireReport;
+    do report = await this.#fireDue(now); while (report.due > 0);
+    const errors = [...report.failed.values()];
     if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors);
   }
 
@@ -57,9 +57,9 @@ export class Scheduler extends Loop {
     const { engine } = this;
     let due = 0;
     try {
-      const look = await this.#look(engine.clock.now());
-      due = look.due;
-      this.#tell(look.failed);
+      const report = await this.#fireDue(engine.clock.now());
+      due = report.due;
+      this.#tell(report.failed);
       if (engine.clock.monotonic() - this.#tidied >= TIDY) {
         this.#tidied = engine.clock.monotonic();
         const missing = await tidySchedules(engine, this.declared.keys());
@@ -73,23 +73,23 @@ export class Scheduler extends Loop {
   }
 
   /** Takes one step of each schedule that is due at `now`. */
-  async #look(now: number): Promise<Look> {
+  async #fireDue(now: number): Promise<FireReport> {
     await this.declare();
     const { store, keys } = this.engine;
-    const look = { due: 0, failed: new Map<string, unknown>() };
+    const report = { due: 0, failed: new Map<string, unknown>() };
     let next = Infinity;
     for await (const page of pagesOf(store, keys.dueAll(), { page: BATCH })) {
       const due = page.filter(({ key }) => timeIn(key) <= now);
-      await this.#fire(due.map(({ key }) => idOf(key)), now, look);
+      await this.#fire(due.map(({ key }) => idOf(key)), now, report);
       if (due.length === page.length) continue;
       next = timeIn(page[due.length]!.key);
       break;
     }
     this.nextDue = next;
-    return look;
+    return report;
   }
 
-  async #fire(ids: readonly string[], now: number, look: Look): Promise<void> {
+  async #fire(ids: readonly string[], now: number, report: FireReport): Promise<void> {
     const { engine } = this;
     const schedules = await readSchedules(engine, ids);
     await Promise.all(schedules.map(async (schedule, i) => {
@@ -98,9 +98,9 @@ export class Scheduler extends Loop {
       if (!engine.definitions.has(schedule.row.task.name)) return;
       try {
         await fire(engine, schedule, now);
-        look.due++;
+        report.due++;
       } catch (error) {
-        look.failed.set(ids[i]!, error);
+        report.failed.set(ids[i]!, error);
       }
     }));
   }

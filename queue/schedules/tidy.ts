@@ -10,7 +10,7 @@ import { decode } from "../rows/codec.ts";
 import { idOf, type Namespace } from "../rows/keys.ts";
 import { pagesOf } from "../rows/pages.ts";
 import { together } from "../rows/unit.ts";
-import { changeUnit, forgetKeyUnit, type Found, found, withDue } from "./row.ts";
+import { changeUnit, forgetKeyUnit, scheduleOf, type StoredSchedule, withDue } from "./row.ts";
 
 /**
  * Looks through all schedules once.
@@ -26,7 +26,7 @@ export async function tidySchedules(
   const declared = await declaredAnywhere(engine, own);
   for await (const page of pagesOf(engine.store, engine.keys.schedules())) {
     for (const entry of page) {
-      const schedule = found(entry);
+      const schedule = scheduleOf(entry);
       if (!schedule) continue;
       const id = idOf(entry.key);
       missing.delete(id);
@@ -54,7 +54,7 @@ async function declaredAnywhere(engine: Namespace, own: Iterable<string>): Promi
 async function setOrphaned(
   engine: Base & Signals,
   id: string,
-  schedule: Found,
+  schedule: StoredSchedule,
   orphaned: boolean,
 ): Promise<void> {
   const to = withDue({ ...schedule.row, orphaned });
@@ -63,7 +63,7 @@ async function setOrphaned(
 }
 
 /** Deletes the idempotency key that a schedule was created with when its time is over. */
-async function forgetKey(engine: Base, id: string, schedule: Found): Promise<void> {
+async function forgetKey(engine: Base, id: string, schedule: StoredSchedule): Promise<void> {
   const { idempotency, ...row } = schedule.row;
   if (!idempotency || idempotency.expiresAt > engine.clock.now()) return;
   const change = changeUnit(engine.keys, id, schedule, row);

@@ -16,7 +16,7 @@ const SHARED = { first: 100, last: 1000, tick: 100 } as const;
 const ALONE = { first: 10_000, last: 10_000, tick: 1000 } as const;
 
 /** A row that is waited for. */
-interface Watched {
+interface AwaitedRow {
   readonly key: Key;
   readonly bells: Set<Bell>;
   /** What all know who wait for it; `undefined`: not all know the same. */
@@ -28,7 +28,7 @@ interface Watched {
 
 /** See the module's text. */
 export class Lookout {
-  readonly #rows = new Map<string, Watched>();
+  readonly #rows = new Map<string, AwaitedRow>();
   readonly #pauses: { readonly first: number; readonly last: number; readonly tick: number };
   #cancel: (() => void) | null = null;
   #looking = false;
@@ -104,7 +104,7 @@ export class Lookout {
     }
   }
 
-  #note(row: Watched, versionstamp: string | null): void {
+  #note(row: AwaitedRow, versionstamp: string | null): void {
     const changed = row.seen !== versionstamp;
     row.seen = versionstamp;
     row.pause = changed ? this.#pauses.first : Math.min(row.pause * 2, this.#pauses.last);

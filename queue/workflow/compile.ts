@@ -31,8 +31,8 @@ export interface Plan extends WorkflowRow {
   readonly groups: readonly (GroupRow & { readonly id: string })[];
 }
 
-/** What stands before a node, and around it. */
-interface Place {
+/** Where a node stands: what comes before it, and what is around it. */
+interface NodePlace {
   /** JSON pointer of the node. */
   readonly at: string;
   /** What it waits for; `null`: it starts the workflow. */
@@ -102,7 +102,7 @@ class Compiler {
   }
 
   /** `null` when a fault was found in it. */
-  #node(node: WorkflowNode, place: Place): Compiled | null {
+  #node(node: WorkflowNode, place: NodePlace): Compiled | null {
     if (typeof node !== "object" || node === null) {
       return this.#fault(place.at, "must be a task, chain, group or chord");
     }
@@ -124,14 +124,16 @@ class Compiler {
     return null;
   }
 
-  #chain(nodes: readonly WorkflowNode[], place: Place): Compiled | null {
+  #chain(nodes: readonly WorkflowNode[], place: NodePlace): Compiled | null {
     if (!isFilled(nodes)) return this.#fault(place.at, "must hold at least one node: got none");
     let last: Compiled | null = null;
     let whole = true;
     nodes.forEach((node, i) => {
       const at = `${place.at}/${i}`;
       // After a fault the rest is checked as if something came before it.
-      const before: Place = i === 0 ? { ...place, at } : { ...place, at, ...this.#behind(last ?? NOTHING) };
+      const before: NodePlace = i === 0
+        ? { ...place, at }
+        : { ...place, at, ...this.#behind(last ?? NOTHING) };
       last = this.#node(node, before);
       whole &&= last !== null;
     });
@@ -139,7 +141,7 @@ class Compiler {
   }
 
   /** What follows waits for this. */
-  #behind({ end, lastTask }: Compiled): Pick<Place, "after" | "parent" | "empty"> {
+  #behind({ end, lastTask }: Compiled): Pick<NodePlace, "after" | "parent" | "empty"> {
     if (end.kind === "group" && this.#groups.has(end.id)) this.#groups.get(end.id)!.followed = true;
     const task = this.#tasks.get(end.id);
     if (task) this.#tasks.set(end.id, { ...task, workflow: { ...task.workflow!, followed: true } });
@@ -149,7 +151,7 @@ class Compiler {
   #groupOf(
     members: readonly WorkflowNode[],
     { onFailure = "revoke" }: { onFailure?: OnFailure },
-    place: Place,
+    place: NodePlace,
   ): Compiled | null {
     if (!isFilled(members)) return this.#fault(place.at, "must hold at least one node: got none");
     if (onFailure !== "revoke" && onFailure !== "continue") {
@@ -178,7 +180,7 @@ class Compiler {
     return lastTask === null ? null : { end: { kind: "group", id }, lastTask };
   }
 
-  #chord({ chord, onFailure }: ChordNode, place: Place): Compiled | null {
+  #chord({ chord, onFailure }: ChordNode, place: NodePlace): Compiled | null {
     const bodyAt = `${place.at}/chord/body`;
     if (Array.isArray(chord.header) && chord.header.length === 0) {
       return this.#node(chord.body, { ...place, at: bodyAt, empty: true });
@@ -193,7 +195,7 @@ class Compiler {
     { name, items }: { readonly name: string; readonly items: readonly Item[] },
     kind: "map" | "starmap",
     argsOf: (item: Item) => readonly unknown[],
-    place: Place,
+    place: NodePlace,
   ): Compiled | null {
     if (!Array.isArray(items)) return this.#fault(`${place.at}/${kind}/items`, "must be an array");
     const members = items.map((item): TaskNode => ({ name, args: argsOf(item), immutable: true }));
@@ -204,7 +206,7 @@ class Compiler {
     return compiled;
   }
 
-  #task(node: TaskNode, { at, after, parent, empty, group }: Place): Compiled | null {
+  #task(node: TaskNode, { at, after, parent, empty, group }: NodePlace): Compiled | null {
     if (++this.#count > MAX_TASKS) {
       throw new InvalidTaskError([{
         pointer: "",

@@ -9,7 +9,7 @@ import { mutationKeySize, mutationSize } from "../store/size.ts";
 import { together, type Unit } from "../rows/unit.ts";
 
 /** What a commit still takes beside its lane's row and a check. */
-export class Room {
+export class CommitRoom {
   #mutations: number;
   #bytes: number;
   #keyBytes: number;
@@ -39,12 +39,12 @@ export class Room {
 /** Joins units in their order, as many as a commit takes. */
 export function* joined(units: Iterable<Unit>, limits: StoreLimits): Generator<Unit> {
   let piece: Unit[] = [];
-  let room = new Room(limits);
+  let room = new CommitRoom(limits);
   for (const unit of units) {
     if (!room.take(unit.mutations)) {
       if (piece.length > 0) yield together(...piece);
       piece = [];
-      room = new Room(limits);
+      room = new CommitRoom(limits);
       room.take(unit.mutations);
     }
     piece.push(unit);

@@ -25,7 +25,7 @@ import { accepted, announce, type Placing, slotFor, store, type Submitting } fro
 import type { Idempotency } from "../ground/task.ts";
 import { compile, type Plan } from "./compile.ts";
 import type { WorkflowNode } from "../task/node.ts";
-import { joined, Room } from "./pieces.ts";
+import { CommitRoom, joined } from "./pieces.ts";
 import { Drawing, getWorkflow, type Workflow } from "./view.ts";
 
 /** Rows that a commit is not asked to take, so that a large workflow is not encoded in vain. */
@@ -188,7 +188,7 @@ function startsOf(
   now: number,
 ): { starts: ReadonlyMap<TaskRecord, readonly Mutation[]>; rest: boolean } {
   // A `run` row has a shorter key than a pointer and a longer value: room for that.
-  const room = new Room({ ...limits, bytes: limits.bytes / 2 });
+  const room = new CommitRoom({ ...limits, bytes: limits.bytes / 2 });
   room.take(beside);
   const starts = new Map<TaskRecord, readonly Mutation[]>();
   const waiting = records.filter((record) => !waits(record)).toSorted((a, b) => b.priority - a.priority);
