@@ -41,7 +41,7 @@ export abstract class Loop {
   /**
    * One round. It must not reject: a round that fails says so in an event.
    *
-   * @param rang whether the bell rang for it, it follows another at once, or it is the first; if not, its pause was over
+   * @param rang whether the bell rang for it, it follows another at once, or is the first; if not, the pause was over
    * @returns whether it found something to do
    */
   protected abstract round(rang: boolean): Promise<boolean>;
