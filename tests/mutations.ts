@@ -127,12 +127,41 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (!this.shared) return [];",
     replace: "return [];",
   },
+  {
+    name: "a key's check when it is taken",
+    why: "invariant 6: of requests that race with one key only one stores its tasks",
+    file: "queue/request/idempotency.ts",
+    find: "const checks: Check[] = [{ key, versionstamp: entry?.versionstamp ?? null }];",
+    replace: "const checks: Check[] = [];",
+  },
+  {
+    name: "a claim's check of its limits",
+    why: "no more tasks of a concurrency key run than may, in all processes together",
+    file: "queue/limits/admission.ts",
+    find: "checks: used.map(({ key, entry }) => ({ key, versionstamp: entry?.versionstamp ?? null })),",
+    replace: "checks: [],",
+  },
+  {
+    name: "a handler's writes in the commit of its end",
+    why: "invariant 5: what a handler writes by ctx.commit lands with its result",
+    file: "queue/run/settle.ts",
+    find: "writes ? together(unit, writes) : unit",
+    replace: "unit",
+  },
+  {
+    name: "expiry of a task that is claimed too late",
+    why: "a task that has expired before its start never starts",
+    file: "queue/run/run.ts",
+    find: "if (this.#hasExpired()) return",
+    replace: "if (false) return",
+  },
 ];
 
 /** Where the mechanisms have their tests. */
 const TESTS = [
   "tests/queue/faults",
   "tests/queue/run/commit_test.ts",
+  "tests/queue/care/expiry_test.ts",
   "tests/queue/commit/holds_test.ts",
   "tests/queue/limits",
   "tests/queue/schedules/race_test.ts",
