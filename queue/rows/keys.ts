@@ -172,14 +172,14 @@ export function limitedBy(kind: "key" | "rate", channel: string, name: string): 
   return `${kind}:${encodeURIComponent(channel.toWellFormed())}:${name}`;
 }
 
-/** What {@link limitedBy} or {@link unknownName} was made of. */
+/** Reads what {@link limitedBy} or {@link unknownName} has made. */
 export function whatBlocks(by: string): { kind: "name" | "key" | "rate"; channel: string; name: string } {
   const [, kind, channel, name] = /^(key|rate):([^:]*):(.*)$/s.exec(by) ?? [];
   if (name === undefined) return { kind: "name", channel: "", name: by.slice(by.indexOf(":") + 1) };
   return { kind: kind as "key" | "rate", channel: decodeURIComponent(channel!), name };
 }
 
-/** Of a range of keys that end with an id, those from one id (inclusive) to another (exclusive). */
+/** Narrows a range whose keys end with an id: from one id (inclusive) to another (exclusive). */
 export function within(
   range: KeyRange,
   { from, to }: { from?: string | undefined; to?: string | undefined },
