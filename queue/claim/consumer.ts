@@ -195,7 +195,7 @@ export class Consumer extends Loop implements Taker {
   }
 
   override get nextAt(): number {
-    return !this.room.isCommitting ? super.nextAt : 0;
+    return this.room.isCommitting ? 0 : super.nextAt;
   }
 
   /** Stops claiming; runs go on. Resolves when no claim is in flight. */
@@ -225,18 +225,20 @@ export class Consumer extends Loop implements Taker {
     if (this.exhausted) return false;
     this.nextDue = 0;
     const claimer = this.#claimer;
-    if (claimer.rest > 0 || this.#isPaused && await this.#staysPaused()) {
-      this.nextDue = claimer.rest > 0 ? this.engine.clock.now() + claimer.rest : Infinity;
+    const { clock, overrides } = this.engine;
+    // Held.
+    if (claimer.rest > 0 || overrides.isPaused(this.channel) && await this.#staysPaused()) {
+      this.nextDue = claimer.rest > 0 ? clock.now() + claimer.rest : Infinity;
       claimer.idle();
       return false;
     }
     const { inFlight } = claimer;
+    // Full.
     if (this.room.left < (inFlight === 0 ? 1 : this.slots * WORTH_A_CLAIM)) return false;
-    // On a shared store other processes submit too, and their wake-ups may be lost.
-    const isTold = inFlight > 0 || !this.engine.overrides.shared;
-    if (isTold && !this.#mustLook && claimer.window.exhausted) {
+    // Told. On a shared store other processes submit too, and their wake-ups may be lost.
+    if ((inFlight > 0 || !overrides.shared) && !this.#mustLook && claimer.window.exhausted) {
       if (inFlight === 0) claimer.idle();
-      this.nextDue = this.engine.clock.now() + claimer.turn;
+      this.nextDue = clock.now() + claimer.turn;
       return false;
     }
     this.#mustLook = false;
@@ -264,15 +266,11 @@ export class Consumer extends Loop implements Taker {
     return false;
   }
 
-  get #isPaused(): boolean {
-    return this.engine.overrides.isPaused(this.channel);
-  }
-
   /** Whether the channel is still paused: on a shared store another process may have resumed it. */
   async #staysPaused(): Promise<boolean> {
     const { overrides } = this.engine;
     if (overrides.shared) await overrides.reread(this.channel).catch((error) => this.#unread(error));
-    return this.#isPaused;
+    return overrides.isPaused(this.channel);
   }
 
   #unread(error: unknown): void {
