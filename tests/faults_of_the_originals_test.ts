@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../queue/mod.ts";
 import { SETTINGS } from "../routes/mod.ts";
 import { demoTasks } from "../tasks/mod.ts";
-import { Child } from "./e2e/child.ts";
+import { Child, programEnv } from "./e2e/child.ts";
 import { folder } from "./queue/store/folder.ts";
-import { type Body, openApp, problem } from "./support/open_app.ts";
+import { type Body, openApp, problemsOfIds } from "./support/open_app.ts";
 
 type Options = NonNullable<Parameters<typeof openApp>[0]>;
 
@@ -84,14 +84,7 @@ Deno.test("fault: priority 0 is turned into 5", async () => {
 Deno.test("fault: an idempotency lock outlives a crash, and the order is judged a duplicate and lost", async () => {
   using files = folder();
   using client = Deno.createHttpClient({});
-  const env = {
-    KV_PATH: `${files.path}/a.kv`,
-    PORT: "0",
-    LOG_FORMAT: "json",
-    API_TOKEN: "",
-    DEMO_TIME_SCALE: "0.25",
-    SHUTDOWN_GRACE: "5",
-  };
+  const env = programEnv(`${files.path}/a.kv`, { DEMO_TIME_SCALE: "0.25", SHUTDOWN_GRACE: "5" });
   const start = async () => {
     const child = new Child("../../main.ts", [], env);
     return { child, base: await child.listening() };
@@ -146,9 +139,7 @@ Deno.test("fault: unknown ids are PENDING forever", async () => {
   await using t = await serve();
   const paths = ["/result", "/process", "/producer/api/wait_and_return", "/producer/api/sum", "/v1/tasks"];
   for (const path of paths) {
-    await problem(await t.get(`${path}/ff000000-0000-7000-8000-000000000000`), 404, "task-unknown");
-    await problem(await t.get(`${path}/01000000-0000-7000-8000-000000000000`), 404, "task-expired");
-    await problem(await t.get(`${path}/nonsense`), 404, "malformed-id");
+    await problemsOfIds((id) => t.get(`${path}/${id}`));
   }
 });
 

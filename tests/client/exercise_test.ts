@@ -1,24 +1,18 @@
 /** The command that calls every route, against the real program and against none. */
 import assert from "node:assert/strict";
 import { folder } from "../queue/store/folder.ts";
-import { Child } from "../e2e/child.ts";
+import { Child, programEnv } from "../e2e/child.ts";
 
 const COMMAND = "../../client/exercise.ts";
 
 Deno.test("deno task exercise calls every route of the source systems, and each answers as it must", async () => {
   using files = folder();
-  const env = {
-    KV_PATH: `${files.path}/a.kv`,
-    PORT: "0",
-    LOG_FORMAT: "json",
-    API_TOKEN: "a-token-of-16-char",
-    DEMO_TIME_SCALE: "0",
-    SHUTDOWN_GRACE: "5",
-  };
+  const token = { API_TOKEN: "a-token-of-16-char" };
+  const env = programEnv(`${files.path}/a.kv`, { ...token, DEMO_TIME_SCALE: "0", SHUTDOWN_GRACE: "5" });
   await using server = new Child("../../main.ts", [], env);
   const base = await server.listening();
 
-  await using right = new Child(COMMAND, ["--url", base], { API_TOKEN: env.API_TOKEN });
+  await using right = new Child(COMMAND, ["--url", base], token);
   const { code } = await right.ended();
   const text = right.lines.join("\n");
   assert.equal(code, 0, text);

@@ -1,7 +1,7 @@
 /** `deno task inspect`, with its own permissions, against the program as it is started. */
 import assert from "node:assert/strict";
 import { folder } from "../queue/store/folder.ts";
-import { Child } from "../e2e/child.ts";
+import { Child, programEnv } from "../e2e/child.ts";
 import type { Body } from "../support/open_app.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -9,14 +9,8 @@ const TOKEN = "a-token-of-16-char";
 
 /** A Sluice with one slot, whose first task takes 20 s. */
 async function serve(path: string) {
-  const env = {
-    KV_PATH: `${path}/a.kv`,
-    PORT: "0",
-    LOG_FORMAT: "json",
-    API_TOKEN: TOKEN,
-    CHANNELS: "celery=1",
-    SHUTDOWN_GRACE: "0.1",
-  };
+  const more = { API_TOKEN: TOKEN, CHANNELS: "celery=1", SHUTDOWN_GRACE: "0.1" };
+  const env = programEnv(`${path}/a.kv`, more);
   const child = new Child("../../main.ts", [], env);
   const url = await child.listening();
   const client = Deno.createHttpClient({});

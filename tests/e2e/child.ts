@@ -4,6 +4,11 @@
  * @module
  */
 
+/** What the program runs with over a database file: on a free port, open to all, with a log in JSON. */
+export function programEnv(path: string, more: Record<string, string> = {}): Record<string, string> {
+  return { KV_PATH: path, PORT: "0", LOG_FORMAT: "json", API_TOKEN: "", ...more };
+}
+
 /** See the module's text. Killed when it is disposed of. */
 export class Child implements AsyncDisposable {
   /** What it has said, without lines that were not finished. */

@@ -1,14 +1,13 @@
 /** Threads under the permissions that the program has, and at its end. */
 import assert from "node:assert/strict";
-import { openStore } from "../../queue/mod.ts";
 import { folder } from "../queue/store/folder.ts";
-import { rowsOf } from "../support/rows.ts";
-import { Child } from "./child.ts";
+import { Child, programEnv } from "./child.ts";
+import { assertGivenBack } from "./given_back.ts";
 
 Deno.test("dev.ts: sums are added up in threads, and Ctrl-C gives back the one that is not done", async () => {
   using files = folder();
   const path = `${files.path}/a.kv`;
-  const env = { KV_PATH: path, PORT: "0", LOG_FORMAT: "json", API_TOKEN: "", SHUTDOWN_GRACE: "0.1" };
+  const env = programEnv(path, { SHUTDOWN_GRACE: "0.1" });
   await using child = new Child("../../dev.ts", [], env);
   const base = await child.listening();
   const sum = async (number: number, wait: number) => {
@@ -23,11 +22,5 @@ Deno.test("dev.ts: sums are added up in threads, and Ctrl-C gives back the one t
   await sum(Number.MAX_SAFE_INTEGER, 0);
   await child.until((lines) => lines.filter((line) => line.includes('"message":"started"')).length === 2);
   child.terminate();
-  assert.equal((await child.ended()).code, 0);
-  assert(child.said.some(({ message }) => message === "returned"));
-  const store = await openStore(path);
-  const [ready] = await rowsOf(store, "ready");
-  assert.equal(ready!.value.deliveries, 0);
-  assert.deepEqual(await rowsOf(store, "worker"), []);
-  store.close();
+  await assertGivenBack(child, path);
 });

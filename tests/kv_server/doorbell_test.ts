@@ -1,11 +1,9 @@
 /** Wake-ups between processes by way of a KV server. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../queue/ground/clock.ts";
 import { openStore } from "../../queue/store/open.ts";
 import { watchedDoorbell } from "../../queue/store/watched_doorbell.ts";
 import { KvServer, kvServerTest } from "../support/kv_server.ts";
-import { task } from "../support/held_task.ts";
-import { openQueue } from "../support/open_queue.ts";
+import { assertRunsByHints } from "../support/hints.ts";
 
 /** Listens until it hears what the test waits for. */
 function ears() {
@@ -119,16 +117,7 @@ kvServerTest("a watch that ends is begun anew", async () => {
 kvServerTest("a task submitted in one process runs in another that does not poll", async () => {
   await using server = await KvServer.start();
   const [here, there] = [await openStore(server.url), await openStore(server.url)];
-  const done = Promise.withResolvers<string>();
-  const add = task("add", (ctx) => done.resolve(ctx.id));
-  const submitter = await openQueue({ store: here, definitions: [add], channels: {}, clock: systemClock });
-  const still = { now: Date.now, monotonic: () => 0, after: () => () => {} };
-  const worker = await openQueue({ store: there, definitions: [add], clock: still });
-  const { tasks: [submitted] } = await submitter.queue.submitAll([{ name: "add", args: [] }]);
-  assert.equal(await done.promise, submitted!.id);
-  await submitter.queue.wait(submitted!.id);
-  await worker.close();
-  await submitter.close();
+  await assertRunsByHints(here, there);
   here.close();
   there.close();
 });

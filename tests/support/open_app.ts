@@ -65,6 +65,13 @@ export async function problem(response: Response, status: number, type: string):
   return body;
 }
 
+/** Asserts that ids of no task are told apart: no id at all, one of long ago, one that was never made. */
+export async function problemsOfIds(get: (id: string) => Response | Promise<Response>): Promise<void> {
+  await problem(await get("nonsense"), 404, "malformed-id");
+  await problem(await get("01000000-0000-7000-8000-000000000000"), 404, "task-expired");
+  await problem(await get("ff000000-0000-7000-8000-000000000000"), 404, "task-unknown");
+}
+
 /** Where a problem's faults are: `["body /args/0", …]`. */
 export function places(body: Body): string[] {
   return body.errors.map((fault: Body) => `${fault.in} ${fault.pointer}`);

@@ -149,6 +149,19 @@ export async function openRunning(open = openQueue): Promise<{ q: OpenQueue; hel
   return { q, held, id };
 }
 
+/** Has runs return in turn, from the one to the one before the other, each when all that the former led to is done. */
+export async function finishInTurn(
+  { runs }: HeldTask,
+  q: OpenQueue,
+  from: number,
+  to: number,
+): Promise<void> {
+  for (let n = from; n < to; n++) {
+    runs[n]!.finish();
+    await q.clock.settle();
+  }
+}
+
 /**
  * Registers a test twice: over a store that others may share, where every task is claimed, and over one of its own,
  * where a task may be handed to a free slot as it is submitted.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
-import { openQueue } from "../../support/open_queue.ts";
+import { finishInTurn, openQueue } from "../../support/open_queue.ts";
 import { rowsOf } from "../../support/rows.ts";
 
 /** A queue of two slots whose last two runs were quick. */
@@ -51,10 +51,7 @@ Deno.test("no task is taken ahead after a slow run", async () => {
   await q.clock.settle();
   for (let n = 1; n < 6; n++) await submit(n);
   assert.equal((await rowsOf(store, "run")).length, 2);
-  for (let n = 1; n < 6; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 1, 6);
 });
 
 Deno.test("tasks taken ahead go back uncounted at a stop and at a pause, and are revoked like runs", async () => {
@@ -92,10 +89,7 @@ Deno.test("tasks taken ahead use new slots at once", async () => {
   await q.queue.changeChannel("default", { slots: 5 });
   await q.clock.settle();
   assert.equal(held.runs.length, 5);
-  for (let n = 0; n < 6; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 0, 6);
 });
 
 Deno.test("tasks that a process stores itself are claimed without a look at the store, in order of priority", async () => {
@@ -115,10 +109,7 @@ Deno.test("tasks that a process stores itself are claimed without a look at the 
     ...priorities.map((priority) => ({ name: "held", args: [priority], priority })),
   ]);
   await q.clock.settle();
-  for (let n = 0; n < 18; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 0, 18);
   assert.deepEqual(held.runs.slice(12).map(({ args: [n] }) => n), [9, 7, 5, 5, 3, 0]);
   assert.equal(looks, 0);
 });
@@ -170,10 +161,7 @@ Deno.test("tasks taken ahead go back to the store when runs become slow", async 
   assert.equal((await rowsOf(store, "run")).length, 2);
   await q.queue.submit(held.definition, [99], { priority: 9 });
   await q.clock.settle();
-  for (let n = 0; n < 7; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 0, 7);
   assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 1, 99, 2, 3, 4, 5]);
 });
 
@@ -200,10 +188,7 @@ Deno.test("the most urgent task taken ahead begins first, and a task with early 
   await q.clock.settle();
   assert.equal((await rowsOf(store, "run")).length, 2);
   assert.equal((await rowsOf(store, "ready")).length, 1);
-  for (let n = 2; n < 4; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 2, 4);
   assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 3, 2, 1]);
   assert.equal(once.runs.length, 1);
   once.runs[0]!.finish();
@@ -232,8 +217,5 @@ Deno.test("handlers that ignore the end of their runs keep tasks taken ahead fro
   held.runs[0]!.finish();
   await q.clock.settle();
   assert.equal(held.runs.length, 2);
-  for (let n = 1; n < 3; n++) {
-    held.runs[n]!.finish();
-    await q.clock.settle();
-  }
+  await finishInTurn(held, q, 1, 3);
 });

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import type { Doorbell, Store } from "../../../queue/store/port.ts";
 import { openStore } from "../../../queue/store/open.ts";
-import { systemClock } from "../../../queue/ground/clock.ts";
-import { heldTask, task } from "../../support/held_task.ts";
+import { heldTask } from "../../support/held_task.ts";
 import { folder } from "../store/folder.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
-import { openQueue } from "../../support/open_queue.ts";
+import { finishInTurn, openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER } from "../../support/processes.ts";
+import { assertRunsByHints } from "../../support/hints.ts";
 
 /** One who submits and one who executes, over one store, each with a clock. */
 async function two(store: Store) {
@@ -49,10 +49,7 @@ Deno.test("the signal alone: no doorbell, a clock that never moves, and the task
     for (let n = 0; n < 4; n++) await q.queue.submitAll([{ name: "held", args: [] }]);
     await q.clock.settle();
     assert.equal(held.runs.length, 2);
-    for (let n = 0; n < 4; n++) {
-      held.runs[n]!.finish();
-      await q.clock.settle();
-    }
+    await finishInTurn(held, q, 0, 4);
     assert.equal((await q.queue.list({ state: "SUCCESS" })).tasks.length, 4);
     held.runs.length = 0;
   }
@@ -107,16 +104,6 @@ Deno.test("a due task, an expiry and a rescue need no signal either", async () =
 Deno.test("over Deno KV's own queue: one queue submits, another executes, and neither polls", async () => {
   using files = folder();
   const store = await openStore(`${files.path}/a.kv`);
-  // Clocks that stand still: the hint is all there is.
-  const done = Promise.withResolvers<string>();
-  const add = task("add", (ctx) => done.resolve(ctx.id));
-  const submitter = await openQueue({ store, definitions: [add], channels: {}, clock: systemClock });
-  const still = { now: Date.now, monotonic: () => 0, after: () => () => {} };
-  const worker = await openQueue({ store, definitions: [add], clock: still });
-  const { tasks: [submitted] } = await submitter.queue.submitAll([{ name: "add", args: [] }]);
-  assert.equal(await done.promise, submitted!.id);
-  await submitter.queue.wait(submitted!.id);
-  await worker.close();
-  await submitter.close();
+  await assertRunsByHints(store, store);
   store.close();
 });

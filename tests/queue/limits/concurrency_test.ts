@@ -5,7 +5,7 @@ import { faultyStore } from "../../support/faulty_store.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
 import { brokenLaws } from "../../support/invariants.ts";
-import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { finishInTurn, onBothStores, openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
 
@@ -42,10 +42,7 @@ onBothStores(
     held.runs[0]!.finish();
     await q.clock.settle();
     assert.deepEqual(args(held).slice(2), [["a", 2]]);
-    for (let n = 1; n < 6; n++) {
-      held.runs[n]!.finish();
-      await q.clock.settle();
-    }
+    await finishInTurn(held, q, 1, 6);
     assert.equal(held.runs.length, 6);
     assert.deepEqual(await stored(q.store), { task: 6 });
   },

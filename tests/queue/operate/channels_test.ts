@@ -3,7 +3,7 @@ import { memoryStore } from "../../../queue/mod.ts";
 import { asks, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
-import { onBothStores, openQueue } from "../../support/open_queue.ts";
+import { finishInTurn, onBothStores, openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
 
@@ -26,10 +26,7 @@ onBothStores(
     await q.clock.settle();
     assert.deepEqual(held.runs.map(({ args: [n] }) => n), [0, 1, 2]);
     assert.deepEqual(await rowsOf(q.store, "channel"), []);
-    for (let n = 1; n < 4; n++) {
-      held.runs[n]!.finish();
-      await q.clock.settle();
-    }
+    await finishInTurn(held, q, 1, 4);
   },
 );
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { task } from "../../support/held_task.ts";
-import { openApp, problem } from "../../support/open_app.ts";
+import { openApp, problem, problemsOfIds } from "../../support/open_app.ts";
 
 const WORDS = [
   "hello",
@@ -116,9 +116,7 @@ Deno.test("/process tells why a task runs again, and why it failed", async () =>
 
 Deno.test("/process of an id that no task has is 404, never PENDING", async () => {
   await using t = await openApp({ start: false });
-  await problem(await t.get("/process/nonsense"), 404, "malformed-id");
-  await problem(await t.get("/process/01000000-0000-7000-8000-000000000000"), 404, "task-expired");
-  await problem(await t.get("/process/ff000000-0000-7000-8000-000000000000"), 404, "task-unknown");
+  await problemsOfIds((id) => t.get(`/process/${id}`));
 });
 
 Deno.test("demo: false leaves the words and the producer out", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { heldTask } from "../../support/held_task.ts";
-import { openApp, problem } from "../../support/open_app.ts";
+import { openApp, problemsOfIds } from "../../support/open_app.ts";
 
 interface Event {
   id?: string;
@@ -121,9 +121,7 @@ Deno.test("a comment is sent each 15 s in which nothing happens", async () => {
 
 Deno.test("an id that no task has is a problem, not a stream", async () => {
   await using t = await openApp({ start: false });
-  await problem(await t.get("/v1/tasks/nonsense/events"), 404, "malformed-id");
-  await problem(await t.get("/v1/tasks/01000000-0000-7000-8000-000000000000/events"), 404, "task-expired");
-  await problem(await t.get("/v1/tasks/ff000000-0000-7000-8000-000000000000/events"), 404, "task-unknown");
+  await problemsOfIds((id) => t.get(`/v1/tasks/${id}/events`));
 });
 
 Deno.test("a client that goes away leaves nothing behind, read or unread", async () => {
