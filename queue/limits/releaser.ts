@@ -144,6 +144,7 @@ export class Releaser {
     const now = engine.clock.now();
     const rate = engine.limits.rateOf(name);
     const state = kind === "rate" ? row as RateRow | null : null;
+    const passing = rate ? passable(rate, state, now) : Infinity;
 
     const released: Entry[] = [];
     for (const waiting of parked) {
@@ -151,15 +152,13 @@ export class Releaser {
       const room = kind === "key"
         // A task that only others know leaves one by one: they may be gone for good.
         ? (definition ? limitOf(definition) : 1) - running.length
-        : !definition
-        ? 0
-        : rate
-        ? passable(rate, state, now)
-        : Infinity;
+        : definition
+        ? passing
+        : 0;
       if (here + released.length >= Math.min(room, MOST_IN_A_ROW - kept.length)) break;
       released.push(waiting);
     }
-    if (kind === "rate" && rate && parked.length > 0 && passable(rate, state, now) === 0) {
+    if (kind === "rate" && rate && parked.length > 0 && passing === 0) {
       this.parked(by, passableAt(rate, state, now));
     }
     if (released.length === 0) {

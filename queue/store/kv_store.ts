@@ -62,18 +62,9 @@ export function kvStore(kv: Deno.Kv, options: KvStoreOptions = {}): Store {
       assertListLimit(limit, limits);
       const { from, to } = idsOf(range);
       if (from >= to) return [];
-      const { prefix, start, end } = range;
-      const selector = start && end
-        ? { start, end }
-        : start
-        ? { prefix, start }
-        : end
-        ? { prefix, end }
-        : { prefix };
       // A batch as large as the limit: one read, so one snapshot.
-      return await Array.fromAsync(kv.list(selector, { limit, batchSize: limit, reverse })).catch(
-        failRead,
-      ) as Entry[];
+      const entries = kv.list(selectorOf(range), { limit, batchSize: limit, reverse });
+      return await Array.fromAsync(entries).catch(failRead) as Entry[];
     },
 
     async commit(checks: readonly Check[], mutations: readonly Mutation[]) {
@@ -97,11 +88,17 @@ export function kvStore(kv: Deno.Kv, options: KvStoreOptions = {}): Store {
     },
   };
 
-  function failRead(error: unknown): never {
-    throw readError(error);
-  }
-
   function assertOpen(): void {
     if (closed) throw new StoreBrokenError("Store is closed", "Do not use a store after close()");
   }
+}
+
+function failRead(error: unknown): never {
+  throw readError(error);
+}
+
+function selectorOf({ prefix, start, end }: KeyRange): Deno.KvListSelector {
+  if (start && end) return { start, end };
+  if (start) return { prefix, start };
+  return end ? { prefix, end } : { prefix };
 }

@@ -43,84 +43,106 @@ export interface OutageOptions {
 }
 
 /** Gives a store of connections that can be replaced. */
-export function withOutages({ store: first }: Connection, options: OutageOptions): Store {
-  const { connect, random, deadline = DEADLINE, onOutage = () => {} } = options;
-  let current = first;
-  let outage: Promise<void> | null = null;
-  let broken: StoreBrokenError | null = null;
-  let closed = false;
+export function withOutages({ store }: Connection, options: OutageOptions): Store {
+  const way = new Way(store, options);
+  return {
+    limits: store.limits,
+    incarnation: store.incarnation,
+    doorbell: store.doorbell,
+    getMany: (keys) => way.read((store) => store.getMany(keys)),
+    list: (range, options) => way.read((store) => store.list(range, options)),
+    commit: (checks, mutations) => way.write((store) => store.commit(checks, mutations)),
+    close: () => way.close(),
+  };
+}
+
+type Operation<T> = (store: Store) => Promise<T>;
+
+/** The way to the server: the connection that is used, and the outage while there is one. */
+class Way {
+  readonly #connect: () => Promise<Connection>;
+  readonly #random: () => number;
+  readonly #deadline: number;
+  readonly #onOutage: NonNullable<OutageOptions["onOutage"]>;
+  #current: Store;
+  #outage: Promise<void> | null = null;
+  #broken: StoreBrokenError | null = null;
+  #closed = false;
+
+  constructor(store: Store, { connect, random, deadline = DEADLINE, onOutage = nothing }: OutageOptions) {
+    this.#current = store;
+    this.#connect = connect;
+    this.#random = random;
+    this.#deadline = deadline;
+    this.#onOutage = onOutage;
+  }
+
+  async read<T>(operation: Operation<T>): Promise<T> {
+    if (this.#outage) await within(HOLD, this.#outage);
+    if (this.#broken) throw this.#broken;
+    return await this.#ask(operation);
+  }
+
+  async write<T>(operation: Operation<T>): Promise<T> {
+    if (this.#broken) throw this.#broken;
+    if (this.#outage) throw new StoreUnavailableError("Store does not answer", false);
+    return await this.#ask(operation);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#current.close();
+  }
 
   /**
    * Asks the current connection, again while the server refuses: a commit that has landed nevertheless fails the second
    * time, because its lane has moved on (invariant 3).
    */
-  async function ask<T>(operation: (store: Store) => Promise<T>): Promise<T> {
-    const end = performance.now() + deadline;
+  async #ask<T>(operation: Operation<T>): Promise<T> {
+    const end = performance.now() + this.#deadline;
     for (let sent = false;;) {
-      const store = current;
+      const store = this.#current;
       try {
-        return await within(deadline, operation(store), () => began(store));
+        return await within(this.#deadline, operation(store), () => this.#began(store));
       } catch (error) {
         if (!isRefusal(error)) throw error;
         sent ||= !isBusy(error);
         if (performance.now() > end) throw new StoreUnavailableError("Store refuses to answer", sent);
       }
-      await pause(REFUSED_PAUSE * random());
+      await pause(REFUSED_PAUSE * this.#random());
     }
   }
 
-  async function read<T>(operation: (store: Store) => Promise<T>): Promise<T> {
-    if (outage) await within(HOLD, outage);
-    if (broken) throw broken;
-    return await ask(operation);
-  }
-
-  function began(store: Store): void {
-    if (closed || outage || store !== current) return;
+  /** An operation has missed its deadline: from now on nothing is sent until another connection answers. */
+  #began(store: Store): void {
+    if (this.#closed || this.#outage || store !== this.#current) return;
     const since = performance.now();
-    onOutage(null);
-    outage = reconnect().finally(() => {
-      outage = null;
-      if (!broken && !closed) onOutage({ seconds: (performance.now() - since) / 1000 });
+    this.#onOutage(null);
+    this.#outage = this.#reconnect().finally(() => {
+      this.#outage = null;
+      if (!this.#broken && !this.#closed) this.#onOutage({ seconds: (performance.now() - since) / 1000 });
     });
   }
 
-  async function reconnect(): Promise<void> {
-    while (!closed) {
-      await pause(ATTEMPT * (1 + random()) / 2);
-      const connecting = connect();
+  async #reconnect(): Promise<void> {
+    while (!this.#closed) {
+      await pause(ATTEMPT * (1 + this.#random()) / 2);
+      const connecting = this.#connect();
       try {
         const connection = await within(ATTEMPT_DEADLINE, connecting);
-        if (closed) return connection.store.close();
-        const former = current;
-        current = connection.store;
+        if (this.#closed) return connection.store.close();
+        const former = this.#current;
+        this.#current = connection.store;
         connection.takeOver();
         return former.close();
       } catch (error) {
-        connecting.then(({ store }) => store !== current && store.close(), nothing);
+        connecting.then(({ store }) => store !== this.#current && store.close(), nothing);
         if (!(error instanceof StoreBrokenError)) continue;
-        broken = error;
+        this.#broken = error;
         return;
       }
     }
   }
-
-  return {
-    limits: first.limits,
-    incarnation: first.incarnation,
-    doorbell: first.doorbell,
-    getMany: (keys) => read((store) => store.getMany(keys)),
-    list: (range, options) => read((store) => store.list(range, options)),
-    async commit(checks, mutations) {
-      if (broken) throw broken;
-      if (outage) throw new StoreUnavailableError("Store does not answer", false);
-      return await ask((store) => store.commit(checks, mutations));
-    },
-    close() {
-      closed = true;
-      current.close();
-    },
-  };
 }
 
 /** Rejects when `work` takes longer than `milliseconds`. */

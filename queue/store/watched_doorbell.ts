@@ -25,7 +25,7 @@ interface Ring {
 }
 
 /** A doorbell that can go on with another connection. */
-interface WatchedDoorbell extends Doorbell {
+export interface WatchedDoorbell extends Doorbell {
   /** From now on it rings and listens there; whoever listens hears each of his channels once. */
   moveTo(kv: Deno.Kv): void;
 }
@@ -42,22 +42,8 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
   /** What our rings write, in JSON: a process that rings has told its own consumers already. */
   const own = JSON.stringify(crypto.randomUUID());
   const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
-  let rings = new Map<string, Ring>();
-
-  function begin(channel: string): Ring {
-    const here = rings;
-    const ring = { again: false, done: send().finally(() => here.delete(channel)) };
-    rings.set(channel, ring);
-    return ring;
-
-    async function send(): Promise<void> {
-      await kv.set(bell(channel), encoder.encode(own));
-      await pause(SPACING);
-      if (!ring.again) return;
-      ring.again = false;
-      await send();
-    }
-  }
+  const write = (channel: string) => kv.set(bell(channel), encoder.encode(own));
+  let rings = new Rings(write);
 
   function watchAll({ channels, heard }: (typeof listeners)[number]): void {
     for (let at = 0; at < channels.length; at += WATCH_KEYS) {
@@ -90,12 +76,7 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
   }
 
   return {
-    ring(channel) {
-      const ring = rings.get(channel);
-      if (!ring) return begin(channel).done;
-      ring.again = true;
-      return ring.done;
-    },
+    ring: (channel) => rings.ring(channel),
 
     listen(channels, heard) {
       const listener = { channels, heard };
@@ -106,10 +87,42 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
     moveTo(database) {
       kv = database;
       // What is on its way there may never be answered.
-      rings = new Map();
+      rings = new Rings(write);
       listeners.forEach(watchAll);
     },
   };
+}
+
+/** What is rung through one connection. */
+class Rings {
+  #ringing = new Map<string, Ring>();
+
+  /** @param write rings once */
+  constructor(readonly write: (channel: string) => Promise<unknown>) {}
+
+  /** Rings, or has the ring on its way be followed by another. Resolves when the channel's rings are over. */
+  ring(channel: string): Promise<void> {
+    const ringing = this.#ringing.get(channel);
+    if (ringing) {
+      ringing.again = true;
+      return ringing.done;
+    }
+    const ring: Ring = {
+      again: false,
+      done: this.#send(channel).finally(() => this.#ringing.delete(channel)),
+    };
+    this.#ringing.set(channel, ring);
+    return ring.done;
+  }
+
+  async #send(channel: string): Promise<void> {
+    await this.write(channel);
+    await pause(SPACING);
+    const ring = this.#ringing.get(channel)!;
+    if (!ring.again) return;
+    ring.again = false;
+    await this.#send(channel);
+  }
 }
 
 /** Keeps no program from ending. */

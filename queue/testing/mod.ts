@@ -8,7 +8,8 @@ import type { z } from "zod";
 import type { Queue, QueueOptions } from "../api.ts";
 import type { ArgsSchema, TaskDefinition } from "../task/define.ts";
 import { createQueue } from "../queue.ts";
-import { keysOf } from "../rows/keys.ts";
+import { type Keys, keysOf } from "../rows/keys.ts";
+import type { Store } from "../store/port.ts";
 import { memoryStore } from "../store/memory_store.ts";
 import type { SubmitOptions, Task } from "../ground/task.ts";
 import type { WorkflowNode } from "../task/node.ts";
@@ -97,15 +98,6 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
   await clock.settle();
   await started;
 
-  /** Moves the clock to the next moment at which something can happen, or to `end`. */
-  async function step(end: number): Promise<void> {
-    await clock.settle();
-    const left = end - clock.monotonic();
-    const next = await nextMoment(store, keys);
-    if (next === "now") await clock.advance(Math.min(left, STEP));
-    else await clock.skip(Math.min(left, Math.max(1, next - clock.now())));
-  }
-
   async function ended<T extends Task | Workflow>(
     what: string,
     read: () => Promise<T>,
@@ -117,7 +109,7 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
       const found = await read();
       if (found.doneAt !== null) return found;
       if (clock.monotonic() >= end) throw new Error(`${what} is still ${found.state} after ${seconds} s`);
-      await step(end);
+      await step(clock, store, keys, end);
     }
   }
 
@@ -129,7 +121,7 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
     settle: () => clock.settle(),
     async advance(seconds) {
       const end = clock.monotonic() + seconds * 1000;
-      while (clock.monotonic() < end) await step(end);
+      while (clock.monotonic() < end) await step(clock, store, keys, end);
     },
     async run<Schema extends ArgsSchema, Result>(
       definition: TaskDefinition<Schema, Result>,
@@ -153,4 +145,13 @@ export async function testQueue(options: TestQueueOptions): Promise<TestQueue> {
     },
   };
   return t;
+}
+
+/** Moves the clock to the next moment at which something can happen, or to `end`. */
+async function step(clock: FakeClock, store: Store, keys: Keys, end: number): Promise<void> {
+  await clock.settle();
+  const left = end - clock.monotonic();
+  const next = await nextMoment(store, keys);
+  if (next === "now") await clock.advance(Math.min(left, STEP));
+  else await clock.skip(Math.min(left, Math.max(1, next - clock.now())));
 }

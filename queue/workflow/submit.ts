@@ -135,11 +135,9 @@ async function storeLarge(
     });
     const checks = [{ key: undo, versionstamp: begun }];
     const commitPiece = (piece: Unit) => commit({ ...piece, checks });
-    const tasks = plan.records.values().map((record) => {
-      if (starts.has(record)) return writeUnit(keys, record);
-      const waitsFor = record.workflow!.waitsFor ?? trigger;
-      return holdUnit(keys, { ...record, workflow: { ...record.workflow!, waitsFor } }, waitsFor);
-    });
+    const tasks = plan.records.values().map((record) =>
+      starts.has(record) ? writeUnit(keys, record) : held(keys, record, trigger)
+    );
     await inPieces(tasks, limits, commitPiece);
     // After all that is in them: a group whose `open` range is empty fires.
     await inPieces(plan.groups.values().map((group) => groupUnit(keys, group)), limits, commitPiece);
@@ -153,10 +151,8 @@ async function storeLarge(
     // What it gives to slots of this process runs if it has landed: that is waited for.
     versionstamp = await commit(unit, placed.some(({ run }) => run));
   } catch (error) {
-    if (error instanceof RefusedCommitError) {
-      throw new TooLargeError(`Workflow is too large: ${error.message}`);
-    }
-    throw error;
+    if (!(error instanceof RefusedCommitError)) throw error;
+    throw new TooLargeError(`Workflow is too large: ${error.message}`);
   } finally {
     submitting.delete(trigger);
     for (const { record, run } of placed) {
@@ -171,6 +167,12 @@ async function storeLarge(
   }
   if (rest) engine.owe("release", trigger);
   return true;
+}
+
+/** Stores a task that waits: for what comes before it, or for all of the submission. */
+function held(keys: Keys, record: TaskRecord, trigger: string): Unit {
+  const waitsFor = record.workflow!.waitsFor ?? trigger;
+  return holdUnit(keys, { ...record, workflow: { ...record.workflow!, waitsFor } }, waitsFor);
 }
 
 /**
