@@ -8,23 +8,7 @@
  */
 import { z } from "zod";
 import { type AnyTaskDefinition, defineTask } from "../queue/mod.ts";
-import type { DemoOptions } from "./options.ts";
-
-/** How to reach the mail server. What is `null` is not set. */
-export interface SmtpOptions {
-  readonly host: string | null;
-  readonly port: number;
-  /** `tls`: from the first byte; `starttls`: before anything else is said; `none`: for a server on this machine. */
-  readonly security: "tls" | "starttls" | "none";
-  readonly user: string | null;
-  readonly password: string | null;
-  /** Sender: `app@example.org`, or `Name <app@example.org>`. */
-  readonly from: string | null;
-  /** Seconds until a server that does not answer is given up. */
-  readonly timeout: number;
-  /** Certificates (PEM) to trust instead of the usual ones. */
-  readonly ca: string | null;
-}
+import type { DemoOptions, SmtpOptions } from "./options.ts";
 
 const NO_SMTP: SmtpOptions = {
   host: null,

@@ -4,8 +4,8 @@
  * @module
  */
 import type { AnyTaskDefinition, CodeSchedule } from "../queue/mod.ts";
-import { emailTasks, type SmtpOptions } from "./email.ts";
-import type { DemoOptions } from "./options.ts";
+import { emailTasks } from "./email.ts";
+import type { DemoOptions, SmtpOptions } from "./options.ts";
 import { s0Schedules, s0Tasks } from "./s0.ts";
 import { s1Tasks } from "./s1.ts";
 import { s2Tasks } from "./s2.ts";

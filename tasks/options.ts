@@ -5,7 +5,22 @@
  */
 import { z } from "zod";
 import type { Random } from "../queue/mod.ts";
-import type { SmtpOptions } from "./email.ts";
+
+/** How to reach the mail server. What is `null` is not set. */
+export interface SmtpOptions {
+  readonly host: string | null;
+  readonly port: number;
+  /** `tls`: from the first byte; `starttls`: before anything else is said; `none`: for a server on this machine. */
+  readonly security: "tls" | "starttls" | "none";
+  readonly user: string | null;
+  readonly password: string | null;
+  /** Sender: `app@example.org`, or `Name <app@example.org>`. */
+  readonly from: string | null;
+  /** Seconds until a server that does not answer is given up. */
+  readonly timeout: number;
+  /** Certificates (PEM) to trust instead of the usual ones. */
+  readonly ca: string | null;
+}
 
 /** How the demonstration tasks behave. */
 export interface DemoOptions {

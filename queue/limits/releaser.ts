@@ -19,7 +19,7 @@ import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
 import { nameRateName } from "./admission.ts";
 import { limitOf, standsOf } from "../task/concurrency.ts";
-import { passable, passableAt } from "../ground/rate.ts";
+import { passable, passableAt, type Rate } from "../ground/rate.ts";
 
 /** Things that tasks wait for, looked at together. */
 const LOOKS = 20;
@@ -171,11 +171,7 @@ export class Releaser {
       ...kept,
       ...released.map((each): Standing => [idOf(each.key), channel, priorityIn(each.key)]),
     ];
-    const next: SlotsRow | RateRow = kind === "key" ? { tasks } : {
-      rate: state?.rate ?? rate?.text ?? "",
-      arrival: state?.arrival ?? now,
-      tasks,
-    };
+    const next = kind === "key" ? { tasks } : rateRow(state, rate, now, tasks);
     const limit: Unit = {
       checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
       mutations: [put(key, next)],
@@ -212,4 +208,14 @@ export class Releaser {
     if (isOver(error)) return;
     this.engine.emit({ type: "fault", message: "Parked tasks could not be released", error });
   }
+}
+
+/** The row of a rate with these tasks in it. One that nothing has passed yet begins now. */
+function rateRow(
+  state: RateRow | null,
+  rate: Rate | undefined,
+  now: number,
+  tasks: readonly Standing[],
+): RateRow {
+  return { rate: state?.rate ?? rate?.text ?? "", arrival: state?.arrival ?? now, tasks };
 }

@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 // @ts-types="@types/smtp-server"
 import type { SMTPServerOptions } from "smtp-server";
 import { InvalidTaskError, systemClock, type Task } from "../../queue/mod.ts";
-import { emailTasks, type SmtpOptions } from "../../tasks/email.ts";
+import { emailTasks } from "../../tasks/email.ts";
+import type { SmtpOptions } from "../../tasks/options.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { type MailServer, mailServer } from "../support/mail_server.ts";
 import { openQueue } from "../support/open_queue.ts";
