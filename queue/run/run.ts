@@ -122,7 +122,8 @@ export class Run implements Limited, ThisRun {
   /** Reads large arguments, and results that are arguments. A silent store is waited for: it is no failure of the task. */
   #readArgs(): Promise<readonly Json[]> {
     const { engine, record } = this;
-    return resolveArgs({ ...engine, store: patient(engine.store, engine.clock) }, record);
+    const { keys, results } = engine;
+    return resolveArgs({ store: patient(engine.store, engine.clock), keys, results }, record);
   }
 
   /** Calls the handler, here or in a thread. */
