@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { functionsOf } from "./support/functions.ts";
+import { LAYERS } from "./support/layers.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
 
@@ -94,34 +95,6 @@ for (const { of, may, because } of rules) {
     }
   });
 }
-
-/** Files by what their paths begin with, lowest first: a file imports what is below it, and its own folder. */
-const LAYERS: readonly (readonly (readonly string[])[])[] = [
-  [
-    ["queue/ground/"],
-    ["queue/store/"],
-    ["queue/rows/"],
-    ["queue/commit/", "queue/task/"],
-    ["queue/engine.ts", "queue/threads/"],
-    ["queue/request/", "queue/limits/", "queue/membership/", "queue/wake/"],
-    ["queue/workflow/", "queue/schedules/"],
-    ["queue/run/", "queue/operate/", "queue/doctor/"],
-    ["queue/claim/", "queue/care/", "queue/backup/"],
-    ["queue/inspect/"],
-    ["queue/api.ts"],
-    ["queue/assemble.ts"],
-    ["queue/lifecycle.ts"],
-    ["queue/queue.ts"],
-    ["queue/mod.ts"],
-    ["queue/testing/"],
-  ],
-  [
-    ["routes/env.ts", "routes/contract/"],
-    ["routes/http/"],
-    ["routes/v1/", "routes/sources/", "routes/serve/"],
-    ["routes/mod.ts"],
-  ],
-];
 
 for (const layers of LAYERS) {
   const top = layers[0]![0]!.split("/")[0];

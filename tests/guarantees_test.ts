@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
+import { LAYERS } from "./support/layers.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
 const read = (path: string) => Deno.readTextFileSync(join(ROOT, path));
@@ -16,6 +17,12 @@ const pages = new Map(
     "README.md",
     "CONTRIBUTING.md",
     "bench/README.md",
+    ...["queue", "routes"].flatMap((part) => [
+      `${part}/README.md`,
+      ...[...Deno.readDirSync(join(ROOT, part))].filter(({ isDirectory }) => isDirectory).map(({ name }) =>
+        `${part}/${name}/README.md`
+      ),
+    ]),
     ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`).sort(),
   ].map((path) => [path, read(path)]),
 );
@@ -70,12 +77,14 @@ function exists(path: string): boolean {
   }
 }
 
-/** The path of a file that a section names: from the root, from its page, or in a folder that the section names. */
+/** The path of a file that a section names: from the root, from its page or the folder around it, or in a folder that the section names. */
 function found(name: string, section: string, page: string): string | undefined {
   const named = [...section.matchAll(IN_CODE)].map(([, path]) =>
     path!.endsWith("/") ? path! : dirname(path!)
   );
-  return ["", dirname(page), ...named].map((folder) => join(folder, name)).find(exists);
+  return ["", dirname(page), dirname(dirname(page)), ...named].map((folder) => join(folder, name)).find(
+    exists,
+  );
 }
 
 Deno.test("each promise names code by its words, and tests that have the words it says", () => {
@@ -156,11 +165,47 @@ Deno.test("every file that a comment names exists", () => {
   }
 });
 
-Deno.test("docs/architecture.md has a row for every room", () => {
-  for (const part of ["queue", "routes"]) {
+/** The rooms of a part with their layers, lowest first; what has no folder is left out. */
+function roomsOf(part: string): { room: string; layer: number }[] {
+  const layers = LAYERS.find(([first]) => first![0]!.startsWith(part))!;
+  return layers.flatMap((starts, layer) =>
+    starts.filter((start) => start.endsWith("/")).map((start) => ({ room: start.slice(part.length), layer }))
+  );
+}
+
+Deno.test("the tables of rooms give every room, in the order of the layers", () => {
+  for (const part of ["queue/", "routes/"]) {
+    const rooms = roomsOf(part);
     for (const { name, isDirectory } of Deno.readDirSync(join(ROOT, part))) {
-      const row = `| \`${part}/${name}/\` |`;
-      if (isDirectory) assert(pages.get("docs/architecture.md")!.includes(row), `It has no row ${row}`);
+      assert(!isDirectory || rooms.some(({ room }) => room === `${name}/`), `${part}${name} is in no layer`);
+    }
+    for (
+      const [page, row] of [
+        ["docs/architecture.md", new RegExp(String.raw`^\|(?: *(\d|top) *\|) \`${part}(\w+/)\``, "gm")],
+        [`${part}README.md`, new RegExp(String.raw`^\|(?: *(\d|top) *\|)? \[\`(\w+/)\`\]`, "gm")],
+      ] as const
+    ) {
+      const told = [...pages.get(page)!.matchAll(row)].map(([, layer, room]) => ({ room: room!, layer }));
+      assert.deepEqual(told.map(({ room }) => room), rooms.map(({ room }) => room), page);
+      for (const { room, layer } of told) {
+        const known = rooms.find((each) => each.room === room)!.layer;
+        assert(
+          layer === undefined || layer === "top" || Number(layer) === known,
+          `${page}: ${room} is in layer ${known}`,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("each room says which rooms it may import: those of lower layers", () => {
+  for (const part of ["queue/", "routes/"]) {
+    const rooms = roomsOf(part);
+    for (const { room, layer } of rooms) {
+      const said = pages.get(`${part}${room}README.md`)!.split("May import:")[1]!;
+      if (said.includes("every room")) continue;
+      const lower = rooms.filter((other) => other.layer < layer).map((other) => other.room);
+      assert.deepEqual([...said.matchAll(/`(\w+\/)`/g)].map(([, name]) => name), lower, `${part}${room}`);
     }
   }
 });
