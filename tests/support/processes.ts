@@ -9,6 +9,7 @@ import type { MemoryStoreOptions } from "../../queue/store/memory_store.ts";
 import type { Store } from "../../queue/store/port.ts";
 import { FakeClock } from "../../queue/testing/fake_clock.ts";
 import { type FaultyStore, faultyStore } from "./faulty_store.ts";
+import { heldTask } from "./held_task.ts";
 import { type OpenOptions, type OpenQueue, openQueue } from "./open_queue.ts";
 
 /** One process. */
@@ -34,6 +35,15 @@ export class Processes implements AsyncDisposable {
     this.#open.push(queue);
     const worker = () => queue.events.of("registered").at(-1)!.worker;
     return { ...queue, clock: queue.clock, faulty, worker };
+  }
+
+  /** Starts a process that runs one held task. */
+  async startRunning(options: Omit<OpenOptions, "store"> = {}) {
+    const held = heldTask("held");
+    const process = await this.start({ definitions: [held.definition], ...options });
+    const { id } = await process.queue.submit(held.definition, []);
+    await process.clock.settle();
+    return { process, held, id };
   }
 
   /** Stops all of them, in the order of their starts; the laws are checked at each stop. */

@@ -12,7 +12,6 @@ import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { dyingStore } from "../../support/dying_store.ts";
 import { type CommitFault, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { definitions, fill } from "../../support/fill.ts";
-import { heldTask } from "../../support/held_task.ts";
 import { openQueue } from "../../support/open_queue.ts";
 import { Processes } from "../../support/processes.ts";
 import { type Row, rowsOf } from "../../support/rows.ts";
@@ -119,11 +118,8 @@ Deno.test("a forced restore replaces all that was there, newer data too", async 
 
 Deno.test("processes of the database before a forced restore commit nothing into it and do not come back meanwhile", async () => {
   await using processes = new Processes({ limits: { checks: 10 } });
-  const held = heldTask("held");
   let broken: Error | null = null;
-  const old = await processes.start({ definitions: [held.definition], onBroken: (error) => broken = error });
-  const { tasks: [task] } = await old.queue.submitAll([{ name: "held", args: [] }]);
-  await old.clock.settle();
+  const { process: old, held, id } = await processes.startRunning({ onBroken: (error) => broken = error });
   const target = faultyStore(processes.store);
   target.beforeCommit(deletes("lane"), async () => {
     await old.queue.submitAll([{ name: "held", args: [], delay: 60 }]);
@@ -134,7 +130,7 @@ Deno.test("processes of the database before a forced restore commit nothing into
   });
   await restore(saved, target, { force: true });
   assert.match(String(broken), /is being restored/);
-  await assert.rejects(old.queue.get(task!.id), /No task has the id/);
+  await assert.rejects(old.queue.get(id), /No task has the id/);
   assert.deepEqual(await rowsIn(processes.store), await rowsIn(saved));
   for (const { key } of await rowsOf(processes.store)) await processes.store.commit([], [del(key)]);
 });

@@ -5,12 +5,19 @@ import { heldTask } from "../../support/held_task.ts";
 import { Processes } from "../../support/processes.ts";
 import { stored } from "../../support/rows.ts";
 
+/** A process that executes, another that does not, and a task of 10 s from now. */
+async function withDelayed(processes: Processes) {
+  const held = heldTask("held");
+  const definitions = [held.definition];
+  const executing = await processes.start({ definitions });
+  const other = await processes.start({ definitions, channels: {} });
+  const { tasks: [task] } = await other.queue.submitAll([{ name: "held", args: [], delay: 10 }]);
+  return { held, executing, other, id: task!.id };
+}
+
 Deno.test("two promoters of one due task: it is made ready once, and runs once", async () => {
   await using processes = new Processes();
-  const held = heldTask("held");
-  const worker = await processes.start({ definitions: [held.definition] });
-  const slow = await processes.start({ definitions: [held.definition], channels: {} });
-  const { tasks: [task] } = await slow.queue.submitAll([{ name: "held", args: [], delay: 10 }]);
+  const { held, executing: worker, other: slow, id } = await withDelayed(processes);
   // Between the slow one's look and its commit the task is promoted, claimed and running.
   const promoted = Promise.withResolvers<void>();
   slow.faulty.beforeCommit(deletes("delayed"), () => {
@@ -24,17 +31,14 @@ Deno.test("two promoters of one due task: it is made ready once, and runs once",
   assert.deepEqual(await stored(processes.store), { run: 1, task: 1 });
   held.runs[0]!.finish("done");
   await worker.clock.settle();
-  assert.equal((await slow.queue.get(task!.id)).result, "done");
+  assert.equal((await slow.queue.get(id)).result, "done");
   assert.deepEqual(await stored(processes.store), { task: 1 });
 });
 
 Deno.test("a promotion just after the revoke does not bring the task back", async () => {
   await using processes = new Processes();
-  const held = heldTask("held");
-  const slow = await processes.start({ definitions: [held.definition] });
-  const other = await processes.start({ definitions: [held.definition], channels: {} });
-  const { tasks: [task] } = await other.queue.submitAll([{ name: "held", args: [], delay: 10 }]);
-  slow.faulty.beforeCommit(deletes("delayed"), () => other.queue.revoke(task!.id));
+  const { held, executing: slow, other, id } = await withDelayed(processes);
+  slow.faulty.beforeCommit(deletes("delayed"), () => other.queue.revoke(id));
   await slow.clock.advance(15_000);
   assert.equal(held.runs.length, 0);
   assert.deepEqual(await stored(processes.store), { ended: 1, task: 1 });

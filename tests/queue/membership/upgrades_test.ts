@@ -200,11 +200,8 @@ Deno.test("processes that start at the same time upgrade once, and each register
 
 Deno.test("an older process that goes on while the upgrade runs commits nothing more and cannot come back", async () => {
   await using processes = new Processes({ limits: { checks: 10 } });
-  const held = heldTask("held");
   let broken: Error | null = null;
-  const old = await processes.start({ definitions: [held.definition], onBroken: (error) => broken = error });
-  const { tasks: [task] } = await old.queue.submitAll([{ name: "held", args: [] }]);
-  await old.clock.settle();
+  const { process: old, held, id } = await processes.startRunning({ onBroken: (error) => broken = error });
   const former = old.worker();
   const { store } = processes;
 
@@ -234,6 +231,6 @@ Deno.test("an older process that goes on while the upgrade runs commits nothing 
   assert.equal(again.runs.length, 1, "its run is rescued at once");
   again.runs[0]!.finish("in time");
   await q.clock.settle();
-  assert.equal((await q.queue.get(task!.id)).result, "in time");
+  assert.equal((await q.queue.get(id)).result, "in time");
   assert.equal((await countRows(store)).run, undefined);
 });

@@ -7,6 +7,12 @@ import { finishInTurn, onBothStores, openQueue } from "../../support/open_queue.
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
 
+/** A task whose runs are counted. */
+function counted() {
+  let started = 0;
+  return { quick: task("quick", () => void started++), started: () => started };
+}
+
 onBothStores(
   "a paused channel starts nothing, a resumed one goes on at once, and what runs is left alone",
   async (open) => {
@@ -33,21 +39,20 @@ onBothStores(
 onBothStores(
   "no task starts after a pause was answered, whatever was being submitted and claimed",
   async (open) => {
-    let started = 0;
-    const quick = task("quick", () => void started++);
+    const { quick, started } = counted();
     await using q = await open({ definitions: [quick], channels: { default: 5 } });
     for (let round = 0; round < 30; round++) {
       for (let n = 0; n < 20; n++) q.queue.submit(quick, [n]);
       // Somewhere in the middle.
       for (let turn = 0; turn < round; turn++) await Promise.resolve();
       await q.queue.changeChannel("default", { paused: true });
-      const before = started;
+      const before = started();
       await q.clock.advance(500);
-      assert.equal(started, before, `round ${round}`);
+      assert.equal(started(), before, `round ${round}`);
       await q.queue.changeChannel("default", { paused: false });
       await q.clock.advance(500);
     }
-    assert.equal(started, 600);
+    assert.equal(started(), 600);
   },
 );
 
@@ -282,8 +287,7 @@ onBothStores("a purge ends what waits in the channel, wherever it waits, and not
 onBothStores(
   "a purge ends while tasks go on being submitted; none starts meanwhile, each ends or stays",
   async (open) => {
-    let started = 0;
-    const quick = task("quick", () => void started++);
+    const { quick, started } = counted();
     await using q = await open({ definitions: [quick], channels: { default: 5 } });
     await q.queue.changeChannel("default", { paused: true });
     for (let n = 0; n < 8; n++) await q.queue.submitAll(Array(250).fill({ name: "quick", args: [] }));
@@ -300,7 +304,7 @@ onBothStores(
     const purged = await purging;
     await q.clock.advance(5000);
     assert(purged >= 1990 && purged <= 2000 + 10, `${purged}`);
-    assert.equal(purged + started, submitted);
+    assert.equal(purged + started(), submitted);
   },
 );
 

@@ -11,6 +11,15 @@ const MINUTE = 60_000;
 const definitions = [task("ticks", () => 1)];
 const ticking = { task: { name: "ticks", args: [] }, id: "s" };
 
+/** A schedule of every minute that catches up with all, whose task the test holds. */
+async function catchingUp(open: typeof openQueue, more: Partial<ScheduleOptions> = {}) {
+  const held = heldTask("held");
+  const q = await open({ definitions: [held.definition] });
+  const task = { name: "held", args: [] };
+  await q.queue.schedules.create({ id: "s", task, trigger: { interval: 60 }, catchUp: "all", ...more });
+  return { held, q };
+}
+
 /** `outcome planned`, minutes after the start, oldest first. */
 function told(occurrences: readonly Occurrence[]): string[] {
   const minute = (time: number) => (time - START) / MINUTE;
@@ -99,11 +108,8 @@ onBothStores("late by exactly the grace is in time, by a millisecond more is mis
 onBothStores(
   "all: occurrences due during the catch-up take no place from the missed ones",
   async (open) => {
-    const held = heldTask("held");
-    await using q = await open({ definitions: [held.definition] });
-    const task = { name: "held", args: [] };
-    const trigger = { interval: 60 };
-    await q.queue.schedules.create({ id: "s", task, trigger, catchUp: "all", catchUpLimit: 3 });
+    const { held, q } = await catchingUp(open, { catchUpLimit: 3 });
+    await using _ = q;
     await q.clock.skip(10 * MINUTE);
     for (let n = 0; n < 4; n++) {
       await q.clock.advance(3 * MINUTE);
@@ -122,10 +128,8 @@ onBothStores(
 onBothStores(
   "all never skips: occurrences that find no instance free come one after the other",
   async (open) => {
-    const held = heldTask("held");
-    await using q = await open({ definitions: [held.definition] });
-    const task = { name: "held", args: [] };
-    await q.queue.schedules.create({ id: "s", task, trigger: { interval: 60 }, catchUp: "all" });
+    const { held, q } = await catchingUp(open);
+    await using _ = q;
     await q.clock.skip(3 * MINUTE);
     await q.clock.advance(10_000);
     assert.equal(held.runs.length, 1);

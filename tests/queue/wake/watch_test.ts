@@ -81,10 +81,7 @@ Deno.test("a watch sees what other processes do within a second, and the version
 
 Deno.test("a watch tells that a task waits again after its worker was lost", async () => {
   await using all = new Processes();
-  const held = heldTask("held");
-  const a = await all.start({ definitions: [held.definition] });
-  const { id } = await a.queue.submit(held.definition, []);
-  await a.clock.settle();
+  const { process: a, held, id } = await all.startRunning();
   const b = await all.start({ definitions: [], channels: {} });
   const { told } = collect(b.queue.watch(id));
   await b.clock.advance(LOST_AFTER + 5000);
@@ -95,10 +92,7 @@ Deno.test("a watch tells that a task waits again after its worker was lost", asy
 
 Deno.test("all watches of a task share one look, and none is taken when they have left", async () => {
   await using all = new Processes();
-  const held = heldTask("held");
-  const q = await all.start({ definitions: [held.definition] });
-  const { id } = await q.queue.submit(held.definition, []);
-  await q.clock.settle();
+  const { process: q, held, id } = await all.startRunning();
   let reads = 0;
   const getMany = q.faulty.getMany;
   q.faulty.getMany = (keys) => {

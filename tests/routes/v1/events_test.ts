@@ -37,6 +37,15 @@ function parse(response: Response) {
   return { events, comments, ended: () => ended, cancel: () => reader.cancel() };
 }
 
+/** The app with a held task that runs. */
+async function running() {
+  const held = heldTask("held");
+  const t = await openApp({ definitions: [held.definition], channels: { default: 1 } });
+  const { id } = await t.queue.submit(held.definition, []);
+  await t.clock.settle();
+  return { t, held, id };
+}
+
 Deno.test("test_celery is followed to its end: every step's progress, then the result", async () => {
   await using t = await openApp();
   const { process_id: id } = await (await t.get("/word")).json();
@@ -125,10 +134,8 @@ Deno.test("an id that no task has is a problem, not a stream", async () => {
 });
 
 Deno.test("a client that goes away leaves nothing behind, read or unread", async () => {
-  const held = heldTask("held");
-  await using t = await openApp({ definitions: [held.definition], channels: { default: 1 } });
-  const { id } = await t.queue.submit(held.definition, []);
-  await t.clock.settle();
+  const { t, held, id } = await running();
+  await using _ = t;
   const before = t.clock.pending;
   const path = `/v1/tasks/${id}/events`;
   const read = parse(await t.get(path));
@@ -164,10 +171,8 @@ Deno.test("the queue's stop ends the stream", async () => {
 });
 
 Deno.test("a real client over a real connection reads the events, and frees them by going away", async () => {
-  const held = heldTask("held");
-  await using t = await openApp({ definitions: [held.definition], channels: { default: 1 } });
-  const { id } = await t.queue.submit(held.definition, []);
-  await t.clock.settle();
+  const { t, held, id } = await running();
+  await using _ = t;
   const before = t.clock.pending;
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, t.app.fetch);
   using client = Deno.createHttpClient({});
