@@ -1,5 +1,5 @@
 /**
- * What `deno task bench:peers` says about figures, by figures that were made up.
+ * The figures of `deno task bench:peers`, by numbers that were made up.
  *
  * @module
  */

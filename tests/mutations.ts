@@ -1,5 +1,5 @@
 /**
- * What each mechanism is there for: takes one after the other out of a copy of the repository, and prints the tests that
+ * The purpose of each mechanism: takes one after the other out of a copy of the repository, and prints the tests that
  * then fail. Exits with 1 when something can be taken out without a test noticing.
  *
  * ```sh

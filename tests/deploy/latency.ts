@@ -1,5 +1,5 @@
 /**
- * How long tasks waited for their start, by the world's clock.
+ * The time that tasks waited for their start, by the world's clock.
  *
  * @module
  */

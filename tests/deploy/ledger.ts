@@ -1,5 +1,5 @@
 /**
- * What clients asked for and were told, and what ran, all by the world's clock: what the verdict is made of.
+ * The ledger: all requests of clients, the answers, and the runs, by the world's clock. The verdict is made of it.
  *
  * @module
  */

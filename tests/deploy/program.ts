@@ -1,5 +1,5 @@
 /**
- * What runs on the platform: one instance of a program, as `main.ts` puts it together on Deno Deploy.
+ * The program that the platform runs: one instance, as `main.ts` puts it together on Deno Deploy.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A day's traffic: who wants what when. Made from a seed before anything runs.
+ * A day's traffic: which client asks for which task at which moment. Made from a seed before anything runs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What became of a simulation: broken laws and promises, one sentence each, and the figures.
+ * The verdict on a simulation: broken laws and promises, one sentence each, and the figures.
  *
  * @module
  */

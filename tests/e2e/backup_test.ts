@@ -1,4 +1,4 @@
-/** Backup of a database that real processes work with at full rate, and what becomes of it elsewhere. */
+/** Backup of a database that real processes work with at full rate, restored elsewhere. */
 import assert from "node:assert/strict";
 import { openStore } from "../../queue/mod.ts";
 import { folder } from "../queue/store/folder.ts";

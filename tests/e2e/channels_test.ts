@@ -1,4 +1,4 @@
-/** What the program says of channels at its start. */
+/** The program's log about channels at its start. */
 import assert from "node:assert/strict";
 import { Child } from "./child.ts";
 

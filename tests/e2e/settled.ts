@@ -1,5 +1,5 @@
 /**
- * Where tests keep one row for each time that a settlement of a task landed: their namespace beside the queue's.
+ * One row for each settlement of a task that landed, in a namespace of the tests beside the queue's.
  *
  * @module
  */

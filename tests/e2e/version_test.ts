@@ -1,4 +1,4 @@
-/** What a user sees whose data were written by a newer Sluice. */
+/** A program that finds data of a newer Sluice, as its user sees it. */
 import assert from "node:assert/strict";
 import { openStore } from "../../queue/mod.ts";
 import { keysOf } from "../../queue/rows/keys.ts";

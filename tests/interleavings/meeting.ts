@@ -1,5 +1,5 @@
 /**
- * Operations that meet on a scene: what each order of their store calls leads to.
+ * Operations that meet on a scene, and the outcome of each order of their store calls.
  *
  * @module
  */

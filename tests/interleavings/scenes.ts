@@ -1,5 +1,5 @@
 /**
- * Where a task can stand, and all that can happen to it there at the same time.
+ * The scenes: a place in which a task can stand, and all that can happen to it there at the same time.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** What a person is told who cannot reach the KV server. */
+/** The messages for a person who cannot reach the KV server. */
 import assert from "node:assert/strict";
 import { StoreBrokenError } from "../../queue/ground/errors.ts";
 import { openStore } from "../../queue/store/open.ts";

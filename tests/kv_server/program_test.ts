@@ -1,4 +1,4 @@
-/** What the program says of its KV server at the start. */
+/** The program's log about its KV server at the start. */
 import assert from "node:assert/strict";
 import { KvServer, kvServerTest } from "../support/kv_server.ts";
 import { DENO_LOG, Program } from "./program.ts";

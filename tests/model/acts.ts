@@ -1,5 +1,5 @@
 /**
- * What each step does.
+ * The act of each step of the model.
  *
  * @module
  */

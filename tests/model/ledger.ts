@@ -1,5 +1,6 @@
 /**
- * What clients were told, and what must therefore be stored: every submission carries a tag of its own, so that the
+ * The answers that clients got, and the tasks that must therefore be stored: every submission carries a tag of its
+ * own, so that the
  * tasks it has made are known even when it was never answered.
  *
  * @module

@@ -1,6 +1,7 @@
 /**
- * What must be true of every task, told from what the actors did: why it may have ended as it has, what its runs were
- * given, and who comes before whom.
+ * The reference: all that must be true of every task, derived from what the actors did: why it may have ended as it
+ * has,
+ * what its runs were given, and which task comes before which.
  *
  * @module
  */

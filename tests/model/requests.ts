@@ -1,5 +1,5 @@
 /**
- * What the model submits: tasks with and without limits and keys, and trees of them.
+ * The requests that the model submits: tasks with and without limits and keys, and trees of them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the actors of the model do: clients, handlers, people, machines and the network.
+ * The steps of the model's actors: clients, handlers, people, machines and the network.
  *
  * @module
  */

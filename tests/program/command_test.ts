@@ -1,4 +1,4 @@
-/** What the program's commands say of a command line, as a person at a terminal sees it. */
+/** The answers of the program's commands to a command line, as a person at a terminal sees them. */
 import assert from "node:assert/strict";
 import { folder } from "../queue/store/folder.ts";
 

@@ -1,5 +1,5 @@
 /**
- * What a proof tries.
+ * The attempts of a proof, one after the other.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** A backup is restored whole or not at all, and nobody who worked with what was there before can spoil it. */
+/** A backup is restored whole or not at all, and no process that worked with the former data can spoil it. */
 import assert from "node:assert/strict";
 import { restore } from "../../../queue/backup/restore.ts";
 import { upgrade } from "../../../queue/membership/upgrades.ts";

@@ -1,4 +1,6 @@
-/** While runs are quick, tasks are taken before there is a slot for them; they run in order, as many at a time as slots. */
+/**
+ * Tasks are taken ahead of their slots while runs are quick; they run in order, as many at a time as there are slots.
+ */
 import assert from "node:assert/strict";
 import { faultyStore, sets } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";

@@ -1,4 +1,4 @@
-/** Many processes far from their store: that they leave each other's tasks alone for as long as a claim takes there. */
+/** Many processes far from their store leave each other's tasks alone for as long as a claim takes there. */
 import assert from "node:assert/strict";
 import { type Share, simulate } from "../../../bench/scaling/simulation.ts";
 

@@ -1,4 +1,4 @@
-/** Several processes that claim from one channel: how they divide it, and that nothing waits for one that does not. */
+/** Several processes claim from one channel: they divide it, and no task waits for a process that does not claim. */
 import assert from "node:assert/strict";
 import { distantStore } from "../../../bench/scaling/distant_store.ts";
 import { SERVER_LIMITS } from "../../../queue/store/limits.ts";

@@ -1,6 +1,6 @@
 /**
- * Every way in which the laws can be broken: what a hand does to a healthy store, what the doctor says of it, and what
- * its repair does.
+ * The breaks: every way in which the laws can be broken by hand in a healthy store, the doctor's finding, and its
+ * repair.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A store with something of everything in it, taken from a queue at work, and what tests need to break it by hand.
+ * The patient: a store with something of everything in it, taken from a queue at work, and the means to break it by
+ * hand.
  *
  * @module
  */

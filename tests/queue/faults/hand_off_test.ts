@@ -1,4 +1,4 @@
-/** Hand-off: a submit that finds a free slot writes its run at once. Slots never leak, and who waits goes first. */
+/** Hand-off: a submit that finds a free slot writes its run at once. Slots never leak, and waiting tasks go first. */
 import assert from "node:assert/strict";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";
 import { chain, chord, group } from "../../../queue/mod.ts";

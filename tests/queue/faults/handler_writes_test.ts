@@ -1,4 +1,4 @@
-/** What a handler asks to be stored with its result can fail in every way; its task ends all the same (invariant 1). */
+/** Writes that a handler asks to be stored with its result can fail in every way; its task still ends (invariant 1). */
 import assert from "node:assert/strict";
 import type { TaskContext } from "../../../queue/mod.ts";
 import { task } from "../../support/held_task.ts";

@@ -1,4 +1,4 @@
-/** Group commit: what may share a commit, and what a bad neighbour costs (docs/architecture.md). */
+/** Group commit: which units may share a commit, and what a bad one costs the others (docs/architecture.md). */
 import assert from "node:assert/strict";
 import { FencedError, RefusedCommitError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";

@@ -1,4 +1,4 @@
-/** What becomes of commits while the store is known not to answer, and of those whose answer never came. */
+/** Commits while the store is known not to answer, and commits whose answer never came. */
 import assert from "node:assert/strict";
 import { StoreUnavailableError } from "../../../queue/ground/errors.ts";
 import { group } from "../../../queue/mod.ts";

@@ -1,4 +1,4 @@
-/** Workers that are lost, those that only seem so, and those who rescue (invariants 3 and 9). */
+/** Lost workers, workers that only seem lost, and the processes that rescue them (invariants 3 and 9). */
 import assert from "node:assert/strict";
 import { put } from "../../../queue/rows/unit.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";

@@ -1,4 +1,4 @@
-/** Graceful stop: what ran is given back uncounted, and nothing of this process remains. */
+/** Graceful stop: unfinished runs are given back uncounted, and nothing of the process remains. */
 import assert from "node:assert/strict";
 import { deletes, sets } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";

@@ -1,4 +1,4 @@
-/** What becomes of a commit whose answer is lost, late, wrong or repeated (invariants 3 and 10). */
+/** Commits whose answer is lost, late, wrong or repeated (invariants 3 and 10). */
 import assert from "node:assert/strict";
 import { FencedError, RefusedCommitError, StoreBrokenError } from "../../../queue/ground/errors.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";

@@ -1,4 +1,4 @@
-/** When the loops of a queue on demand begin and end. */
+/** The loops of a queue on demand: the moments at which they begin and end. */
 import assert from "node:assert/strict";
 import { Activity, type Workings } from "../../../queue/ground/activity.ts";
 import { FakeClock } from "../../../queue/testing/fake_clock.ts";

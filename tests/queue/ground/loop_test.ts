@@ -1,4 +1,4 @@
-/** What the engine's loops have in common: how they begin and end, and how long they pause between rounds. */
+/** The engine's loops have in common how they begin and end, and how long they pause between rounds. */
 import assert from "node:assert/strict";
 import { POLL } from "../../../queue/ground/bell.ts";
 import { Loop, type Pauses } from "../../../queue/ground/loop.ts";

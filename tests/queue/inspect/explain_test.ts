@@ -1,4 +1,4 @@
-/** Why a task does not run. */
+/** explain(): the reasons for which a task does not run. */
 import assert from "node:assert/strict";
 import type { Queue } from "../../../queue/mod.ts";
 import { encode } from "../../../queue/rows/codec.ts";

@@ -1,4 +1,4 @@
-/** A store of an older version is brought to the program's, once, whoever starts and whatever fails. */
+/** A store of an older version is upgraded to the program's, once, whichever processes start and whatever fails. */
 import assert from "node:assert/strict";
 import { sleep } from "../../../queue/ground/clock.ts";
 import { StoreBrokenError } from "../../../queue/ground/errors.ts";

@@ -1,4 +1,4 @@
-/** A file that was written when the stored data had version 1 opens, and all that was on its way in it ends. */
+/** A file that was written when the stored data had version 1 opens, and every unfinished task in it ends. */
 import assert from "node:assert/strict";
 import { isFinal } from "../../../queue/mod.ts";
 import { dataVersion } from "../../../queue/membership/upgrades.ts";

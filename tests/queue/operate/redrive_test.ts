@@ -1,4 +1,4 @@
-/** Redrive: what ended in FAILURE or REVOKED is submitted anew, once. */
+/** Redrive: a task that ended in FAILURE or REVOKED is submitted anew, once. */
 import assert from "node:assert/strict";
 import { RedriveError } from "../../../queue/mod.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";

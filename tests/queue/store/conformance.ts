@@ -1,5 +1,6 @@
 /**
- * What every adapter of the storage port must do. To hold another to it, call {@link conformance} with a function that
+ * The conformance of an adapter of the storage port. To hold another to it, call {@link conformance} with a function
+ * that
  * opens an empty store.
  *
  * @module

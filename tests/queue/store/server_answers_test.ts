@@ -1,4 +1,4 @@
-/** What the adapter makes of a server, or a proxy before it, that answers with an error. */
+/** Errors that a server, or a proxy before it, answers with, as the adapter passes them on. */
 import assert from "node:assert/strict";
 import { RefusedCommitError, StoreBrokenError, StoreUnavailableError } from "../../../queue/ground/errors.ts";
 import { kvStore } from "../../../queue/store/kv_store.ts";

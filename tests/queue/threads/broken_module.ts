@@ -1,5 +1,5 @@
 /**
- * Cannot be imported, where it counts.
+ * A module that cannot be imported in a thread.
  *
  * @module
  */

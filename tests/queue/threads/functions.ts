@@ -1,5 +1,5 @@
 /**
- * What the tests have run in threads.
+ * The functions that the tests have run in threads.
  *
  * @module
  */

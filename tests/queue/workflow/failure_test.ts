@@ -1,4 +1,4 @@
-/** What a failure means for those behind it, beside it and around it. */
+/** The effect of a failure on the tasks behind it, beside it and around it. */
 import assert from "node:assert/strict";
 import { chain, chord, group, type WorkflowNode } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";

@@ -1,4 +1,4 @@
-/** A workflow's tasks as people look at them, and run alone what failed. */
+/** A workflow's tasks as people look at them, and failed ones that people run again alone. */
 import assert from "node:assert/strict";
 import { chain, chord, group, type Queue } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";

@@ -1,4 +1,4 @@
-/** Results that the next of a workflow takes from memory: they are what is stored, or are read. */
+/** Results that the next task of a workflow takes from memory equal the stored ones, or are read from the store. */
 import assert from "node:assert/strict";
 import { chain, chord, memoryStore, type WorkflowNode } from "../../../queue/mod.ts";
 import type { TaskRecord } from "../../../queue/rows/record.ts";
