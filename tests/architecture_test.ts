@@ -115,6 +115,26 @@ for (const layers of LAYERS) {
   });
 }
 
+Deno.test("each room's README names the rooms that it may import, and files that are there", () => {
+  for (const layers of LAYERS) {
+    const below: string[] = [];
+    for (const starts of layers) {
+      for (const room of starts.filter((start) => /^\w+\/\w+\/$/.test(start) && start !== "queue/testing/")) {
+        const text = Deno.readTextFileSync(join(ROOT, room, "README.md")).replaceAll(/\s+/g, " ");
+        const [, first, may] = text.match(/Start with (.+?)\. May import: (.+?)\.(?: |$)/)!;
+        for (const [, file] of first!.matchAll(/`([\w/]+\.ts)`/g)) Deno.statSync(join(ROOT, room, file!));
+        const named = [...may!.matchAll(/`(\w+(?:\/|\.ts))`/g)].map(([, name]) => name!);
+        assert.deepEqual(named.toSorted(), below.toSorted(), room);
+      }
+      below.push(
+        ...starts.filter((start) => !start.endsWith("env.ts")).map((start) =>
+          start.split("/").slice(1).join("/")
+        ),
+      );
+    }
+  }
+});
+
 Deno.test("engine.ts names nothing of the rooms above commit/ and task/", () => {
   const { imports } = sources.find(({ path }) => path === "queue/engine.ts")!;
   for (const each of imports) assert(/^queue\/(ground|store|rows|commit|task)\//.test(each), each);
