@@ -96,6 +96,15 @@ for (const { of, may, because } of rules) {
   });
 }
 
+Deno.test("benchmarks import what the engine and the app export, and the engine's inside through bench/inside.ts", () => {
+  for (const { path, imports } of [...walk("bench")].map(sourceOf)) {
+    const inside = imports.filter((each) =>
+      /^(queue|routes|tasks|program)\//.test(each) && !each.endsWith("/mod.ts")
+    );
+    if (path !== "bench/inside.ts") assert.deepEqual(inside, [], path);
+  }
+});
+
 for (const layers of LAYERS) {
   const top = layers[0]![0]!.split("/")[0];
   Deno.test(`each folder of ${top}/ imports what is below it and itself`, () => {

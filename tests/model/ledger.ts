@@ -1,7 +1,6 @@
 /**
- * The answers that clients got, and the tasks that must therefore be stored: every submission carries a tag of its
- * own, so that the
- * tasks it has made are known even when it was never answered.
+ * The answers that clients got, and the tasks that must therefore be stored: every submission carries a tag of its own,
+ * so that the tasks it has made are known even when it was never answered.
  *
  * @module
  */

@@ -1,7 +1,6 @@
 /**
  * The reference: all that must be true of every task, derived from what the actors did: why it may have ended as it
- * has,
- * what its runs were given, and which task comes before which.
+ * has, what its runs were given, and which task comes before which.
  *
  * @module
  */

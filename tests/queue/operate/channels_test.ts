@@ -2,10 +2,17 @@ import assert from "node:assert/strict";
 import { memoryStore } from "../../../queue/mod.ts";
 import { asks, deletes, faultyStore, sets } from "../../support/faulty_store.ts";
 import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
-import { heldTask, task } from "../../support/held_task.ts";
+import { type HeldTask, heldTask, task } from "../../support/held_task.ts";
 import { finishInTurn, onBothStores, openQueue } from "../../support/open_queue.ts";
 import { LOST_AFTER, Processes } from "../../support/processes.ts";
 import { rowsOf, stored } from "../../support/rows.ts";
+
+/** A process with three slots for a task, and one that executes nothing. */
+async function workerAndAsker(processes: Processes, { definition }: HeldTask) {
+  const definitions = [definition];
+  const worker = await processes.start({ definitions, channels: { default: 3 } });
+  return { worker, asks: await processes.start({ definitions, channels: {} }) };
+}
 
 /** A task whose runs are counted. */
 function counted() {
@@ -60,11 +67,7 @@ Deno.test("no process starts a task after one of them was told to pause, whateve
   for (const slowed of ["ready", "run"] as const) {
     await using processes = new Processes();
     const held = heldTask("held");
-    const options = { definitions: [held.definition], channels: { default: 3 } };
-    const [worker, asks] = [
-      await processes.start(options),
-      await processes.start({ ...options, channels: {} }),
-    ];
+    const { worker, asks } = await workerAndAsker(processes, held);
     const slow = slowed === "run"
       ? worker.faulty.onCommit("held", sets("run"))
       : worker.faulty.onRead("late", (keys) => keys.some((key) => key[1] === "ready"));
@@ -87,11 +90,7 @@ Deno.test("no process starts a task after one of them was told to pause, whateve
 Deno.test("a task found by a look that was under way when a process learned of a pause does not start", async () => {
   await using processes = new Processes();
   const held = heldTask("held");
-  const options = { definitions: [held.definition], channels: { default: 3 } };
-  const [worker, asks] = [
-    await processes.start(options),
-    await processes.start({ ...options, channels: {} }),
-  ];
+  const { worker, asks } = await workerAndAsker(processes, held);
   const slow = worker.faulty.onRead("held", (keys) => keys.some((key) => key[1] === "ready"));
   await worker.clock.advance(2000);
   assert(slow.met);

@@ -1,7 +1,6 @@
 /**
  * The conformance of an adapter of the storage port. To hold another to it, call {@link conformance} with a function
- * that
- * opens an empty store.
+ * that opens an empty store.
  *
  * @module
  */
