@@ -1,7 +1,8 @@
 /**
- * What tasks, idle processes and an app on Deno Deploy ask of their store: the tables of docs/scaling.md. All but the
- * last are counted on a store in memory, the same on every machine; the last one commits to a file, where each commit is
- * one fsync: `strace -f -c -e trace=fsync,fdatasync` in front of the program tells how many there were.
+ * The tables of docs/scaling.md: the operations that tasks, idle processes and an app on Deno Deploy ask of their
+ * store. All but the last are counted on a store in memory, the same on every machine; the last one commits to a file,
+ * where each commit is one fsync: `strace -f -c -e trace=fsync,fdatasync` in front of the program tells how many there
+ * were.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Counts what a store is asked: operations, rows and bytes, and the units in which Deno Deploy bills its managed KV
- * (docs/scaling.md names the sources).
+ * A store that counts what it is asked: operations, rows and bytes, and the units in which Deno Deploy bills its
+ * managed KV (docs/scaling.md names the sources).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a client of the API feels while others have the processor compute: `GET /` while sums are added up in threads,
- * on the event loop, and not at all.
+ * The latency of the API while clients have the processor compute: `GET /` while sums are added up in threads, on the
+ * event loop, and not at all.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Kills the program again and again while clients submit, and looks whether anything was lost or done twice.
+ * The program is killed again and again while clients submit; nothing may be lost or done twice.
  *
  * @module
  */

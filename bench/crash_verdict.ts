@@ -1,5 +1,5 @@
 /**
- * Whether everything that was accepted between crashes was done once.
+ * The verdict on a crash run: every accepted task was done once.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How fast a backlog goes, and whether a long one makes the engine slower than a short one.
+ * The rate at which a backlog is worked off, a long one beside a short one.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How many tasks a second go all the way: submitted one by one, run, their results stored.
+ * Tasks a second end to end: submitted one by one, run, their results stored.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a client sees: requests a second and latencies of the real program while its workers do the work.
+ * The real program over HTTP: requests a second and latencies while its workers do the work.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What a commit to a KV server costs over plain HTTP and behind nginx with TLS and HTTP/2. Quoted by docs/operations.md.
+ * The time of a commit to a KV server over plain HTTP, and behind nginx with TLS and HTTP/2. Quoted by
+ * docs/operations.md.
  *
  * @module
  */

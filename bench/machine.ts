@@ -1,5 +1,5 @@
 /**
- * What the figures were measured on.
+ * The machine that the figures were measured on.
  *
  * @module
  */

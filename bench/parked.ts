@@ -1,6 +1,6 @@
 /**
- * Whether tasks that wait for a concurrency key make the others slower: one of a hundred thousand runs, the rest are
- * parked, and beside them plain tasks come and go.
+ * Plain tasks beside tasks that wait for a concurrency key: one of a hundred thousand runs, the rest are parked, and
+ * beside them plain tasks come and go.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How long a task waits when nothing else is going on.
+ * The time until a task starts when nothing else is going on.
  *
  * @module
  */

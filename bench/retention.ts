@@ -1,6 +1,6 @@
 /**
- * Whether retention removes what it should as fast as it comes: rows and bytes of a database at full rate, over many
- * times the time that tasks are kept. With a day's retention a day has to pass before rows go; here it is seconds.
+ * Retention removes ended tasks as fast as they come: rows and bytes of a database at full rate, over many times the
+ * time that tasks are kept. With a day's retention a day has to pass before rows go; here it is seconds.
  *
  * @module
  */

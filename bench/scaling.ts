@@ -1,6 +1,6 @@
 /**
- * What a cluster would do: workers that are 100 ms away from their store, simulated, and the tables of docs/scaling.md.
- * By simulated time, so the machine's speed does not matter.
+ * Simulated clusters of workers that are 100 ms away from their store: the tables of docs/scaling.md. By simulated
+ * time, so the machine's speed does not matter.
  *
  * @module
  */

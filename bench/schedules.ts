@@ -1,5 +1,5 @@
 /**
- * Whether a thousand schedules of one second fire each second once, while two schedulers race for them.
+ * A thousand schedules of one second, which must fire each second once while two schedulers race for them.
  *
  * @module
  */

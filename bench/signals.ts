@@ -1,5 +1,5 @@
 /**
- * What SIGINT and SIGTERM do to a program that measures.
+ * SIGINT and SIGTERM end a program that measures in good order.
  *
  * @module
  */

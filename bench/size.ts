@@ -1,5 +1,5 @@
 /**
- * How much room ended tasks take in a database file, until their retention is over.
+ * The room that ended tasks take in a database file until their retention is over.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How soon the program works after it was started.
+ * The time from the program's start until it works.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is said about a row of measured numbers.
+ * Statistics of a row of measured numbers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the design rests on: how bare Deno KV behaves. Quoted by docs/performance.md.
+ * Bare Deno KV, whose behaviour the design rests on. Quoted by docs/performance.md.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the scenarios have in common, so that one's figures can be laid beside another's.
+ * The load that the scenarios have in common, so that one's figures can be laid beside another's.
  *
  * @module
  */

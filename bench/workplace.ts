@@ -1,5 +1,5 @@
 /**
- * Where the benchmarks keep their files: beside the program, because a folder for temporary files is in memory on many
+ * The folder of the benchmarks' files: beside the program, because a folder for temporary files is in memory on many
  * machines, and there a commit costs nothing.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * A server of this folder as a process: one that does nothing but answer, or not even that. What Sluice takes beyond it
- * is Sluice's own.
+ * A server of this folder as a process: one that does nothing but answer, or not even that. The
+ * difference to Sluice's figures is Sluice's own.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What an app on Deno Deploy asks of its managed KV: an instance that works on demand, with the minute's tick, while so
- * many tasks a day are submitted at random moments.
+ * The operations that an app on Deno Deploy asks of its managed KV: an instance that works on demand, with the minute's
+ * tick, while so many tasks a day are submitted at random moments.
  *
  * @module
  */

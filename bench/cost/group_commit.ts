@@ -1,6 +1,6 @@
 /**
- * How many tasks share a commit on a database file, by how many are submitted at once. That depends on the disk: the
- * slower it is, the more come together while a commit is under way.
+ * The number of tasks that share a commit on a database file, by how many are submitted at once. That depends on the
+ * disk: the slower it is, the more come together while a commit is under way.
  *
  * @module
  */

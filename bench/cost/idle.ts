@@ -1,5 +1,5 @@
 /**
- * What processes ask of a KV server while there is nothing to do: heartbeats, polls and sweeps.
+ * The operations that processes ask of a KV server while there is nothing to do: heartbeats, polls and sweeps.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a task asks of the store in its whole life, by what is asked of it. Counted on a store in memory with a clock
- * that stands still but for what the life needs: every run counts the same.
+ * The operations that a task asks of the store in its whole life, by kind of task. Counted on a store in memory with a
+ * clock that stands still but for what the life needs: every run counts the same.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where the peers that run JavaScript outside Deno have their packages, and from where they run.
+ * The folders of the peers that run JavaScript outside Deno: of their packages, and the one they run from.
  *
  * @module
  */

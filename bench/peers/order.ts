@@ -1,5 +1,5 @@
 /**
- * Who is asked when.
+ * The order in which the peers are asked.
  *
  * @module
  */

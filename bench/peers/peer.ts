@@ -1,5 +1,5 @@
 /**
- * What is compared: a queue system as it is installed, asked the same things as every other.
+ * A peer: a queue system as it is installed, asked the same things as every other.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a system's processes use, all of them together, as Linux counts it in `/proc`.
+ * The memory and processor time of all processes of a system together, as Linux counts it in `/proc`.
  *
  * @module
  */

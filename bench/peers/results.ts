@@ -1,5 +1,5 @@
 /**
- * What was measured, and what is said about it.
+ * The measured figures, and their summaries.
  *
  * @module
  */

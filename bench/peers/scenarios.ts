@@ -1,5 +1,5 @@
 /**
- * What every peer is asked, and in which figures its answer is told.
+ * The scenarios: what every peer is asked, and the figures that tell its answer.
  *
  * @module
  */

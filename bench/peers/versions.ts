@@ -1,5 +1,5 @@
 /**
- * What was measured, by version.
+ * The versions of what was measured.
  *
  * @module
  */
