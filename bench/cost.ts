@@ -20,7 +20,7 @@ const thousands = (count: number) => Math.round(count).toLocaleString("en-US");
 
 /** The tables `cost`. */
 export const cost: TableMaker = async function* (workplace) {
-  yield "A task's life\n";
+  yield "\nA task's life\n";
   yield* await costTable();
 
   const rest = [

@@ -121,7 +121,7 @@ async function measure(
 
 /** Prints tables that are counted or simulated. */
 async function print(name: string, workplace: Workplace, seed: number): Promise<void> {
-  console.log(`\n${name}, seed ${seed}\n`);
+  console.log(`\n${name}, seed ${seed}`);
   const lines = await TABLES[name]!();
   for await (const line of lines(workplace, seed)) console.log(line);
 }
