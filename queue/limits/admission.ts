@@ -1,11 +1,11 @@
 /**
- * Admission: which of the tasks that a claim has met may start now, under the limits they have: the concurrency key,
- * the rate of their name, the rate of their channel. It is decided on rows that the claim's own commit checks and
- * rewrites, so it holds however many processes claim at once.
+ * Admission: decides which of the tasks that a claim has chosen may start now. A task can have three limits: its
+ * concurrency key, the rate of its name, the rate of its channel. The decision rests on rows that the claim's own
+ * commit checks and rewrites, so it holds however many processes claim at once.
  *
- * What a key or a name's rate does not let through is parked. Who stands ready behind a parked task of the same limit
- * waits behind it too. What only the channel's rate keeps back stays where it is: everything else of the channel waits
- * as well.
+ * A task that its key or its name's rate holds back is parked. So is a task that stands in `ready` behind a parked task
+ * of the same limit: it must not overtake that one. A task that only the channel's rate holds back stays in `ready`,
+ * because every other task of the channel has to wait for that rate as well.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 import { limitOf, standsOf } from "../task/concurrency.ts";
 import { passable, passableAt, passed, type Rate } from "../ground/rate.ts";
 
-/** A task that a claim has met. */
+/** A task that a claim has chosen. */
 interface Applicant {
   readonly entry: Entry;
   readonly id: string;
@@ -28,41 +28,43 @@ interface Applicant {
   readonly definition: AnyTaskDefinition;
 }
 
-/** What becomes of a claim's tasks. */
+/** The decision about the tasks of one claim. */
 export interface Verdict<A extends Applicant> {
   readonly admitted: readonly A[];
-  /** To be parked, by what holds them back. */
+  /** Tasks to park, by the scope of `blocked` that they go to. */
   readonly parked: ReadonlyMap<string, readonly A[]>;
-  /** To be left where they stand, for want of the channel's rate. */
+  /** Tasks that stay in `ready`, because only the channel's rate holds them back. */
   readonly left: readonly A[];
-  /** The limits' rows, to be committed with the claim. */
+  /** Checks and rewrites the limits' rows; to be committed with the claim. */
   readonly rows: Unit;
-  /** When the channel's rate lets the next one through, wall clock. */
+  /** Wall-clock time at which the channel's rate lets the next task through. */
   readonly nextAt: number;
-  /** When more of what is parked may go, by what holds it back. */
+  /** Wall-clock time at which a name's rate lets parked tasks go, by their scope of `blocked`. */
   readonly due: ReadonlyMap<string, number>;
 }
 
 /** One limit as a claim sees it. */
 interface Gate {
   readonly key: Key;
-  /** What `blocked` calls it; `null` for a channel's rate. */
+  /** The scope of `blocked` in which its tasks are parked; `null` for a channel's rate, which parks none. */
   readonly by: string | null;
+  /** The limit's row in `slots` or `rate`. */
   readonly entry: Entry | null;
-  /** The first that is parked. */
+  /** The parked task that goes first. */
   readonly front: Entry | null;
-  /** The rows' tasks that are to stay in it. */
+  /** Tasks that the row names after the claim. */
   tasks: Standing[];
-  /** How many more may start. */
+  /** How many tasks the limit lets this claim start. */
   room(definition: AnyTaskDefinition): number;
+  /** Tasks admitted so far. */
   started: number;
   /** The row after the claim. */
   row(now: number): SlotsRow | RateRow;
-  /** When the next may go, for a rate. */
+  /** For a rate: the wall-clock time at which it lets the next task through. */
   dueAt?(now: number): number;
 }
 
-/** The limits of a task, as texts that are the same for the same limit. */
+/** Names the limits of a task: `key:…`, `rate:…`, `channel`. Tasks that share a limit get the same name for it. */
 export function limitsOf(
   pointer: Pointer,
   definition: AnyTaskDefinition,
@@ -75,18 +77,18 @@ export function limitsOf(
   return found;
 }
 
-/** Of {@link limitsOf} the one that `blocked` calls so. */
+/** Names the limit for which tasks stand in a scope of `blocked`, as {@link limitsOf} does. */
 export function limitOfBlocked(by: string): string {
   const { kind, name } = whatBlocks(by);
   return `${kind}:${name}`;
 }
 
-/** What decides about tasks. */
+/** The parts of the engine that an admission takes. */
 interface Admitting extends Reading {
   readonly limits: Limits;
 }
 
-/** Decides about tasks, in the order in which they stand. */
+/** Decides which tasks may start, in the order in which they stand in `ready`. */
 export async function admit<A extends Applicant>(
   engine: Admitting,
   channel: string,
@@ -135,12 +137,12 @@ export async function admit<A extends Applicant>(
   };
 }
 
-/** A task that is parked goes before one that stands ready with less priority or less age. */
+/** Whether a task has to wait behind a parked one, which has more priority, or as much and more age. */
 function isBehind(entry: Entry, front: Entry | null): boolean {
   return front !== null && standsBefore(front.key, entry.key);
 }
 
-/** Reads every limit of the applicants. */
+/** Reads the rows of every limit that the applicants have. */
 async function open(
   engine: Admitting,
   channel: string,
@@ -186,7 +188,8 @@ async function open(
       return [text, rateGate(base, rate, decodeEntry<RateRow>(entry), now)];
     }
     const tasks = decodeEntry<SlotsRow>(entry)?.tasks ?? [];
-    // Only when it looks full is it worth a look who of them runs.
+    // A row may still name tasks whose runs have ended. Which of them run is read only when the row, taken at its word,
+    // has no room for all applicants.
     if (tasks.length + count <= limit) return [text, slotsGate(base, tasks, tasks.length)];
     const { running, ready } = await standsOf(engine, tasks);
     return [text, slotsGate(base, [...running, ...ready], running.length)];
@@ -222,12 +225,12 @@ function rateGate(base: GateBase, rate: Rate, state: RateRow | null, now: number
   };
 }
 
-/** What the row of a task name's rate is called. */
+/** Name of the `rate` row of a task name. */
 export function nameRateName(name: string): string {
   return `name:${name}`;
 }
 
-/** What the row of a channel's rate is called. */
+/** Name of the `rate` row of a channel. */
 export function channelRateName(channel: string): string {
   return `channel:${channel}`;
 }

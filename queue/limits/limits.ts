@@ -1,5 +1,5 @@
 /**
- * What a process knows of the limits of its definitions.
+ * The limits that the definitions of this process set: rates by task name, and the channels with concurrency keys.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 import type { TaskRecord } from "../rows/record.ts";
 import { parseRate, type Rate } from "../ground/rate.ts";
 
-/** See the module's text. */
+/** The limits of a process's definitions. */
 export class Limits {
   readonly #rates = new Map<string, Rate>();
-  /** Channels of the definitions that have concurrency keys. */
+  /** Channels of the definitions that make concurrency keys. */
   readonly keyedChannels: ReadonlySet<string>;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param channels of the definitions, by task name */
+  /** @param channels channel of each definition, by task name */
   constructor(
     definitions: ReadonlyMap<string, AnyTaskDefinition>,
     channels: ReadonlyMap<string, string>,
@@ -28,19 +28,19 @@ export class Limits {
     this.keyedChannels = keyed;
   }
 
-  /** The rate of a task name. */
+  /** The rate that the definition of a task name sets. */
   rateOf(name: string): Rate | undefined {
     return this.#rates.get(name);
   }
 
-  /** Whether a task has limits of its own. */
+  /** Whether a task has limits beside its channel's. */
   has({ name, concurrencyKey }: TaskRecord): boolean {
     return concurrencyKey !== undefined || this.#rates.has(name);
   }
 
   /**
-   * Reads and rewrites limits' rows one after the other, so that the claims and releases of one process do not fail
-   * each other's checks.
+   * Does one piece of work at a time that reads and rewrites rows of limits, so that the claims and releases of one
+   * process do not fail each other's checks.
    */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(work);

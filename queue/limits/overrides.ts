@@ -1,9 +1,9 @@
 /**
- * What people have set for channels at run time, in all processes: pause, slots, rate, depth cap. A row a channel, and
- * none where the defaults hold.
+ * Overrides: the settings that people have made for channels at run time, for all processes: pause, slots, rate, depth
+ * cap. Each channel has one row, or none while the defaults hold.
  *
  * On a store that others share a claim checks the row as this process knows it, so no claim lands after a change that
- * it has not seen. Where no other process can write, memory is exact.
+ * this process has not seen. Where no other process can write, the rows in memory are exact.
  *
  * @module
  */
@@ -25,13 +25,13 @@ interface Known {
 
 const DEFAULTS: Known = { row: {}, rate: null, versionstamp: null };
 
-/** The channels' rows. */
+/** The channels' rows, as this process knows them. */
 export class Overrides {
   #known = new Map<string, Known>();
 
   /**
-   * @param engineOf the engine, which is made with this
-   * @param changed told of each channel whose row is another than before
+   * @param engineOf gives the engine, which is not made yet when its overrides are
+   * @param changed called with each channel whose row has changed
    */
   constructor(readonly engineOf: () => Base, readonly changed: (channel: string) => void) {}
 
@@ -44,39 +44,39 @@ export class Overrides {
     return this.engine.store.incarnation === null;
   }
 
-  /** What is set for a channel. */
+  /** The settings made for a channel. */
   of(channel: string): ChannelRow {
     return this.#get(channel).row;
   }
 
-  /** The channel's rate. */
+  /** The rate set for a channel. */
   rateOf(channel: string): Rate | null {
     return this.#get(channel).rate;
   }
 
-  /** Whether nothing of the channel may be claimed. */
+  /** Whether no task of the channel may be claimed: it is paused, or being purged. */
   isPaused(channel: string): boolean {
     const { paused, purging } = this.of(channel);
     return paused === true || purging !== undefined;
   }
 
-  /** Whether anything is set. */
+  /** Whether any setting was made for a channel. */
   has(channel: string): boolean {
     return this.#known.has(channel);
   }
 
-  /** Whether a channel has a depth cap. */
+  /** Whether any channel has a depth cap. */
   get isCapped(): boolean {
     return [...this.#known.values()].some(({ row }) => row.maxDepth !== undefined);
   }
 
-  /** What a claim of the channel's tasks checks. */
+  /** Checks for a commit that moves ready tasks of the channel: the row is still the one that this process knows. */
   checks(channel: string): Check[] {
     if (!this.shared) return [];
     return [{ key: this.engine.keys.channel(channel), versionstamp: this.#get(channel).versionstamp }];
   }
 
-  /** Reads every row anew, and gives back what a purge that died with its process still keeps paused. */
+  /** Reads every row anew, and ends the pauses of purges whose process has died. */
   async refresh(): Promise<void> {
     const { store, keys } = this.engine;
     const entries = await store.list(keys.channels(), { limit: store.limits.listBatch });
@@ -94,9 +94,10 @@ export class Overrides {
   }
 
   /**
-   * Replaces a row, as often as another process gets in between.
+   * Rewrites a row under check of it, and starts again whenever another process has changed it in between.
    *
-   * @param patient whether it waits for a store that does not answer. @default {false}
+   * @param change makes the new row from the present one; an empty one is deleted
+   * @param patient whether to wait for a store that does not answer. @default {false}
    */
   async change(
     channel: string,

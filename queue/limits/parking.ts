@@ -1,6 +1,6 @@
 /**
- * Parking: moves the ready tasks of a channel that may not start yet to where they stand in nobody's way, as many in a
- * commit as it can check.
+ * Parking: moves tasks that may not start yet from `ready` to `blocked`, where no look for ready tasks meets them. One
+ * commit moves as many as it can check.
  *
  * @module
  */
@@ -17,12 +17,12 @@ import { limitOfBlocked, limitsOf } from "./admission.ts";
 
 /** Parks tasks of one channel. */
 export class Parking {
-  /** Limits for which tasks are being parked wherever they stand. */
+  /** Limits whose tasks a sweep is parking, as `limitsOf` names them. */
   #sweeping = new Set<string>();
 
   /**
-   * @param busy ids that a commit in flight is about to remove
-   * @param outdated what was read of the channel holds no more
+   * @param busy ids of the tasks that a commit in flight is about to remove from `ready`
+   * @param outdated called when the tasks read ahead may no longer be in `ready`
    */
   constructor(
     readonly engine: Base & Signals & { readonly overrides: Overrides },
@@ -31,19 +31,22 @@ export class Parking {
     readonly outdated: () => void,
   ) {}
 
-  /** Whether tasks with one of these limits are being parked: they are not to be claimed meanwhile. */
+  /** Whether a sweep is parking tasks of one of these limits: they must not be claimed meanwhile. */
   isSweeping(limits: readonly string[]): boolean {
     return limits.some((limit) => this.#sweeping.has(limit));
   }
 
-  /** Parks tasks, by what they wait for. Never rejects. */
+  /** Parks tasks, given by the scope of `blocked` that they go to. Never rejects. */
   async parkAll(waiting: ReadonlyMap<string, readonly Entry[]>): Promise<void> {
     await Promise.all([...waiting].map(([by, entries]) => this.#park(entries, by)));
   }
 
   /**
-   * Parks, page by page, what stands behind an entry and waits for one of these as well, until that is the lesser part
-   * of a page. So what a look has met of one key is parked at once, however few slots there are to look for.
+   * Parks the tasks that stand in `ready` behind an entry and have one of these limits too. Reads page by page, and
+   * stops after a page of which less than half was parked. So a long row of tasks with one key is parked at once, even
+   * if the channel has few slots and a claim chooses only a few tasks at a time.
+   *
+   * @param bys scopes of `blocked`
    */
   async sweep(bys: readonly string[], behind: Entry): Promise<void> {
     const { engine, channel } = this;
@@ -68,7 +71,7 @@ export class Parking {
     }
   }
 
-  /** Which of these limits a ready task has; `null` for none, and for one that is being claimed. */
+  /** The scope of `blocked` for a limit that a ready task has; `null`: it has none of these, or is being claimed. */
   #heldBy({ key, value }: Entry, limits: ReadonlyMap<string, string>): string | null {
     if (this.busy.has(idOf(key))) return null;
     const pointer = decode<Pointer>(value);
@@ -80,7 +83,7 @@ export class Parking {
   async #park(entries: readonly Entry[], by: string): Promise<void> {
     const { engine, channel, busy } = this;
     const { overrides } = engine;
-    // A purge looks for what is parked before it looks for what is ready.
+    // A purge reads `blocked` before `ready`, so it would miss a task that is parked meanwhile.
     if (overrides.isPaused(channel)) return;
     const under = overrides.checks(channel);
     const size = engine.store.limits.checks - 1 - under.length;
@@ -91,7 +94,7 @@ export class Parking {
     for (const { key } of entries) busy.add(idOf(key));
     try {
       const landed = await Promise.all(units.map((unit) => engine.committer.commit(unit)));
-      // One of them was revoked, or taken by somebody else, or the channel was changed: look again.
+      // A task was revoked or claimed elsewhere, or the channel's settings have changed: look again.
       if (landed.includes(null)) {
         this.outdated();
         if (overrides.shared) await overrides.reread(channel);

@@ -1,10 +1,13 @@
 /**
- * The releaser: makes parked tasks ready again, never more than may start. It looks at once where a run has left its
- * key in this process and where tasks were just parked; at the time when a rate lets the next one through; and behind
- * all that, step by step through everything that is parked, so that nothing waits for a process that died.
+ * The releaser: moves parked tasks back to `ready`, never more than may start. It looks at one scope of `blocked` (the
+ * tasks that wait for one unknown name or, in one channel, for one key or rate)
  *
- * A released task stands ready before all that came later, and its limit's row remembers it until it is claimed: no
- * look releases another one in its place.
+ * - at once, when a run in this process has left the key, or tasks were just parked there;
+ * - when the rate lets the next task through;
+ * - when its turn comes in a walk through all scopes, so that no task stays parked because a process died.
+ *
+ * A released task takes its old place in `ready`, before the tasks of its priority that came later. The limit's row
+ * names it until it is claimed, so that no look releases another task in its place.
  *
  * @module
  */
@@ -21,29 +24,29 @@ import { nameRateName } from "./admission.ts";
 import { limitOf, standsOf } from "../task/concurrency.ts";
 import { passable, passableAt, type Rate } from "../ground/rate.ts";
 
-/** Things that tasks wait for, looked at together. */
+/** Scopes of `blocked` that are looked at together. */
 const LOOKS = 20;
-/** Tasks of a name that became known, released in one look. */
+/** Most tasks of a name that one look releases. */
 const BATCH = 200;
-/** Tasks of a key that one look can release: mostly there is room for one. */
+/** Most tasks of a key that one look reads and releases: mostly there is room for one only. */
 const MOST_OF_A_LOOK = 20;
-/** Tasks in a limit's row: it must fit into a value. */
+/** Most tasks in a limit's row: the row must fit into a value. */
 const MOST_IN_A_ROW = 500;
 
-/** Releases what is parked. */
+/** Releases parked tasks. */
 export class Releaser {
-  /** What is to be looked at now. */
+  /** Scopes to look at now. */
   #asked = new Set<string>();
-  /** When a rate lets more through, wall clock. */
+  /** Wall-clock time at which a rate lets more through, by scope. */
   #due = new Map<string, number>();
-  /** What the step by step look has come to. */
+  /** The last scope that the walk has reached; empty: the walk begins anew. */
   #cursor = "";
   #working: Promise<void> | null = null;
   #stopped = false;
 
   constructor(readonly engine: Base & Signals & Here & { readonly limits: Limits }) {}
 
-  /** When something is due. */
+  /** Wall-clock time at which the next rate lets more through; `Infinity` for none. */
   get next(): number {
     return Math.min(...this.#due.values());
   }
@@ -64,13 +67,13 @@ export class Releaser {
     this.engine.dueAt(dueAt);
   }
 
-  /** Looks at nothing more. Resolves when the last look is over. */
+  /** Ends the looks that are made at once. Resolves when the last one is over. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#working;
   }
 
-  /** What is due, and a few steps through everything that is parked. Returns how many tasks were released. */
+  /** Looks at the scopes that are due and at the next few of the walk. @returns how many tasks were released */
   async runOnce(): Promise<number> {
     const now = this.engine.clock.now();
     const due = [...this.#due].filter(([, at]) => at <= now).map(([by]) => by);
@@ -78,7 +81,7 @@ export class Releaser {
     return await this.#look([...new Set([...due, ...await this.#step()])]);
   }
 
-  /** The next few things that tasks wait for. */
+  /** The next few scopes of the walk. */
   async #step(): Promise<string[]> {
     const { store, keys } = this.engine;
     const found: string[] = [];
@@ -109,6 +112,7 @@ export class Releaser {
     }
   }
 
+  /** Looks at scopes. @returns how many tasks were released */
   async #look(what: readonly string[]): Promise<number> {
     if (what.length === 0) return 0;
     const { name: names = [], ...rest } = Object.groupBy(what, (by) => whatBlocks(by).kind);
@@ -126,7 +130,7 @@ export class Releaser {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Releases as many of a limit's parked tasks as may start. */
+  /** Releases as many parked tasks of a key or a rate as may start. @returns how many */
   async #release(by: string): Promise<number> {
     const { engine } = this;
     const { keys, store, definitions } = engine;
@@ -150,7 +154,7 @@ export class Releaser {
     for (const waiting of parked) {
       const definition = definitions.get(decode<ParkedPointer>(waiting.value).name);
       const room = kind === "key"
-        // A task that only others know leaves one by one: they may be gone for good.
+        // Tasks that only other processes know are released one by one: those processes may be gone for good.
         ? (definition ? limitOf(definition) : 1) - running.length
         : definition
         ? passing
@@ -178,7 +182,7 @@ export class Releaser {
     };
     const units = released.map((each) => releaseUnit(keys, each, idOf(each.key), decode(each.value)));
     if (await engine.committer.commit(together(limit, ...units)) === null) {
-      // Another process was faster, or one of them was revoked.
+      // Another process was faster, or one of the tasks was revoked: look again.
       this.#ask(by);
       return 0;
     }
@@ -187,7 +191,7 @@ export class Releaser {
     return released.length;
   }
 
-  /** Tasks parked for want of a process that knows their name, and we do. */
+  /** If this process knows a name, releases tasks that processes without it have parked. @returns how many */
   async #releaseKnown(by: string): Promise<number> {
     const { engine } = this;
     const { keys, store, committer } = engine;
@@ -195,7 +199,7 @@ export class Releaser {
     const entries = await store.list(keys.blockedBy(by), { limit: BATCH });
     const landed = await Promise.all(entries.map(async (entry) => {
       const pointer = decode<ParkedPointer>(entry.value);
-      // Without room here, a process that does not know the name would only park it again.
+      // Without a free slot here, a process that does not know the name would take the task and park it again.
       if (!engine.consumer(pointer.channel)?.free) return false;
       if (await committer.commit(releaseUnit(keys, entry, idOf(entry.key), pointer)) === null) return false;
       engine.wake(pointer.channel);
@@ -210,7 +214,7 @@ export class Releaser {
   }
 }
 
-/** The row of a rate with these tasks in it. One that nothing has passed yet begins now. */
+/** The row of a rate, with these tasks in it. A rate that no task has passed yet begins now. */
 function rateRow(
   state: RateRow | null,
   rate: Rate | undefined,
