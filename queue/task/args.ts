@@ -1,6 +1,6 @@
 /**
- * A request's arguments on their way to a record: as JSON carries them, held against the definition's schema, and
- * nobody else's objects.
+ * Arguments of a request, made ready for the record: brought into their JSON form, copied from the caller's objects,
+ * and checked against the definition's schema.
  *
  * @module
  */
@@ -14,18 +14,20 @@ import type { Json } from "../ground/task.ts";
 /** Arguments ready to be stored. */
 interface AcceptedArgs {
   readonly args: readonly Json[];
-  /** In how many chunks they are kept; `undefined`: inline. */
+  /** Number of chunks that hold them; `undefined`: they are kept inline. */
   readonly chunks: number | undefined;
 }
 
 /**
- * Reads arguments as a run will: an argument left out at the end is absent, and what has a JSON form is that form.
+ * Reads arguments as a run will read them: arguments that are `undefined` at the end are dropped, and each value takes
+ * its JSON form (a `Date` becomes a text).
  *
  * @param at JSON pointer of the arguments
- * @param found faults of the rest of the request
+ * @param found faults found in the rest of the request
  * @param before how many arguments a workflow will put before these
- * @throws {InvalidTaskError} with those faults and every fault against JSON, or else against the schema
- * @throws {TooLargeError}
+ * @throws {InvalidTaskError} with `found` and every value that JSON cannot carry, or, when there is none, with `found`
+ *   and every fault against the schema
+ * @throws {TooLargeError} when they have more than `PAYLOAD_BYTES`
  */
 export function acceptArgs(
   definition: AnyTaskDefinition,
@@ -68,8 +70,8 @@ function schemaFaults(
 }
 
 /**
- * What is left of a tuple's schema behind its first types; `null` when it has not so many. What is not a plain tuple
- * can only be held against all arguments together, so at the start of the run.
+ * The schema of the arguments after the first `before`; `null` when the tuple takes fewer. A schema that is no plain
+ * tuple can only be checked against all arguments together, so it is checked at the start of the run.
  */
 function schemaAfter(schema: ArgsSchema, before: number): z.ZodType | null {
   if (before === 0) return schema;
@@ -80,7 +82,7 @@ function schemaAfter(schema: ArgsSchema, before: number): z.ZodType | null {
   return rest === null ? z.tuple(left) : z.tuple(left, rest as z.ZodType);
 }
 
-/** What needs neither be measured nor copied: a number takes at most 25 bytes of JSON, a character at most 6. */
+/** Whether an argument needs neither measuring nor copying: a number takes at most 25 bytes of JSON, a character 6. */
 function isShortScalar(arg: unknown): boolean {
   return typeof arg === "string"
     ? arg.length < 100
@@ -102,7 +104,7 @@ function throughJson(given: readonly unknown[], at: string, found: readonly Faul
     bytes = encode(given);
   } catch (error) {
     if (error instanceof InvalidTaskError) throw error;
-    // A getter or a toJSON of the caller's threw.
+    // A getter or a `toJSON` of an argument threw.
     throw new InvalidTaskError([...found, { pointer: at, detail: `cannot be written as JSON: ${error}` }]);
   }
   if (bytes.length > PAYLOAD_BYTES) {

@@ -1,6 +1,6 @@
 /**
- * The canvas: signatures of tasks, and how they are put together. What these functions make are values; a queue
- * submits them.
+ * The canvas: signatures of tasks, and the functions that join them into workflows. Each function returns a plain
+ * value, which `Queue.submitWorkflow` submits.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import type {
   WorkflowNode,
 } from "./node.ts";
 
-/** What a signature may be given beside its arguments. */
+/** Options of a signature: those of a submission, and an error callback. */
 export interface SignatureOptions extends SubmitOptions {
-  /** Submitted when the task ends in FAILURE: its id and its error come before the callback's own arguments. */
+  /** Callback that is submitted when the task ends in FAILURE: the task's id and error come before its arguments. */
   readonly linkError?: TaskRequest;
 }
 
-/** A call of a task that has not been made yet. */
+/** A call of a task that is not submitted yet: name, arguments and options as a value. */
 export class Signature implements TaskNode {
   readonly name: string;
   readonly args: readonly unknown[];
@@ -34,7 +34,7 @@ export class Signature implements TaskNode {
   }
 
   /**
-   * The same call with other options.
+   * Makes the same call with these options changed.
    *
    * @example
    * ```ts
@@ -50,16 +50,17 @@ export class Signature implements TaskNode {
   }
 }
 
-/** Runs nodes one after the other: each gets the result of the one before as its first argument. */
+/** Makes a workflow that runs nodes one after the other: each gets the result of the one before as first argument. */
 export function chain(...nodes: readonly WorkflowNode[]): ChainNode {
   return { chain: nodes };
 }
 
 /**
- * Runs nodes at once. Its result is the list of theirs, in their order.
+ * Makes a workflow that runs its members at the same time. Its result is the list of the members' results, in their
+ * order.
  *
- * @param options.onFailure `revoke`: the first failure ends the group and those of it that have not started;
- *   `continue`: `{ error }` stands in a failed member's place. @default {"revoke"}
+ * @param options.onFailure `revoke`: the first failure ends the group and its members that have not started;
+ *   `continue`: `{ error }` stands in the place of a failed member's result. @default {"revoke"}
  */
 export function group(
   members: readonly WorkflowNode[],
@@ -69,8 +70,8 @@ export function group(
 }
 
 /**
- * Runs the nodes of a header at once, and then a body with the list of their results. With an empty header the body
- * runs with an empty list.
+ * Makes a workflow that runs the nodes of a header at the same time, and then a body with the list of their results.
+ * With an empty header the body runs with an empty list.
  *
  * @param options as of {@link group}
  *
@@ -102,12 +103,12 @@ export function chord(
   return { chord: { header, body }, ...options };
 }
 
-/** A group of one task for each item, which is its argument. */
+/** Makes a group of one task for each item. The item is the task's argument. */
 export function map(task: { readonly name: string }, items: readonly unknown[]): MapNode {
   return { map: { name: task.name, items } };
 }
 
-/** A group of one task for each item, which is the list of its arguments. */
+/** Makes a group of one task for each item. The item is the list of the task's arguments. */
 export function starmap(
   task: { readonly name: string },
   items: readonly (readonly unknown[])[],

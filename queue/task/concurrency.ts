@@ -1,12 +1,13 @@
 /**
- * Concurrency keys: what a definition makes of its arguments, so that of the tasks with one key only so many run at a
- * time, in all processes together.
+ * Concurrency keys: a definition makes a key from a task's arguments, and only a limited number of tasks with one key
+ * run at a time, in all processes together.
  *
- * The row `slots` of a key names the tasks that may run under it. A task is entered by the very commit that writes its
- * `run` row, under check of `slots`; and it counts only while that row exists. So nothing has to be written when a run
- * ends, fails, is given back or rescued: whoever needs the place sees that the run is gone, and drops it from the row
- * with the next commit that rewrites it. That is safe: were the task started again in between, its new start would have
- * rewritten `slots`, and the commit that drops it would fail.
+ * The row `slots` of a key names the tasks that may run under it. A task is entered into `slots`, under a check of that
+ * row, by the same commit that writes its `run` row, or that releases it from `blocked` to `ready`. Against a claim a
+ * task counts only while its `run` row exists. So the key needs no write when a run ends, is retried, given back or
+ * rescued: a claim that finds the key full looks for runs that are gone, and its commit drops them from the row. If
+ * such a task were started again in between, its start would have rewritten `slots`, and the commit that drops it would
+ * fail.
  *
  * @module
  */
@@ -16,17 +17,17 @@ import { InvalidTaskError } from "../ground/errors.ts";
 import type { Standing } from "../rows/record.ts";
 import type { Json } from "../ground/task.ts";
 
-/** Most tasks of a key that may run at a time: their row must fit into a value. */
+/** Most tasks of one key that may run at a time: their `slots` row must fit into a value. */
 export const MOST_OF_A_KEY = 250;
 
-/** Characters of a key. */
+/** Most characters of a key. */
 const LONGEST_KEY = 200;
 
 /**
- * The concurrency key that a definition makes of arguments.
+ * Makes the concurrency key that a definition gives to these arguments; `null` when it gives none.
  *
  * @param at JSON pointer of the arguments
- * @throws {InvalidTaskError} when what it makes is no key
+ * @throws {InvalidTaskError} when the definition's function throws, or returns no valid key
  */
 export function keyOf(definition: AnyTaskDefinition, args: readonly Json[], at: string): string | null {
   if (!definition.concurrencyKey) return null;
@@ -43,22 +44,22 @@ export function keyOf(definition: AnyTaskDefinition, args: readonly Json[], at: 
   throw new InvalidTaskError([{ pointer: at, detail }]);
 }
 
-/** How many tasks of a key a definition lets run at a time. */
+/** The number of tasks of one key that a definition lets run at a time. */
 export function limitOf(definition: AnyTaskDefinition): number {
-  // Submitted by a program whose definition still had a key.
+  // A task has a key although its definition has none when an earlier version of the program submitted it.
   return definition.concurrencyKey ? definition.concurrencyLimit ?? 1 : Infinity;
 }
 
-/** Where the tasks of a limit's row stand. */
+/** The tasks of a limit's row that run, and those that are ready. */
 interface Stands {
   readonly running: readonly Standing[];
   readonly ready: readonly Standing[];
 }
 
-/** Looks where tasks stand; those that have ended, or wait elsewhere, are in neither list. */
+/** Reads which of these tasks run and which are ready. Tasks that have ended or wait elsewhere are in neither list. */
 export async function standsOf(engine: Namespace, tasks: readonly Standing[]): Promise<Stands> {
   const { keys, store } = engine;
-  // Two keys a task: reads by ten keep them in one snapshot, so none is missed on its way from the one to the other.
+  // Ten keys are read in one snapshot, so the two keys of a task are: a task that is claimed meanwhile is not missed.
   const found = await store.getMany(
     tasks.flatMap(([id, channel, priority]) => [keys.run(id), keys.ready(channel, priority, id)]),
   );

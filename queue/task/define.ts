@@ -22,13 +22,13 @@ export interface TaskLog {
 }
 
 /**
- * Database writes that land in the same commit as the task's result, so exactly once, and not at all when the handler
- * throws. At most 100 mutations and 8 checks, in the same database, outside of Sluice's own namespace.
+ * Database writes of a handler. They land in the same commit as the task's result, so exactly once, and not at all when
+ * the handler throws. At most 100 mutations and 8 checks, in the same database, outside of Sluice's own namespace.
  */
 export interface TaskCommit {
   set(key: readonly (Uint8Array | string | number | bigint | boolean)[], value: unknown): TaskCommit;
   delete(key: readonly (Uint8Array | string | number | bigint | boolean)[]): TaskCommit;
-  /** Demands that the key was last written by this versionstamp (`null`: is absent), else the run fails. */
+  /** Demands that the key has this versionstamp (`null`: is absent) when the result is stored; else the run fails. */
   check(
     key: readonly (Uint8Array | string | number | bigint | boolean)[],
     versionstamp: string | null,
@@ -37,7 +37,7 @@ export interface TaskCommit {
 
 /** How a lock is taken; times in seconds. */
 export interface LockOptions {
-  /** When the lock is free again although its owner has not released it. `renew` begins it anew. */
+  /** Time after which the lock is free again although its owner has not released it. `renew` starts it anew. */
   readonly ttl: number;
   /** How long to wait for a lock that another run holds. @default {0} */
   readonly wait?: number;
@@ -47,43 +47,43 @@ export interface LockOptions {
 export interface Lock extends AsyncDisposable {
   readonly name: string;
   /**
-   * The fencing token, 20 hex digits: compared as text it is greater than the token of everybody who held the lock
-   * before. An outside service that refuses smaller tokens than it has seen is safe from an owner who has lost it.
+   * The fencing token, 20 hex digits. Compared as text, it is greater than the token of each earlier owner of the lock.
+   * An outside service that refuses a smaller token than it has seen is safe from an owner that has lost the lock.
    */
   readonly token: string;
   /**
-   * Begins the lock's time to live anew.
+   * Starts the lock's time to live anew.
    *
    * @param ttl seconds; without it as long as before
-   * @throws {LockNotHeldError} when its time was over and another run took it, or it was released
+   * @throws {LockNotHeldError} when its time was over and another run took the lock, or the lock was released
    */
   renew(ttl?: number): Promise<void>;
-  /** Gives the lock to others. Does nothing when it is not held any more. */
+  /** Releases the lock, so that another run can take it. Does nothing when the lock is not held any more. */
   release(): Promise<void>;
 }
 
-/** What a handler is given beside its arguments. */
+/** The context of a run, which its handler gets before the arguments. */
 export interface TaskContext {
   readonly id: string;
   readonly name: string;
   /** Retries before this run; 0 in the first. */
   readonly retries: number;
   readonly maxRetries: number;
-  /** The same for every run of the task: pass it on to outside services, whose effects happen at least once. */
+  /** The same for every run of the task. Pass it on to outside services: their effects happen at least once. */
   readonly idempotencyKey: string;
   /** Aborts at the soft time limit, on revoke and when the process stops; the reason says which. */
   readonly signal: AbortSignal;
   readonly log: TaskLog;
   readonly commit: TaskCommit;
-  /** Reports how far the run is; readers see the latest report, at most four are stored a second. */
+  /** Reports how far the run is. Readers see the latest report; at most four a second are stored. */
   progress(report: Json): void;
   /**
-   * Takes a lock that one run holds at a time, whichever process it is in. It is released when the run ends, at the
-   * latest; and when this process dies, at the end of its time to live. It does not renew itself: a run that may take
-   * longer calls `renew`. No run has the same lock twice.
+   * Takes a lock that only one run holds at a time, in all processes together. The lock is released when the run ends,
+   * at the latest; when this process dies, it is free at the end of its time to live. The lock does not renew itself: a
+   * run that may take longer calls `renew`. A run cannot hold the same lock twice.
    *
    * @param name 1 to 200 characters
-   * @throws {LockTimeoutError} when another run holds it for longer than `wait`
+   * @throws {LockTimeoutError} when the lock stays held for longer than `wait`
    * @throws {RangeError} when `ttl` is not above 0
    *
    * @example
@@ -98,13 +98,13 @@ export interface TaskContext {
    * ```
    */
   lock(name: string, options: LockOptions): Promise<Lock>;
-  /** Resolves after so many seconds; rejects with the signal's reason when it aborts. */
+  /** Resolves after so many seconds; rejects with the signal's reason when the signal aborts. */
   sleep(seconds: number): Promise<void>;
   /**
    * Makes the error that ends this run and has the task run again: `throw ctx.retry({ in: 30 })`.
    *
    * @param options.in seconds, or a `Retry-After` header's text; without it the definition's policy decides
-   * @param options.error why; shown in RETRY, and in FAILURE when no retry is left
+   * @param options.error the cause; shown in RETRY, and in FAILURE when no retry is left
    */
   retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
 }
@@ -114,13 +114,13 @@ export interface TaskIdempotency<Schema extends ArgsSchema = ArgsSchema> {
   /** The key, made from the arguments: a text of 1 to 255 characters. */
   readonly key: (...args: z.output<Schema>) => string;
   /**
-   * Seconds, from the submission, that the key of a task that succeeded is kept. While its task has not ended a key
-   * is kept longer; after FAILURE or REVOKED it is free at once. @default {3600}
+   * Seconds from the submission for which the key of a task that succeeds is kept. A key is always kept until its task
+   * has ended, and is free at once after FAILURE or REVOKED. @default {3600}
    */
   readonly ttl?: number;
   /**
-   * What a second submission gets: the first task at once (`"skip"`), the first task and, if it asks to wait, its
-   * result (`"return"`), or a `DuplicateTaskError` (`"raise"`). @default {"return"}
+   * The answer to a second submission with the key: the first task at once (`"skip"`), the first task and, if the
+   * caller asks to wait, its result (`"return"`), or a `DuplicateTaskError` (`"raise"`). @default {"return"}
    */
   readonly onDuplicate?: "skip" | "return" | "raise";
 }
@@ -137,45 +137,48 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   readonly channel?: string;
   /** 0 to 9, 9 first. @default {5} */
   readonly priority?: number;
-  /** How often a failed run is repeated. @default {0} */
+  /** Most times that a failed run is repeated. @default {0} */
   readonly maxRetries?: number;
-  /** When, and after which errors. @default {exponential from 1 s to 1 h with full jitter, any error} */
+  /** The waits, and the errors worth a retry. @default {exponential from 1 s to 1 h with full jitter, any error} */
   readonly retry?: RetryPolicy;
   /** Seconds until `ctx.signal` aborts. @default {none} */
   readonly softTimeLimit?: number;
   /** Seconds until the run is ended. @default {3600} */
   readonly timeLimit?: number;
   /**
-   * When a hand-over to a worker counts. `"late"`: when the run has ended, so that a task whose worker is lost runs
-   * again (at least once). `"early"`: when it begins, so that such a task ends as FAILURE, WorkerLostError (at most once).
+   * When a delivery to a worker counts. `"late"`: when the run has ended, so a task whose worker is lost runs again (at
+   * least once). `"early"`: when the run begins, so such a task ends as FAILURE, WorkerLostError (at most once).
    *
    * @default {"late"}
    */
   readonly acks?: "late" | "early";
-  /** Keep the outcome, not the return value. @default {false} */
+  /** Whether only the outcome is kept, and the return value dropped. @default {false} */
   readonly ignoreResult?: boolean;
   /**
-   * Makes the same arguments, submitted again, the same task (invariant 6). Tasks of a workflow have no such key.
+   * Gives each task a key made from its arguments; a second submission with the key gets the first task (invariant 6).
+   * Tasks of a workflow have no such key.
    *
    * @default {every submission is a task of its own}
    */
   readonly idempotency?: TaskIdempotency<Schema>;
   /**
-   * How often tasks of this name start, in all processes together: `"10/s"`, `"10/m"`, `"10/h"` or `"10/d"`. At once
-   * start as many as the rate allows in a second, at least one. @default {as often as there are slots}
+   * Most starts of tasks of this name in a unit of time, in all processes together: `"10/s"`, `"10/m"`, `"10/h"` or
+   * `"10/d"`. As many as the rate allows in a second, at least one, may start at once.
+   *
+   * @default {as often as there are slots}
    */
   readonly rateLimit?: string;
   /**
-   * Makes a key of the arguments, 1 to 200 characters, or `null`. Of the tasks with one key, whatever their names, at
-   * most {@link concurrencyLimit} run at a time in all processes; the others wait in nobody's way. A workflow's task
-   * that gets a result put before its arguments has no key.
+   * Makes a key from the arguments, 1 to 200 characters, or `null` for none. At most {@link concurrencyLimit} tasks
+   * with one key, whatever their names, run at a time in all processes; the others wait without holding up tasks with
+   * other keys. A workflow's task that gets a result put before its arguments has no key.
    */
   concurrencyKey?(...args: z.output<Schema>): string | null;
-  /** 1 to 250. @default {1} */
+  /** Most tasks with one key that run at a time, 1 to 250. @default {1} */
   readonly concurrencyLimit?: number;
 }
 
-/** Where a thread finds the function, and what it may use. */
+/** The function that a thread calls, and the memory that it may use. */
 export interface ThreadTarget {
   /** The module's URL. */
   readonly module: string;
@@ -189,22 +192,22 @@ export interface ThreadTarget {
 export interface TaskDefinition<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
   extends TaskOptions<Schema> {
   readonly handler: (context: TaskContext, ...args: z.output<Schema>) => Result | Promise<Result>;
-  /** The handler runs in a thread: see `defineThreadTask`. @default {on the event loop} */
+  /** Set when the handler runs in a thread; see `defineThreadTask`. @default {on the event loop} */
   readonly thread?: ThreadTarget;
 }
 
-/** The arguments behind the first. */
+/** The arguments after the first. */
 type Tail<Args> = Args extends readonly [unknown?, ...infer Rest] ? Rest : Args;
 
-/** A definition that workflows can be made of. */
+/** A definition whose task can be called in workflows. */
 export interface DefinedTask<Schema extends ArgsSchema = ArgsSchema, Result = unknown>
   extends TaskDefinition<Schema, Result> {
   /**
-   * A call of the task in a workflow. When something comes before it, the result of that is its first argument, and
-   * these are the others.
+   * Makes a call of the task for a workflow. When a node comes before the call, that node's result is the first
+   * argument, and these are the others.
    */
   s(...args: z.input<Schema> | Tail<z.input<Schema>>): Signature;
-  /** A call of the task in a workflow that takes these arguments alone, whatever comes before it. */
+  /** Makes a call of the task for a workflow that takes these arguments alone, whatever comes before the call. */
   si(...args: z.input<Schema>): Signature;
 }
 
@@ -216,7 +219,7 @@ export type AnyTaskDefinition = TaskDefinition<any, any>;
  * Defines a task.
  *
  * @param options its name, arguments and defaults
- * @param handler what a run does; its return value (JSON) is the task's result, what it throws is its failure
+ * @param handler the function that a run calls; its return value (JSON) is the task's result, its error the failure
  * @returns the definition, to be given to `createQueue` and to `queue.submit`; its `s` and `si` make workflows
  *
  * @example

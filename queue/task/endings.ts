@@ -1,6 +1,6 @@
 /**
- * How the engine itself ends a task: every end without a result that no handler caused, each with the error that the
- * task then shows, and when it is written. Types and texts are on the wire.
+ * The ends that the engine itself gives a task: every end without a result that no handler caused, with the error that
+ * the task then shows. The types and texts of these errors are on the wire.
  *
  * The engine's other errors arise during a run and are treated as if the handler had thrown them (`run/outcome.ts`):
  * `ResultTooLarge` and `ResultNotSerializable` (`rows/payload.ts`), `ArgumentsError` (`workflow/value.ts`),
@@ -27,25 +27,25 @@ export interface Ending {
   readonly error: TaskError;
 }
 
-/** The task expired before it started: written by the promoter where it waits, by the run just before its handler. */
+/** The task expired before it started: written by the promoter where it waits, or by its run before the handler. */
 export const EXPIRED = revoked("Expired", "Task expired before it was started");
 
-/** `Queue.revoke` met the task where it waits. */
+/** The task was revoked while it waited: written by `Queue.revoke`. */
 export const REVOKED_WAITING = revoked(TaskRevokedError.name, "Task was revoked before it ran");
 
 /**
- * `Queue.revoke` met the task's run; or the run was to put the task back, for a retry or because its process stops, and
- * another process had revoked the task by then.
+ * The task was revoked while it ran. Written by the run when it is told so, or when it is to put the task back (for a
+ * retry, or because its process stops) and finds that another process has revoked the task.
  */
 export const REVOKED_RUNNING = revoked(TaskRevokedError.name, "Task was revoked while it ran");
 
 /** The task was revoked while it ran, and its worker was lost before it obeyed: written by the rescuer. */
 export const REVOKED_LOST = revoked(TaskRevokedError.name, "Task was revoked, and its worker was lost");
 
-/** `Queue.revokeWorkflow` met the task where it waits; the groups that are closed by it have this error too. */
+/** The task's workflow was revoked while the task waited. The groups that `Queue.revokeWorkflow` closes show it too. */
 export const WORKFLOW_REVOKED = revoked(TaskRevokedError.name, "Workflow was revoked");
 
-/** `Queue.purge` met the task in its channel. */
+/** The task waited in a channel that was purged: written by `Queue.purge`. */
 export const PURGED = revoked(TaskRevokedError.name, "Task was purged with its channel before it ran");
 
 /** The process stops, the run has not ended within the grace, and `acks: "early"` forbids another run. */
@@ -60,7 +60,7 @@ export const LOST = failed(
   "Worker was lost while the task ran, and the task is given to one worker only",
 );
 
-/** The task's worker was lost, like those before it, `MAX_DELIVERIES` in all: written by the rescuer. */
+/** Every worker that the task was delivered to was lost, `MAX_DELIVERIES` in all: written by the rescuer. */
 export function lostTooOften(deliveries: number): Ending {
   return failed(
     "WorkerLostError",
@@ -97,8 +97,8 @@ export function closedWith(error: TaskError): Ending {
 }
 
 /**
- * The error of tasks that wait for one which has not succeeded: it names that task. If that one never ran, because it
- * waited for another failure itself, its error is handed on, so that all of them name the first cause.
+ * The error of tasks that wait for `before`, which has not succeeded: the error names `before`. If `before` never ran,
+ * because it waited for a failed task itself, its own error is handed on, so that all of them name the first cause.
  */
 function consequence(kind: typeof ChainError | typeof ChordError, before: TaskRecord): TaskError {
   const { id, name, state, startedAt } = before;

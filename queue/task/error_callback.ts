@@ -7,7 +7,7 @@ import { chunkCount, jsonSize } from "../rows/payload.ts";
 import type { TaskRecord } from "../rows/record.ts";
 import type { Json } from "../ground/task.ts";
 
-/** The callback's record, made from what was frozen at submit and the end of the task that failed. */
+/** Makes the callback's record from the one frozen at submit and from the end of the task that failed. */
 export function errorCallback(callback: TaskRecord, failed: TaskRecord): TaskRecord {
   const now = failed.doneAt!;
   const args: Json[] = [failed.id, { ...failed.error! }, ...callback.args!];

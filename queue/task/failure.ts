@@ -1,5 +1,5 @@
 /**
- * What a handler threw, as a record can hold it. Handlers may throw anything.
+ * Errors in the form that a record holds: type, message and traceback, cut to size. Handlers may throw any value.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { TaskError } from "../ground/task.ts";
 /** Longest message and traceback that are kept, in characters. */
 const LONGEST = 4000;
 
-/** The engine's own frames are not the handler author's business. */
+/** The folder of the engine. A traceback leaves its frames out: they tell the handler's author nothing. */
 const ENGINE = new URL("..", import.meta.url).href;
 
-/** The frame that calls a handler. Below it stands who happened to wake the engine: a request's frames, mostly. */
+/** The frame that calls a handler. The frames below it are cut off: they belong to whatever woke the engine. */
 const CALLER = /^\s+at (?:async )?Run\.execute /;
 
-/** Describes whatever was thrown; never throws itself. */
+/** Describes any thrown value. Never throws itself. */
 export function describe(thrown: unknown): TaskError {
   try {
     if (!(thrown instanceof Error)) {
@@ -58,7 +58,7 @@ function traceback(error: Error): string | null {
   return lines.some((line) => line.trimStart().startsWith("at ")) ? cut(lines.join("\n")) : null;
 }
 
-/** What JSON would write as six bytes; with them a record might not fit into a value. */
+/** Characters that JSON writes as six bytes each: a record with many of them might not fit into a value. */
 // deno-lint-ignore no-control-regex -- they are what is to be found
 const UNPRINTABLE = /[\0-\x08\x0b\x0c\x0e-\x1f]/g;
 

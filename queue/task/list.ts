@@ -15,7 +15,7 @@ import { makeCursor, readCursor } from "../rows/cursor.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { isFinal, type Task, type TaskState } from "../ground/task.ts";
 
-/** What `list` narrows down: a task has to fit all that is given. */
+/** A filter of `Queue.list`: a task must fit every field that is given. */
 export interface TaskFilter {
   readonly state?: TaskState;
   readonly name?: string;
@@ -24,11 +24,11 @@ export interface TaskFilter {
   readonly scheduleId?: string;
   readonly rootId?: string;
   readonly groupId?: string;
-  /** Whether it was redriven; together with the state FAILURE or REVOKED only. */
+  /** Whether the task was redriven; together with the state FAILURE or REVOKED only. */
   readonly redriven?: boolean;
-  /** Milliseconds since 1970: made then or later, by the time in its id. */
+  /** Milliseconds since 1970: the task was made then or later, by the time in its id. */
   readonly createdAfter?: number;
-  /** Milliseconds since 1970: made before, by the time in its id. */
+  /** Milliseconds since 1970: the task was made before, by the time in its id. */
   readonly createdBefore?: number;
   /** 1 to 500. @default {50} */
   readonly limit?: number;
@@ -44,13 +44,13 @@ export interface TaskList {
 
 /** Rows that one page looks at, so that a rare filter cannot hold the store up. */
 const SCAN_LIMIT = 5000;
-/** Rows read at once while looking for what fits. */
+/** Rows read at once while looking for tasks that fit. */
 const SCAN_BATCH = 200;
 
-/** What a filter says about a task, beside its state and time. */
+/** Fields of a filter that must equal those of the task. */
 const FIELDS = ["name", "channel", "scheduleId", "rootId", "groupId"] as const;
 
-/** See `Queue.list`. Of tasks that do not fit no run, no arguments and no results are read. */
+/** Lists tasks; see `Queue.list`. Chunks of arguments and results are read only for the tasks that are shown. */
 export async function listTasks(engine: Reading, filter: TaskFilter): Promise<TaskList> {
   const { limit = 50 } = filter;
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
@@ -86,7 +86,7 @@ export async function listTasks(engine: Reading, filter: TaskFilter): Promise<Ta
   return { tasks, cursor: cursorOf(filter, before!) };
 }
 
-/** The shortest range that holds every task which fits. */
+/** The shortest range that holds every task that fits. */
 async function rangeOf({ keys, store }: Namespace, filter: TaskFilter): Promise<KeyRange> {
   const { state, rootId, groupId, createdAfter, createdBefore } = filter;
   const range = state === "FAILURE" || state === "REVOKED"
@@ -94,7 +94,7 @@ async function rangeOf({ keys, store }: Namespace, filter: TaskFilter): Promise<
     : state === "STARTED" || state === "PROGRESS"
     ? keys.runs()
     : keys.tasks();
-  // A workflow's first task is its root; what is in a group lies between the group's id and its last one.
+  // The root of a workflow is its first task. A group's members have ids from the group's id to its `last` id.
   const [group] = groupId === undefined ? [] : await store.getMany([keys.group(groupId)]);
   const last = decodeEntry<GroupRow>(group)?.last;
   const starts = [rootId, groupId, createdAfter === undefined ? undefined : firstIdAt(createdAfter)];
@@ -104,7 +104,7 @@ async function rangeOf({ keys, store }: Namespace, filter: TaskFilter): Promise<
   return within(range, { from: start, to: end });
 }
 
-/** The first tasks of these entries that fit. */
+/** Reads the tasks of these entries, and shows the first `most` that fit. */
 async function viewFitting(
   engine: Reading,
   filter: TaskFilter,
@@ -126,7 +126,7 @@ async function viewFitting(
   let fitting = records.filter((record) =>
     record !== null && !isExpired(engine, record) && fits(filter, record)
   );
-  // Only when it may run does its run decide about its state.
+  // Whether the task's run is still to be read: the state of a task that is not final depends on its run.
   const mayRun = ({ id, state }: TaskRecord) => !isFinal(state) && !runs.has(id);
   if (filter.state === undefined || isFinal(filter.state)) fitting = fitting.slice(0, most);
   const open = fitting.filter((record) => mayRun(record!)).map((record) => record!.id);
@@ -141,7 +141,7 @@ async function viewFitting(
   );
 }
 
-/** Whether a record fits all of a filter that its run cannot change. */
+/** Whether a record fits the filter, apart from what only its run tells (STARTED, PROGRESS). */
 function fits(filter: TaskFilter, record: TaskRecord): boolean {
   if (filter.state !== undefined && isFinal(filter.state) !== isFinal(record.state)) return false;
   if (filter.state !== undefined && isFinal(record.state) && filter.state !== record.state) return false;
@@ -150,7 +150,7 @@ function fits(filter: TaskFilter, record: TaskRecord): boolean {
   return FIELDS.every((field) => filter[field] === undefined || filter[field] === view[field]);
 }
 
-/** A cursor holds the last id and what was asked, so that it cannot be used for another question. */
+/** Makes a cursor from the last id and the filter, so that the cursor cannot be used with another filter. */
 function cursorOf({ limit: _, cursor: __, ...filter }: TaskFilter, before: string): string {
   const asked = Object.entries(filter).filter(([, value]) => value !== undefined).sort(([a], [b]) =>
     a < b ? -1 : 1

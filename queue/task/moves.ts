@@ -1,7 +1,7 @@
 /**
- * Where a task stands, and the units that move it from one place to the next (invariant 2). A unit that removes a
- * pointer checks it (invariant 4); one that removes a `run` row does so in the name of its worker, whose lane vouches
- * for it (invariant 3).
+ * The units that move a task from one place to the next (invariant 2). A unit that removes a pointer checks it
+ * (invariant 4). A unit that removes a `run` row does not check that row: a run commits such a unit in the name of its
+ * worker, whose lane must still exist (invariant 3), and others, like the rescuer, add a check of their own.
  *
  * @module
  */
@@ -18,7 +18,7 @@ function write(keys: Keys, record: TaskRecord): Mutation {
   return { type: "set", key: keys.task(record.id), value: pack(record) };
 }
 
-/** Writes a new record, its arguments when they are kept in chunks, and what its group knows it by. */
+/** Writes a new record, the chunks of large arguments, and the `open` row of the task in its group. */
 function writeNew(keys: Keys, record: TaskRecord): Mutation[] {
   const mutations = [write(keys, record)];
   if (record.argsChunks !== undefined) mutations.push(...putChunks(keys, record.id, "args", record.args));
@@ -27,7 +27,7 @@ function writeNew(keys: Keys, record: TaskRecord): Mutation[] {
   return mutations;
 }
 
-/** Writes a record at its end, and its result when that is kept in chunks. */
+/** Writes a final record, and the chunks of a large result. */
 function writeFinal(keys: Keys, record: TaskRecord): Mutation[] {
   if (record.resultChunks === undefined) return [write(keys, record)];
   return [write(keys, record), ...putChunks(keys, record.id, "result", record.result)];
@@ -49,25 +49,25 @@ function parked(record: TaskRecord, deliveries: number): ParkedPointer {
   return { ...pointer(record, deliveries), channel: record.channel, priority: record.priority };
 }
 
-/** → ready or delayed, with a reminder for the moment it expires. */
+/** → ready or delayed, with a `later` row for the moment at which the task expires. */
 export function submitUnit(keys: Keys, record: TaskRecord, now: number): Unit {
   const mutations = [...writeNew(keys, record), ...begin(keys, record, now)];
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true };
 }
 
-/** A task of a large workflow, whose last commit brings it to the place where it begins. */
+/** → no place yet: a task of a large workflow, which the last commit of the submission brings to its first place. */
 export function writeUnit(keys: Keys, record: TaskRecord): Unit {
   return { checks: [], mutations: writeNew(keys, record), evidence: keys.task(record.id), fresh: true };
 }
 
-/** → ready or delayed for the first time. */
+/** → ready or delayed for the first time, with a `later` row as {@link submitUnit}. */
 export function begin(keys: Keys, record: TaskRecord, now: number): Mutation[] {
   const place = wait(keys, record, 0, now);
   if (record.expiresAt === undefined) return [place];
   return [place, put(keys.later(record.expiresAt, record.id), {})];
 }
 
-/** What `submitUnit` has stored of a task that is ready. */
+/** The `ready` entry that {@link submitUnit} has stored, as a read would return it. */
 export function readyEntry(keys: Keys, record: TaskRecord, versionstamp: string): Entry {
   const key = keys.ready(record.channel, record.priority, record.id);
   return { key, value: encode(pointer(record, 0)), versionstamp };
@@ -80,7 +80,7 @@ export function hold(keys: Keys, record: TaskRecord, waitsFor: string): Mutation
   return put(keys.waiting(waitsFor, record.id), pointer);
 }
 
-/** → waiting: a workflow's task that something else releases. */
+/** → waiting: a workflow's task that another task, a group or its submission releases. */
 export function holdUnit(keys: Keys, record: TaskRecord, waitsFor: string): Unit {
   const mutations = writeNew(keys, record);
   mutations.push(hold(keys, record, waitsFor));
@@ -89,7 +89,7 @@ export function holdUnit(keys: Keys, record: TaskRecord, waitsFor: string): Unit
 }
 
 /**
- * → run at once: the submitting process executes the channel, has a slot free and nothing waits before the task.
+ * → run at once: the submitting process executes the channel, has a free slot, and no task waits before this one.
  * Saves the pointer and the claim's commit.
  */
 export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
@@ -98,7 +98,7 @@ export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {
   return { checks: [], mutations, evidence: keys.task(record.id), fresh: true, worker: run.worker };
 }
 
-/** ready → run, for any number of pointers of a channel, under what `limits` check and rewrite. */
+/** ready → run, for any number of pointers of a channel. `limits` checks and rewrites the rows of their limits. */
 export function claimUnit(
   keys: Keys,
   claimed: readonly { entry: Entry; id: string; run: RunRow }[],
@@ -114,7 +114,7 @@ export function claimUnit(
   return { checks, mutations, worker };
 }
 
-/** ready → blocked, for any number of pointers of a channel, under what `under` checks. */
+/** ready → blocked, for any number of pointers of a channel. The checks `under` must hold as well. */
 export function parkUnit(
   keys: Keys,
   entries: readonly Entry[],
@@ -152,7 +152,7 @@ export function releaseToRunUnit(keys: Keys, { key, versionstamp }: Entry, run: 
   };
 }
 
-/** waiting → ready, or → delayed: its delay begins with its release. */
+/** waiting → ready or delayed: the task's delay begins with its release. */
 export function releaseTimedUnit(keys: Keys, entry: Entry, record: TaskRecord, now: number): Unit {
   const delay = record.workflow?.delay;
   const next = delay === undefined ? record : { ...record, runAt: now + delay };
@@ -165,7 +165,8 @@ export function releaseTimedUnit(keys: Keys, entry: Entry, record: TaskRecord, n
 /**
  * run → ready or delayed: retried, given back or rescued. Fails when the task was revoked meanwhile.
  *
- * @param deliveries lost hand-overs that the pointer remembers
+ * @param deliveries deliveries to lost workers that the pointer is to remember
+ * @param changed whether the record differs from the stored one
  */
 export function requeueUnit(
   keys: Keys,
@@ -180,10 +181,10 @@ export function requeueUnit(
 }
 
 /**
- * run → no place: the one end of a task that was running (invariant 5). `record` is final. Its `revoke` row, if there
- * is one, then stands for no run and is removed by `obeyRevokes`.
+ * run → no place: the one end of a task that was running (invariant 5). `record` is final. If the task has a `revoke`
+ * row, that row stays; `obeyRevokes` removes it when the run is gone.
  *
- * @param released those who wait for it are released by the same commit
+ * @param released whether the same commit releases the tasks that wait for this one
  */
 export function endRunUnit(keys: Keys, record: TaskRecord, released = false): Unit {
   const mutations = writeFinal(keys, record);
@@ -196,7 +197,8 @@ export function endRunUnit(keys: Keys, record: TaskRecord, released = false): Un
 /**
  * ready, delayed, blocked or waiting → no place: the one end of a task that was waiting (invariants 4, 5).
  *
- * @param along it ends together with all that waits for it and with its group, so that nothing more is owed to them
+ * @param along whether the caller also ends the task's group and all tasks that wait for this one, so that this end
+ *   owes them nothing more
  */
 export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, along = false): Unit {
   const mutations = writeFinal(keys, record);
@@ -208,9 +210,10 @@ export function endWaitingUnit(keys: Keys, record: TaskRecord, place: Entry, alo
 }
 
 /**
- * What the end of a workflow's task owes the others, as the record alone tells: it leaves its group, and a `cascade`
- * row says that those who wait for it are to be released or ended, unless they are `released` already.
- * `workflow/cascades.ts` does that after the commit.
+ * Adds what the end of a workflow's task owes to other tasks, read from the record alone. The task leaves its group; a
+ * `cascade` row says that the tasks that wait for it are to be released, unless they are `released` already, or that
+ * they and its group are to be ended; an error callback is submitted. `workflow/cascades.ts` works the `cascade` row
+ * off after the commit.
  */
 function owe(keys: Keys, record: TaskRecord, mutations: Mutation[], released = false): void {
   if (!record.workflow) return;
@@ -245,7 +248,7 @@ export function waitingKeys(keys: Keys, record: TaskRecord): Key[] {
   ];
 }
 
-/** Everything of a final task; its idempotency key is the caller's to check. */
+/** Deletes a task that is over: its record, chunks and `ended` row. The caller deletes its idempotency keys. */
 export function forget(keys: Keys, record: TaskRecord): Mutation[] {
   const mutations = [del(keys.task(record.id)), ...dropChunks(keys, record)];
   if (record.state !== "SUCCESS") mutations.push(del(keys.ended(record.state, record.id)));

@@ -1,59 +1,59 @@
 /**
- * What a workflow is made of, as its users write it: a tree of tasks, chains, groups and chords. `canvas.ts` makes
- * these values, and so does JSON.
+ * The nodes of a workflow, as its users write it: a tree of tasks, chains, groups and chords. Nodes are plain values:
+ * the functions of `canvas.ts` make them, and requests carry them as JSON.
  *
  * @module
  */
 import type { TaskRequest } from "../ground/task.ts";
 
-/** Tasks of one workflow. */
+/** Most tasks of one workflow. */
 export const MAX_TASKS = 10_000;
 
-/** Nodes within nodes. */
+/** Most levels of nodes within nodes. */
 export const MAX_DEPTH = 20;
 
 /** A part of a workflow, or all of it. */
 export type WorkflowNode = TaskNode | ChainNode | GroupNode | ChordNode | MapNode | StarmapNode;
 
 /**
- * One task. The result of what comes before is its first argument, before its own. Its definition's idempotency key does
- * not count in a workflow, and its concurrency key only where it takes nothing from before.
+ * One task. The result of the node before it, if there is one, is put before its own arguments. The definition's
+ * idempotency key does not count in a workflow, and its concurrency key counts only for a task that takes no result.
  */
 export interface TaskNode extends TaskRequest {
-  /** It takes its own arguments alone. */
+  /** Whether the task takes its own arguments alone. */
   readonly immutable?: boolean;
-  /** Submitted when it ends in FAILURE: the failed task's id and its error come before its own arguments. */
+  /** Callback that is submitted when the task ends in FAILURE: the task's id and error come before its arguments. */
   readonly linkError?: TaskRequest;
 }
 
-/** One after the other. */
+/** Nodes that run one after the other. */
 export interface ChainNode {
   readonly chain: readonly WorkflowNode[];
 }
 
-/** What a member's failure means for its group: the end of it, or an `{ error }` among the results. */
+/** The effect of a member's failure: `revoke` ends its group, `continue` puts an `{ error }` among the results. */
 export type OnFailure = "revoke" | "continue";
 
-/** All at once. Its result is the list of its members' results, in their order. */
+/** Nodes that run at the same time. Their result is the list of the members' results, in their order. */
 export interface GroupNode {
   readonly group: readonly WorkflowNode[];
   /** @default {"revoke"} */
   readonly onFailure?: OnFailure;
 }
 
-/** A group, and what runs with its result when all of it has ended. */
+/** A group (the header), and a body that runs with the group's result when every member has ended. */
 export interface ChordNode {
   readonly chord: { readonly header: readonly WorkflowNode[]; readonly body: WorkflowNode };
   /** @default {"revoke"} */
   readonly onFailure?: OnFailure;
 }
 
-/** A group of one task for each item, which is its only argument, whatever comes before. */
+/** A group of one task for each item. The item is the task's only argument, whatever comes before the group. */
 export interface MapNode {
   readonly map: { readonly name: string; readonly items: readonly unknown[] };
 }
 
-/** A group of one task for each list of arguments, which are all of its arguments, whatever comes before. */
+/** A group of one task for each item. The item lists all the task's arguments, whatever comes before the group. */
 export interface StarmapNode {
   readonly starmap: { readonly name: string; readonly items: readonly (readonly unknown[])[] };
 }

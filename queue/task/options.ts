@@ -1,5 +1,5 @@
 /**
- * What a task's options may be, in a request and in a definition.
+ * The rules for a task's options, in a request and in a definition.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export const DEFAULT_TIME_LIMIT = 3600;
 /** Priority of tasks whose definition sets none. */
 export const DEFAULT_PRIORITY = 5;
 
-/** What is wrong with a request's options, as JSON pointers under `at`. */
+/** Finds the faults of a request's options, with JSON pointers under `at`. */
 export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   const faults: Fault[] = [];
   const number = (name: keyof SubmitOptions, least: number, most: number, whole: boolean) => {
@@ -54,12 +54,12 @@ export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   return faults;
 }
 
-/** The wire's name of an option: pointers are for people who sent JSON. */
+/** The name of an option on the wire, because a pointer points into the JSON that a caller sent. */
 function wireName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** What knows the channels of its definitions and settings. */
+/** The channels of a queue, from its definitions and from its settings. */
 interface KnownChannels {
   /** Channel of each definition, by task name. */
   readonly channels: ReadonlyMap<string, string>;
@@ -67,7 +67,7 @@ interface KnownChannels {
   readonly slots: ReadonlyMap<string, number>;
 }
 
-/** What is wrong with the channel that a request names. */
+/** Finds the fault of the channel that a request names: the channel must be known. */
 export function channelFaults(engine: KnownChannels, channel: string, at: string): Fault[] {
   const known = knownChannels(engine);
   if (known.has(channel)) return [];
@@ -79,13 +79,13 @@ export function channelFaults(engine: KnownChannels, channel: string, at: string
   }];
 }
 
-/** Channels known from definitions and settings. */
+/** The names of all channels of the definitions and settings. */
 export function knownChannels(engine: KnownChannels): Set<string> {
   return new Set([...engine.slots.keys(), ...engine.channels.values()]);
 }
 
 /**
- * Refuses definitions whose defaults no request could have.
+ * Refuses a definition whose name or options are not valid.
  *
  * @throws {TypeError} naming the definition and the option
  */
@@ -145,7 +145,7 @@ function idempotencyFaults({ idempotency }: AnyTaskDefinition): string[] {
   return faults;
 }
 
-/** A pointer's option as a program spells it. */
+/** The name of a pointer's option as programs spell it. */
 function optionName(pointer: string): string {
   return pointer.slice(1).replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 }

@@ -22,29 +22,29 @@ export interface EngineSettings {
   readonly workerLostAfter: number;
 }
 
-/** What reads tasks as their users see them: those whose time is over are not shown. */
+/** The ports to read tasks as callers see them: a task whose retention time is over is not shown. */
 export interface Reading extends Namespace {
   readonly clock: Clock;
   readonly settings: EngineSettings;
 }
 
-/** A row as somebody has seen it who waits for its change. */
+/** The version of a row that was last seen by a caller who waits for its change. */
 export interface Sight {
   readonly key: Key;
-  /** `null`: it was absent. */
+  /** `null`: the row was absent. */
   readonly versionstamp: string | null;
 }
 
-/** What a look at something has found. */
+/** A task or workflow whose end a caller waits for, as one look has found it. */
 export interface Found<Seen> {
   readonly seen: Seen;
-  /** When it ended, or `null`. */
+  /** When the task or workflow ended, or `null`. */
   readonly doneAt: number | null;
-  /** The row that its end writes. */
+  /** The row that is written when it ends. */
   readonly row: Sight;
 }
 
-/** The record of a task entry. */
+/** Decodes the record of a `task` entry. */
 export function recordOf(entry: Entry): TaskRecord {
   return { ...decode<TaskRecord>(entry.value), id: idOf(entry.key) };
 }
@@ -63,20 +63,20 @@ export function keptUntil(engine: Pick<Reading, "settings">, record: TaskRecord)
   );
 }
 
-/** One task. @throws {TaskNotFoundError} */
+/** Reads one task. @throws {TaskNotFoundError} */
 export async function getTask(engine: Reading, id: string): Promise<Task> {
   const { record, run } = await findTask(engine, id);
   return viewOf(await unpack(engine.store, engine.keys, record), run);
 }
 
-/** One task, and when it ended, for those who wait for that. @throws {TaskNotFoundError} */
+/** Reads one task for a caller who waits for its end. @throws {TaskNotFoundError} */
 export async function lookAtTask(engine: Reading, id: string): Promise<Found<Task>> {
   const { record, run, rows: [row] } = await findTask(engine, id);
   const seen = viewOf(await unpack(engine.store, engine.keys, record), run);
   return { seen, doneAt: seen.doneAt, row };
 }
 
-/** A task's record, its run, and the version that they make together, in one snapshot. @throws {TaskNotFoundError} */
+/** Reads a task's record and run in one snapshot, and their common version. @throws {TaskNotFoundError} */
 export async function findTask(
   engine: Reading,
   id: string,
@@ -99,9 +99,10 @@ export async function findTask(
 }
 
 /**
- * A task was read in none of its places: it has moved between two reads, or its workflow is still being written.
+ * Asserts that a task which was read in none of its places is submitted: then it has moved between two reads. A task
+ * whose large workflow is still being written may have no place yet.
  *
- * @throws {TaskNotFoundError} when it is not submitted yet
+ * @throws {TaskNotFoundError} when the task's workflow is not submitted yet
  */
 export async function assertSubmitted(
   { store, keys }: Namespace,
@@ -115,7 +116,7 @@ export async function assertSubmitted(
 /**
  * Reads records by id, in the order of the ids; `null` for those that are not there.
  *
- * @param among of how many neighbouring tasks one is meant, at most
+ * @param among how many neighbouring records are read for each one that is asked for, at most
  */
 export async function readRecords(
   engine: Namespace,

@@ -1,5 +1,5 @@
 /**
- * When a failed run is repeated.
+ * Retries: which failed runs are repeated, and when.
  *
  * @module
  */
@@ -10,24 +10,28 @@ import { CommitConflictError, NonRetryableError, RetryError } from "../ground/er
 export interface RetryPolicy {
   /** Wait before the first retry. @default {1} */
   readonly delay?: number;
-  /** Each further wait is so many times the one before; 1 keeps it fixed. @default {2} */
+  /** Factor from each wait to the next one; 1 keeps the wait fixed. @default {2} */
   readonly factor?: number;
-  /** No wait is longer. @default {3600} */
+  /** Longest wait. @default {3600} */
   readonly maxDelay?: number;
-  /** Take a random part of the wait ("full jitter"), so that failures of one cause do not return together. @default {factor > 1} */
+  /**
+   * Whether a random part of the wait is taken ("full jitter"), so that failures of one cause do not return together.
+   *
+   * @default {factor > 1}
+   */
   readonly jitter?: boolean;
-  /** Which errors are worth a retry. @default {all but NonRetryableError} */
+  /** Whether an error is worth a retry. @default {all but NonRetryableError} */
   readonly retryOn?: (error: unknown) => boolean;
 }
 
-/** Whether this error may be retried at all. */
+/** Whether a run that threw this error may be retried at all. */
 export function isRetryable(policy: RetryPolicy, error: unknown): boolean {
   if (error instanceof RetryError || error instanceof CommitConflictError) return true;
   if (error instanceof NonRetryableError) return false;
   try {
     return policy.retryOn?.(error) ?? true;
   } catch {
-    return false; // What the handler threw is the task's failure; nothing else may end its process.
+    return false; // The task fails with what its handler threw; an error of `retryOn` must not end the process.
   }
 }
 
@@ -48,7 +52,7 @@ export function retryDelay(policy: RetryPolicy, retries: number, error: unknown,
  * Makes the error by which a handler asks for another run; see `TaskContext.retry`.
  *
  * @param now wall clock, milliseconds
- * @throws {RangeError} when `in` is no time from 0 to ten years
+ * @throws {RangeError} when `in` is not from 0 seconds to ten years
  */
 export function retryRequest(
   { in: wish = null, error }: { in?: number | string | null; error?: unknown },

@@ -21,14 +21,14 @@
  * 1. Accepted means durable: an id is handed out after its commit; from then on the task ends in a final state.
  * 2. One place: a task that is not final is in exactly one of ready, delayed, blocked, waiting, run.
  * 3. Every commit at most once, and only while its process is in good standing (lanes).
- * 4. Checked removal: who removes a pointer checks it in the same commit.
+ * 4. Checked removal: a commit that removes a pointer checks it.
  * 5. One end: every way to a final state is `ended` and one commit.
  * 6. Idempotent submit: same scope, key and fingerprint return the first task. A definition's key is held until its
  *    task has ended, and is free after FAILURE and REVOKED.
  * 7. One task per occurrence of a schedule.
  * 8. Wake-ups are hints: losing one costs at most a poll interval.
  * 9. Clocks of two machines are never compared.
- * 10. Unknown outcome: after no answer, or a refusal, the lane tells.
+ * 10. Unknown outcome: when a commit has no answer, or a refusal, its lane tells whether it landed.
  *
  * @module
  */
@@ -36,10 +36,10 @@ import type { RunRow, TaskRecord } from "../rows/record.ts";
 import type { Ending } from "./endings.ts";
 import type { FinalState, Json, Task, TaskError } from "../ground/task.ts";
 
-/** The run a change comes from: when it started and under which worker. */
+/** The part of a run that the record keeps: when the run started, and under which worker. */
 type RunOf = Pick<RunRow, "startedAt" | "worker">;
 
-/** PENDING or RETRY → RETRY: the run failed, another is due at `runAt`. */
+/** PENDING or RETRY → RETRY: the run failed, and another run is due at `runAt`. */
 export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt: number): TaskRecord {
   return {
     ...record,
@@ -52,12 +52,12 @@ export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt:
   };
 }
 
-/** PENDING or RETRY, as before: a run was given back unfinished. It has started, so it expires no more. */
+/** PENDING or RETRY, as before: a run was given back unfinished. The task has started, so it cannot expire any more. */
 export function returned(record: TaskRecord, run: RunOf): TaskRecord {
   return { ...record, startedAt: run.startedAt, worker: run.worker };
 }
 
-/** How a task ends: with a result, or with the reason why there is none; `endings.ts` has the engine's own. */
+/** How a task ends: with a result, or with the reason why there is none. `endings.ts` has the engine's own reasons. */
 export type Outcome =
   | { readonly state: "SUCCESS"; readonly result: Json; readonly resultChunks?: number | undefined }
   | Ending;
@@ -73,7 +73,7 @@ export function ended(record: TaskRecord, run: RunOf | null, outcome: Outcome, n
   return { ...ran, result, ...(resultChunks !== undefined && { resultChunks }) };
 }
 
-/** The task as callers see it: its record, and its run if it has one. */
+/** Makes the task as callers see it, from its record and, if it runs, its run. */
 export function viewOf(record: TaskRecord, run: RunRow | null): Task {
   const running = run !== null && record.doneAt === undefined;
   return {
