@@ -1,5 +1,5 @@
 /**
- * What a function is given in a thread.
+ * The context that a function gets in a thread.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { fromThrown } from "./thrown.ts";
 
 const decoder = new TextDecoder();
 
-/** The context of one run. After {@link close} it says nothing more. */
+/** The context of one run. After {@link close} it posts nothing more. */
 export class InThreadContext implements ThreadContext {
   readonly log: TaskLog;
   #controller = new AbortController();
@@ -54,14 +54,14 @@ export class InThreadContext implements ThreadContext {
     return this.task.id;
   }
 
-  /** Looks for an abort: a loop that never awaits would not hear of it otherwise. */
+  /** The signal, after a look for an abort message: a loop that never awaits would receive none otherwise. */
   get signal(): AbortSignal {
     const received = receiveMessageOnPort(this.aborts);
     if (received) this.#abort(received.message);
     return this.#controller.signal;
   }
 
-  /** As many as are kept cross to the process: a loop may report in each of its rounds. */
+  /** Posts the latest report every `PROGRESS_INTERVAL` ms at most: a loop may report in each of its rounds. */
   progress(report: Json): void {
     this.#progress = decoder.decode(toReport(report));
     const wait = this.#reportedAt + PROGRESS_INTERVAL - systemClock.monotonic();
@@ -90,7 +90,7 @@ export class InThreadContext implements ThreadContext {
     if (!this.#closed) this.post(message);
   }
 
-  /** One that was meant for a task before this one comes too late. */
+  /** Aborts the signal. An abort that was meant for an earlier run comes too late and is ignored. */
   #abort = ({ run, reason }: Abort): void => {
     if (run === this.run) this.#controller.abort(fromThrown(reason));
   };

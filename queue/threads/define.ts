@@ -1,5 +1,5 @@
 /**
- * Tasks that run in threads: for work that computes, which would hold up the event loop and with it everything else.
+ * Tasks that run in threads: for handlers that compute, and would hold up the event loop and with it everything else.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   type TaskOptions,
 } from "../task/define.ts";
 
-/** What a function is given in a thread beside its arguments. Threads have no part in the database. */
+/** The context of a function in a thread: the parts of `TaskContext` that need no database. */
 export type ThreadContext = Pick<
   TaskContext,
   "id" | "name" | "retries" | "maxRetries" | "idempotencyKey" | "signal" | "log" | "progress" | "retry"
@@ -25,7 +25,7 @@ export interface ThreadTaskOptions<Schema extends ArgsSchema = ArgsSchema> exten
   readonly memory?: number;
 }
 
-/** Megabytes of tasks whose definition names none. */
+/** Megabytes of heap for tasks whose definition names none. */
 const DEFAULT_MEMORY = 256;
 
 /**
@@ -67,7 +67,7 @@ export function defineThreadTask<const Schema extends ArgsSchema, Result>(
 }
 
 /**
- * Refuses tasks whose threads would not find their handler, before one is run.
+ * Refuses tasks whose handler a thread would not find in their module, before any of them runs.
  *
  * @throws {TypeError} naming the task and its module
  */

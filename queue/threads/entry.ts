@@ -1,6 +1,6 @@
 /**
- * The program of a thread: runs one task after the other, each an export of a module that is imported when it is first
- * asked for. Started by `Thread`.
+ * The program of a thread, started by `Thread`. The program runs one task after the other: each is an export of a
+ * module, which is imported for the first task that names it.
  *
  * @module
  */
@@ -39,7 +39,7 @@ port.on("message", (message: ToThread) => {
   runTask(message.run, message.task);
 });
 
-/** What nobody catches would end the thread; whose it is cannot be told, so the task that runs now fails with it. */
+/** An uncaught error would end the thread. Which task caused it is unknown, so the task that runs now fails with it. */
 globalThis.addEventListener("error", (event) => {
   event.preventDefault();
   fail(event.error, true);
@@ -56,11 +56,11 @@ async function runTask(run: number, task: ThreadTask): Promise<void> {
   try {
     const handler = await load(task);
     const value = await handler(context, ...task.args);
-    // Objects that write themselves as JSON do so here, where their classes are.
+    // Objects with a `toJSON` are written here, in the thread that has their classes.
     const json = JSON.stringify(task.ignoreResult ? null : toResult(value).result);
     post(isOutOfMemory() ? { type: "out-of-memory" } : { type: "done", json });
   } catch (thrown) {
-    // A module that could not be imported once cannot be in this thread.
+    // A module whose import has failed once cannot be imported in this thread any more.
     fail(thrown, thrown instanceof ThreadModuleError);
   } finally {
     context.close();
@@ -98,12 +98,12 @@ async function load({ module, export: name }: ThreadTask): Promise<Handler> {
 
 const heapLimit = getHeapStatistics().heap_size_limit;
 
-/** At the limit V8 ends what runs, without a word to it, and raises the limit so that the thread can still tell. */
+/** Whether the heap limit was reached: V8 then stops the running code, and raises the limit so that the thread can report. */
 function isOutOfMemory(): boolean {
   return getHeapStatistics().heap_size_limit > heapLimit;
 }
 
-/** Tells when the limit was reached: Deno itself does so only for what a timer ran. */
+/** Reports when the limit is reached, because Deno itself reports that only for code that a timer started. */
 function watchHeap(): () => void {
   let cancel = systemClock.after(HEAP_LOOK, look);
   function look(): void {

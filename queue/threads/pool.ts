@@ -13,15 +13,15 @@ import { Thread, type ThreadListener } from "./thread.ts";
 /** Milliseconds that a thread is kept without a task. */
 const KEPT_IDLE = 30_000;
 
-/** How many threads there are, and how long one lasts. */
+/** The number of threads, and the number of tasks that one thread runs. */
 interface PoolOptions {
-  /** Threads at most. */
+  /** Most threads at a time. */
   readonly threads: number;
-  /** Tasks after which a thread is replaced, so that what they leave behind in it does not add up. */
+  /** Tasks after which a thread is replaced, so that what its tasks leave behind does not add up. */
   readonly tasksPerThread: number;
 }
 
-/** What a task needs of a thread, and who is told how it goes. */
+/** The heap that a task needs, and the calls that tell of its progress. */
 interface JobOptions {
   /** Megabytes of heap. */
   readonly memory: number;
@@ -33,7 +33,7 @@ interface JobOptions {
 export interface ThreadJob {
   /** Rejects with what the task threw, or with the reason for which it was cancelled. */
   readonly result: Promise<Json>;
-  /** It has no thread yet. */
+  /** Whether the task still waits for a thread. */
   readonly waits: boolean;
   /** Aborts the task's signal if it runs. */
   abort(reason: Error): void;
@@ -41,22 +41,22 @@ export interface ThreadJob {
   cancel(reason: Error): void;
 }
 
-/** See the module's text. */
+/** The threads of this process, and the tasks that wait for one. */
 export class ThreadPool {
   #waiting: Job[] = [];
-  /** The one that was used last is the last. Each with what calls its end off. */
+  /** Idle threads, the most recently used last, each with the function that cancels its end after {@link KEPT_IDLE}. */
   #idle = new Map<Thread, () => void>();
   #busy = new Set<Thread>();
   #leaving = new Set<Promise<void>>();
 
   constructor(readonly clock: Clock, readonly emit: OnEvent, readonly options: PoolOptions) {}
 
-  /** Threads that run a task or could. */
+  /** Number of threads that run a task or are idle. */
   get size(): number {
     return this.#busy.size + this.#idle.size;
   }
 
-  /** Has a task run as soon as there is a thread for it. */
+  /** Runs a task as soon as there is a thread for it. */
   run(task: ThreadTask, options: JobOptions): ThreadJob {
     const job = new Job(this, task, options);
     this.#waiting.push(job);
@@ -64,13 +64,13 @@ export class ThreadPool {
     return job;
   }
 
-  /** Ends every thread. Nothing may run or wait. */
+  /** Ends every thread. No task may run or wait when this is called. */
   async stop(): Promise<void> {
     for (const thread of [...this.#idle.keys()]) this.#end(thread);
     await Promise.all(this.#leaving);
   }
 
-  /** A job is over; its thread runs the next one, or is replaced. */
+  /** Called when a job is over: its thread runs the next job, or is replaced. A job without a thread just leaves. */
   over(job: Job, thread: Thread | null): void {
     if (!thread) {
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
@@ -79,7 +79,7 @@ export class ThreadPool {
     this.#busy.delete(thread);
     if (thread.usable && thread.runs < this.options.tasksPerThread) this.#keep(thread);
     else this.#end(thread);
-    // Not before all that are cancelled together are: no thread is started for one of them.
+    // In a microtask, because jobs may be cancelled together: no thread is started for one that is cancelled next.
     queueMicrotask(() => this.#serve());
   }
 
@@ -93,7 +93,7 @@ export class ThreadPool {
     }
   }
 
-  /** A thread with so much memory: the one that is warmest, a new one, or a new one in another's place. */
+  /** Takes a thread with so much memory: the idle one used last, else a new one, if need be in an idle one's place. */
   #take(memory: number): Thread | null {
     const idle = [...this.#idle.keys()];
     const warm = idle.findLast((thread) => thread.memory === memory);
@@ -141,7 +141,7 @@ class Job implements ThreadJob, ThreadListener {
     return !this.#over && this.#thread === null;
   }
 
-  /** Its thread is there. */
+  /** Starts the task in its thread. */
   begin(thread: Thread): void {
     this.#thread = thread;
     try {

@@ -1,5 +1,5 @@
 /**
- * What a process and its threads tell each other. All of it is plain data; what is JSON already crosses as a text,
+ * The messages between a process and its threads. All are plain data; a value that is JSON anyway crosses as text,
  * which is cheap to copy.
  *
  * @module
@@ -9,7 +9,7 @@ import type { LogLevel } from "../ground/events.ts";
 import type { ThreadTarget } from "../task/define.ts";
 import type { Thrown } from "./thrown.ts";
 
-/** What a thread is told of a task. */
+/** A task as a thread gets it. */
 export interface ThreadTask extends Omit<ThreadTarget, "memory"> {
   readonly id: string;
   readonly name: string;
@@ -19,12 +19,12 @@ export interface ThreadTask extends Omit<ThreadTarget, "memory"> {
   readonly ignoreResult: boolean;
 }
 
-/** What a thread is started with: a port for aborts, because a loop that never awaits can look at one. */
+/** The data that a thread is started with: a port for aborts, which even a loop that never awaits can look at. */
 export interface ThreadData {
   readonly aborts: MessagePort;
 }
 
-/** To the thread. `run` tells one task that it runs from the next. */
+/** To the thread. The number `run` tells the tasks that one thread runs apart. */
 export type ToThread =
   | { readonly type: "run"; readonly run: number; readonly task: ThreadTask }
   | { readonly type: "end" };
@@ -42,7 +42,7 @@ export type FromThread =
   | { readonly type: "progress"; readonly json: string }
   | { readonly type: "log"; readonly level: LogLevel; readonly message: string }
   | { readonly type: "done"; readonly json: string }
-  /** What ran was ended at the memory limit; the thread must not run another task. */
+  /** The running code was ended at the memory limit; the thread must not run another task. */
   | { readonly type: "out-of-memory" }
-  /** `spoiled`: the thread must not run another task. */
+  /** The task failed. `spoiled`: the thread must not run another task. */
   | { readonly type: "failed"; readonly error: Thrown; readonly spoiled: boolean };

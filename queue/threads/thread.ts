@@ -1,5 +1,5 @@
 /**
- * A thread as its process sees it: runs one task at a time, and can be ended whatever it does.
+ * A thread as its process sees it. A thread runs one task at a time, and can be ended whatever it does.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { Abort, FromThread, ThreadData, ThreadTask, ToThread } from "./prot
 import { fromThrown, toThrown } from "./thrown.ts";
 
 /**
- * Milliseconds that a thread is given to leave before it is made to. Deno panics when a thread is interrupted while it
- * loads one of Deno's own modules (seen in 1 of 60 threads that did nothing else); one that has not looked at its
- * messages for so long computes.
+ * Milliseconds that a thread has to end by itself before it is interrupted. Deno panics when a thread is interrupted
+ * while it loads one of Deno's own modules (seen in 1 of 60 threads that did nothing else). A thread that has not read
+ * its messages for so long is taken to compute.
  */
 const PATIENCE = { computing: 250, importing: 5000 };
 
-/** What a thread tells about the task that it runs. */
+/** The receiver of a thread's messages about the task that it runs. */
 export interface ThreadListener {
   said(message: Extract<FromThread, { type: "progress" | "log" }>): void;
   /** The task has ended; the thread may run another one if it is still `usable`. */
@@ -26,11 +26,11 @@ export interface ThreadListener {
 
 /** One thread. */
 export class Thread {
-  /** Resolves when it has ended. */
+  /** Resolves when the thread has ended. */
   readonly gone: Promise<void>;
   #worker: Worker;
   #aborts: MessagePort;
-  /** Tasks so far. */
+  /** Number of tasks started so far, and with it the `run` number of the current one. */
   #runs = 0;
   #listener: ThreadListener | null = null;
   #imported = new Set<string>();
@@ -40,7 +40,7 @@ export class Thread {
 
   /**
    * @param memory megabytes of heap
-   * @param broke told when it cannot be used any more although it runs no task
+   * @param broke called when the thread cannot be used any more although it runs no task
    */
   constructor(readonly memory: number, readonly broke: (thread: Thread, error: Error) => void) {
     const { port1, port2 } = new MessageChannel();
@@ -63,12 +63,12 @@ export class Thread {
     });
   }
 
-  /** Tasks that it has run, the current one included. */
+  /** Number of tasks that the thread has run, the current one included. */
   get runs(): number {
     return this.#runs;
   }
 
-  /** Whether it can run another task. */
+  /** Whether the thread can run another task. */
   get usable(): boolean {
     return this.#usable;
   }
@@ -81,13 +81,13 @@ export class Thread {
     this.#importing = this.#imported.has(task.module) ? null : task.module;
   }
 
-  /** Aborts the signal of the task that it runs. */
+  /** Aborts the signal of the task that the thread runs. */
   abort(reason: Error): void {
     const abort: Abort = { run: this.#runs, reason: toThrown(reason) };
     this.#aborts.postMessage(abort);
   }
 
-  /** Ends it, at once if it looks at its messages, else by force in a moment. */
+  /** Ends the thread: at once if it reads its messages, else by force after {@link PATIENCE}. */
   async end(): Promise<void> {
     if (!this.#leaving) {
       this.#leaving = true;
@@ -138,7 +138,7 @@ export class Thread {
     return new OutOfMemoryError(`Task reached the memory limit of ${this.memory} MB`);
   }
 
-  /** It runs nothing any more; what it ran has failed. */
+  /** Makes the thread unusable. The task that it runs fails; without one, the pool is told. */
   #spoil(error: Error): void {
     if (!this.#usable) return;
     this.#usable = false;

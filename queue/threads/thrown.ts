@@ -1,6 +1,6 @@
 /**
- * What was thrown in a thread, as it crosses to the process: its type, message and own stack, and what the engine
- * does about it.
+ * Errors as plain data, to cross between a thread and its process: type, message, own stack, and the kind by which the
+ * engine decides about a retry.
  *
  * @module
  */
@@ -13,23 +13,23 @@ export interface Thrown {
   readonly name: string;
   readonly message: string;
   readonly stack: string | null;
-  /** `code` of an error that has one: policies look at it. */
+  /** The `code` of an error that has one: retry policies look at it. */
   readonly code?: string | number;
-  /** Of a retry. */
+  /** Seconds that a `RetryError` asks for, and its reason. */
   readonly delay?: number | null;
   readonly reason?: Thrown;
 }
 
-/** Errors that mean something to the engine, beside a retry. */
+/** Error classes that the engine treats in a way of their own, beside `RetryError`. */
 const MEANT = { NonRetryableError, ResultNotSerializable, ResultTooLarge } as const;
 const KINDS = Object.keys(MEANT) as (keyof typeof MEANT)[];
 
-/** Describes whatever was thrown; never throws itself. */
+/** Makes plain data of any thrown value. Never throws itself. */
 export function toThrown(thrown: unknown): Thrown {
   try {
     if (thrown instanceof Error) return ofError(thrown);
   } catch {
-    // A getter of it threw.
+    // A getter of the error threw.
   }
   const { type: name, message } = describe(thrown);
   return { kind: "error", name, message, stack: null };
@@ -54,7 +54,7 @@ function ofError(error: Error): Thrown {
   };
 }
 
-/** The error again: of its own class if that means something to the engine, else a plain one with its name. */
+/** Makes the error again: of its own class if the engine treats that class apart, else a plain error with its name. */
 export function fromThrown({ kind, name, message, stack, code, delay, reason }: Thrown): Error {
   if (kind === "retry") return new RetryError(delay ?? null, reason && fromThrown(reason));
   const error = kind === "error" ? new Error(message) : new MEANT[kind](message);
