@@ -1,7 +1,7 @@
 /**
- * Keys that definitions make of their tasks' arguments: one stands for the one task that does this piece of work
- * (invariant 6). It is taken as `idempotency.ts` says, is free again at once when its task ends in FAILURE or REVOKED,
- * and never before its task has ended.
+ * Definitions' keys: idempotency keys that a definition makes from its tasks' arguments. A key stands for the one task
+ * that does this piece of work (invariant 6). A key is taken as `idempotency.ts` says. The key is free again at once
+ * when its task ends in FAILURE or REVOKED, and never before its task has ended.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { Check, Key, Mutation } from "../store/port.ts";
 import type { Unit } from "../rows/unit.ts";
 import type { Json, Task } from "../ground/task.ts";
 
-/** Characters of a key. */
+/** Most characters of a key. */
 const LONGEST_KEY = 255;
 
 /** A definition's rules about its keys with their defaults filled in. */
@@ -34,10 +34,10 @@ export function keyRules({ ttl = 3600, onDuplicate = "return" }: TaskIdempotency
 }
 
 /**
- * The record with the key that its definition makes of its arguments, if the definition makes any.
+ * Adds to a record the key that its definition makes from its arguments, if the definition makes any.
  *
  * @param at JSON pointer of the request
- * @throws {InvalidTaskError} when what it makes is no key
+ * @throws {InvalidTaskError} when the definition's function throws, or returns no valid key
  */
 export function withDefinitionKey(
   engine: Pick<Base, "definitions">,
@@ -68,17 +68,17 @@ function makeKey(definition: AnyTaskDefinition, args: readonly Json[], at: strin
   throw new InvalidTaskError([{ pointer: `${at}/args`, detail }]);
 }
 
-/** Where the definition's key of a task is kept. */
+/** The key of the row that holds the definition's key of a task. */
 export function definitionKeyOf(keys: Keys, record: TaskRecord): Key {
   return keys.idempotency(DEFINITION_SCOPE + record.name, record.definitionKey!.key);
 }
 
-/** What is kept there; the record's arguments must be inline or unpacked. */
+/** The row at {@link definitionKeyOf}. The record must have its arguments: inline, or unpacked. */
 export function definitionKeyRow(record: TaskRecord): IdempotencyRow {
   return { ids: [record.id], fingerprint: fingerprint(record), expiresAt: record.definitionKey!.expiresAt };
 }
 
-/** The keys that a task may hold. */
+/** The rows of the idempotency keys that a task may hold. */
 export function keysHeldBy(keys: Keys, record: TaskRecord): Key[] {
   const { idempotency, definitionKey } = record;
   return [
@@ -87,23 +87,23 @@ export function keysHeldBy(keys: Keys, record: TaskRecord): Key[] {
   ];
 }
 
-/** What became of the definitions' keys of a request. */
+/** The answer of {@link definitionKeys} for the records of one request. */
 interface DefinitionKeys {
-  /** For each record the task that does its work: an earlier one that has its key, or the record's own. */
+  /** For each record the task that does its work: an earlier one that holds its key, or the record's own. */
   readonly tasks: readonly Task[];
   /** The records that are to be stored. */
   readonly fresh: readonly TaskRecord[];
-  /** Takes the keys of those, under check that they are free. */
+  /** Takes the keys of `fresh`, under check that they are free. */
   readonly unit?: Unit;
-  /** Why a caller who submits them is refused. */
+  /** The error for a caller who submits the records; a schedule takes the earlier task instead. */
   readonly refusal?: Error;
 }
 
 /**
- * Looks the definitions' keys of new records up and prepares their claim. A key is free when nobody took it, when its
- * task ended in FAILURE or REVOKED, and when its task succeeded and its time is over.
+ * Looks up the definitions' keys of new records, and prepares the unit that takes them. A key is free when it has no
+ * task, when its task ended in FAILURE or REVOKED, and when its task succeeded and the key's time is over.
  *
- * @param spare checks of the commit that others need
+ * @param spare checks of the commit that other units need
  * @throws {TooLargeError} when a commit of this store cannot check so many keys
  */
 export async function definitionKeys(
@@ -153,7 +153,7 @@ export async function definitionKeys(
   };
 }
 
-/** The tasks that hold the definitions' keys of these records: `task` is `null` where the key is free. */
+/** Reads the tasks that hold the definitions' keys of these records. `task` is `null` where the key is free. */
 async function holders(engine: Reading, records: readonly TaskRecord[]) {
   const { store, keys, clock } = engine;
   const entries = await store.getMany(records.map((record) => definitionKeyOf(keys, record)));
@@ -173,7 +173,7 @@ async function holders(engine: Reading, records: readonly TaskRecord[]) {
   }));
 }
 
-/** Two tasks of one request with one key, of a definition that refuses duplicates. */
+/** The error for two tasks of one request with one key, when their definition refuses duplicates. */
 function twiceInOne(records: readonly TaskRecord[], first: TaskRecord, second: TaskRecord): Error {
   const detail = `must not have the idempotency key of task ${records.indexOf(first)} of the same batch: ` +
     JSON.stringify(second.definitionKey!.key);
@@ -188,7 +188,7 @@ function refuseAbove(most: number, checks: number): void {
   );
 }
 
-/** Tells two requests of one key apart: the arguments, whatever the order of their objects' fields. */
+/** Makes the hash that tells two requests with one key apart: of the arguments, with the fields of objects sorted. */
 function fingerprint(record: TaskRecord): string {
   return createHash("sha256").update(canonicalJson(record.args ?? [])).digest("base64");
 }

@@ -1,6 +1,7 @@
 /**
- * The depth cap of channels: submissions to a channel in which as many tasks stand ready are refused. The depth is
- * measured by listing, up to the cap, and kept for a second, in which this process counts what it lets through.
+ * The depth cap of channels: a submission to a channel is refused when it would bring the ready tasks above the cap.
+ * The depth is measured by listing, up to the cap, and kept for a second; meanwhile this process adds to it the tasks
+ * that it lets through.
  *
  * @module
  */
@@ -12,12 +13,12 @@ import { pagesOf } from "../rows/pages.ts";
 /** Milliseconds that a measured depth is kept. */
 const KEPT = 1000;
 
-/** What measures depths, and knows the caps. */
+/** The ports to measure depths, and the caps that are set. */
 export interface Capped extends Reading {
   readonly overrides: { readonly isCapped: boolean; of(channel: string): ChannelRow };
 }
 
-/** A measured depth of a channel, for all who ask within a second. */
+/** A measured depth of a channel, for all submissions within {@link KEPT}. */
 interface Measurement {
   readonly at: number;
   readonly cap: number;
@@ -25,7 +26,7 @@ interface Measurement {
 }
 
 interface Depth {
-  /** Ready tasks when it was measured, and those let through since. */
+  /** Tasks that were ready when the depth was measured, and tasks let through since. */
   tasks: number;
 }
 
@@ -44,7 +45,7 @@ export class Depths {
       if (maxDepth === undefined) return [];
       return this.#depthOf(engine, channel, maxDepth).then((depth) => ({ channel, count, maxDepth, depth }));
     }));
-    // Decided for all at once: others who submit pass between the looks, not here.
+    // No await from here on: other submissions may have passed during the measurements, but cannot pass now.
     for (const { channel, count, maxDepth, depth } of capped) {
       if (depth.tasks + count > maxDepth) throw new OverCapacityError(channel, maxDepth);
     }

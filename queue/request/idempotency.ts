@@ -1,9 +1,9 @@
 /**
- * Idempotent submit (invariant 6): a key that comes with a request stands for the tasks of the first request that came
- * with it. Keys that definitions make of arguments: `definition_keys.ts`.
+ * Idempotent submit (invariant 6): the key of a request stands for the tasks of the first request with that key. Keys
+ * that definitions make from arguments are in `definition_keys.ts`.
  *
- * A key is taken in the commit that stores its tasks, and never looked at by a run. So there is no moment in which a
- * crash could leave a key without its task: a task that was rescued runs again, whatever keys there are.
+ * A key is taken in the commit that stores its tasks, so a crash cannot leave a key without its tasks. A run never
+ * looks at keys: a task that was rescued runs again, whatever keys there are.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import type { Check, Entry, Key } from "../store/port.ts";
 import { put, type Unit } from "../rows/unit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
 
-/** What the scopes of definitions' keys start with. */
+/** Prefix of the scopes of definitions' keys. */
 export const DEFINITION_SCOPE = "task:";
 
-/** A request's key, and the wall-clock time until which it counts. */
+/** A request's key, and the wall-clock time until which the key counts. */
 export type Keyed = Idempotency & { readonly expiresAt: number };
 
-/** A request's key, if it has one, that counts from now on. */
+/** Gives a request's key, if there is one, the time until which it counts when it is taken now. */
 export function keyedAt(
   { settings }: Pick<Base, "settings">,
   idempotency: Idempotency | undefined,
@@ -32,11 +32,11 @@ export function keyedAt(
 }
 
 /**
- * Looks a request's key up and prepares its claim.
+ * Looks up a request's key, and prepares the unit that takes it.
  *
- * @param made what the key will stand for
- * @returns `first`: the row of the request that came first; else the unit that takes the key, under check that nobody
- *   else did
+ * @param made the tasks, or the workflow's root, that the key will stand for
+ * @returns `first`: the row of an earlier request with the key, if there is one; otherwise `unit` takes the key, under
+ *   check that no other request has taken it meanwhile
  * @throws {IdempotencyConflictError} when the key came with another request
  */
 export async function idempotencyUnit(
@@ -63,12 +63,12 @@ export async function idempotencyUnit(
   return { first: row, unit };
 }
 
-/** The tasks that a key stands for, as they are now. */
+/** Reads the tasks that a key stands for, as they are now. */
 export function replay(engine: Reading, row: IdempotencyRow): Promise<Task[]> {
   return Promise.all(row.ids.map((id) => getTask(engine, id)));
 }
 
-/** Takes a key whose row is, or is not, as it was found; so must be what else was found. */
+/** Takes a key, under check that its row is still as it was found, or still absent; so with all `others` that exist. */
 export function takeUnit(
   key: Key,
   row: IdempotencyRow,
@@ -79,7 +79,7 @@ export function takeUnit(
   return { checks, mutations: [put(key, row)] };
 }
 
-/** A value as JSON that does not depend on the order of objects' fields. */
+/** Writes a value as JSON with the fields of objects sorted. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, sortedFields);
 }

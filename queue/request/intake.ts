@@ -1,7 +1,7 @@
 /**
- * How much may be on its way into the store at a time: submissions are refused before memory grows, whatever keeps the
- * store from taking them. What was accepted before (ends, retries, occurrences of schedules) is never refused: it is
- * bounded by the slots and by what is stored.
+ * The limit on submissions on their way into the store: when the store is slow or silent, further submissions are
+ * refused before memory grows. Writes about accepted tasks (ends, retries, occurrences of schedules) are never refused,
+ * because the slots and the stored rows bound their number.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { TaskRecord } from "../rows/record.ts";
 
 /** Bytes of submissions under way, and of commits that have not landed, above which further submissions are refused. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** What a task without large arguments counts for. */
+/** Bytes that a task counts for, without large arguments. */
 const RECORD_BYTES = 1024;
 
 /** The submissions under way. */
@@ -24,8 +24,8 @@ export class Intake {
   /**
    * Lets a submission in.
    *
-   * @returns to be called when it has been answered
-   * @throws {OverloadedError}
+   * @returns the function to call when the submission has been answered
+   * @throws {OverloadedError} when too much is under way
    */
   enter(records: readonly TaskRecord[]): () => void {
     let size = 0;

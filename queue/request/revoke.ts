@@ -1,5 +1,5 @@
 /**
- * Revoke: a waiting task ends at once; a running one has its signal aborted and ends as REVOKED.
+ * Revoke: a waiting task ends at once; a running task has its signal aborted and ends as REVOKED.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Entry } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { FinalState } from "../ground/task.ts";
 
-/** See `Queue.revoke`. */
+/** Revokes a task; see `Queue.revoke`. */
 export async function revoke(
   engine: Base & Signals & Here,
   id: string,
@@ -25,10 +25,10 @@ export async function revoke(
 }
 
 /**
- * Ends a task where it waits, or has its run aborted.
+ * Ends a task where it waits, or has its run aborted: in this process directly, in another by a `revoke` row.
  *
  * @param along see `endWaitingUnit`
- * @returns the state it had before if it has ended already, else `null`
+ * @returns the state of the task if it had ended already, else `null`
  */
 export async function revokeAnyhow(
   engine: Base & Signals & Here,
@@ -47,11 +47,11 @@ export async function revokeAnyhow(
     if (typeof found === "string") return found;
     const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
     if (await engine.committer.commit(unit) !== null) {
-      // Claimed by this process, it may have begun meanwhile.
+      // If this process has claimed the task, its run may have begun during the commit.
       await engine.runOf(id)?.revoke();
       return null;
     }
-    // It moved between the read and the commit: look again.
+    // The run has ended or changed between the read and the commit: look again.
   }
 }
 
@@ -59,7 +59,7 @@ export async function revokeAnyhow(
  * Ends a task unless it runs.
  *
  * @param along see `endWaitingUnit`
- * @returns its `run` row if it runs, its state if it has ended already, else `null`
+ * @returns the `run` row if the task runs, its state if it had ended already, else `null`
  */
 export async function endIfWaiting(
   engine: Base & Signals,
@@ -77,7 +77,7 @@ export async function endIfWaiting(
       engine.keys.task(id),
       ...waitingKeys(engine.keys, record),
     ]);
-    // It was retried or has ended between the reads: look again.
+    // The task was retried or has ended between the reads: look again.
     if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
     if (run) return run;
     const place = places.find((entry) => entry !== null);
@@ -90,13 +90,13 @@ export async function endIfWaiting(
       engine.ended(final, along ? "all" : null);
       return null;
     }
-    // It moved between the reads: look again.
+    // The task has left its place between the read and the commit: look again.
   }
 }
 
 /**
- * Ends the runs of this process that others revoked, and removes what is left of revokes whose run has ended: retry,
- * rescue and give-back fail while a `revoke` row exists, so a run that is gone has ended for good.
+ * Ends the runs of this process that other processes revoked, and removes `revoke` rows whose run has ended. Retry,
+ * rescue and give-back fail while a `revoke` row exists, so the task of a run that is gone has ended for good.
  */
 export async function obeyRevokes(engine: Base & Here): Promise<void> {
   const { store, keys, committer } = engine;

@@ -1,5 +1,5 @@
 /**
- * Which channel a task takes when neither its request nor its definition names one: patterns match its whole name.
+ * Routes: the channel of tasks whose request and definition name none, by patterns that match the whole task name.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import type { AnyTaskDefinition } from "../task/define.ts";
 /** Channel of tasks whose definition names none. */
 const DEFAULT_CHANNEL = "default";
 
-/** Channels by patterns of task names; `*` stands for any characters. The first that matches wins. */
+/** Channels by patterns of task names; `*` stands for any characters. The first pattern that matches wins. */
 export type TaskRoutes = Readonly<Record<string, string>>;
 
 /**
- * The channel of each definition, by its name.
+ * Finds the channel of each definition, by task name.
  *
- * @throws {TypeError} for a pattern or a channel that is no name
+ * @throws {TypeError} for a pattern or a channel that is empty or no text
  */
 export function channelsOf(
   definitions: readonly AnyTaskDefinition[],

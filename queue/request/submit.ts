@@ -26,21 +26,21 @@ import { channelFaults, DEFAULT_PRIORITY, optionFaults } from "../task/options.t
 import { nearest } from "../ground/suggest.ts";
 import type { Idempotency, Task, TaskRequest } from "../ground/task.ts";
 
-/** What stores new tasks: one place for them is a free slot of this process. */
+/** The ports to store new tasks, and to put them into free slots of this process. */
 export interface Placing extends Base, Signals, Here {
-  /** A task that has limits goes into no slot before it is claimed. */
+  /** Tells whether a task has limits: such a task gets its slot by a claim only. */
   readonly limits: { has(record: TaskRecord): boolean };
-  /** Keeps records for the claim that comes next. */
+  /** Keeps records of ready tasks for the claim that follows. */
   readonly records: { put(record: TaskRecord, versionstamp: string): void };
 }
 
-/** What accepts submissions. */
+/** The ports to accept submissions. */
 export interface Submitting extends Placing, Capped {
   readonly intake: Intake;
   readonly depths: Depths;
 }
 
-/** Tasks of one `submitAll`. */
+/** Most tasks of one `submitAll`. */
 export const MAX_BATCH = 250;
 
 /** Submits tasks in one commit: all or none. See `Queue.submitAll`. */
@@ -62,14 +62,14 @@ export async function submitAll(
     for (;;) {
       const { tasks, fresh, also, replayed } = await plan(engine, records, keyed);
       if (fresh.length === 0 || await store(engine, fresh, also, now) !== null) return { tasks, replayed };
-      // Somebody was faster with the same key: look again at what they wrote.
+      // Another request was faster with the same key: look again at the row that it wrote.
     }
   } finally {
     leave();
   }
 }
 
-/** What is to be stored of a submission, and with what else; nothing for one that was stored before. */
+/** Plans the commit of a submission: `fresh` records and the unit `also`. A repeated submission has no `fresh` ones. */
 async function plan(
   engine: Submitting,
   records: readonly TaskRecord[],
@@ -82,12 +82,12 @@ async function plan(
       return { tasks: await replay(engine, claim.first), fresh: [], also: undefined, replayed: true };
     }
     if (refusal) throw refusal;
-    // What is stored already needs no key: asked again, its own key answers.
+    // Nothing is stored when all are duplicates, not even the request's key: a repeat finds them by their own keys.
     if (fresh.length > 0) await engine.depths.refuseFull(engine, fresh);
     const also = unit && claim ? together(claim.unit, unit) : unit ?? claim?.unit;
     return { tasks: [...tasks], fresh, also, replayed: false };
   } catch (error) {
-    // Nothing was stored yet.
+    // This part only reads, so the caller is told that nothing was stored.
     throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
   }
 }
@@ -95,7 +95,7 @@ async function plan(
 /**
  * Stores new tasks in one commit, with `also`; `null` when a check of `also` did not hold.
  *
- * @param stored called with the commit's versionstamp before one of them begins
+ * @param stored called with the commit's versionstamp before any of the tasks begins
  */
 export async function store(
   engine: Placing,
@@ -104,7 +104,7 @@ export async function store(
   now: number,
   stored: (versionstamp: string) => void = () => {},
 ): Promise<string | null> {
-  // Of a batch the most urgent come first to a free slot.
+  // The most urgent tasks of a batch get the free slots.
   const inOrder = records.length === 1 ? records : records.toSorted((a, b) => b.priority - a.priority);
   const placed: Placed[] = [];
   let versionstamp: string | null = null;
@@ -133,22 +133,22 @@ export async function store(
   return versionstamp;
 }
 
-/** A new task and where it goes. */
+/** A new task and its first place. */
 interface Placed {
   readonly record: TaskRecord;
-  /** When it goes into a slot. */
+  /** The run, when the task goes into a slot. */
   readonly run: RunRow | null;
   readonly unit: Unit;
 }
 
-/** Where a new task goes: into a free slot of this process, else ready or delayed. */
+/** Chooses the first place of a new task: a free slot of this process, else ready or delayed. */
 function place(engine: Placing, record: TaskRecord, now: number): Placed {
   const run = slotFor(engine, record, now);
   const unit = run ? handOffUnit(engine.keys, record, run) : submitUnit(engine.keys, record, now);
   return { record, run, unit };
 }
 
-/** A free slot of this process for a new task; `null`: it has to wait. To be followed by {@link accepted} or `withdraw`. */
+/** Reserves a free slot of this process for a new task; `null`: none. {@link accepted} or `withdraw` must follow. */
 export function slotFor(engine: Placing, record: TaskRecord, now: number): RunRow | null {
   const mayRun = record.runAt <= now && !engine.limits.has(record);
   return mayRun ? engine.consumer(record.channel)?.reserve(record.acks !== "early") ?? null : null;
@@ -158,9 +158,11 @@ export function slotFor(engine: Placing, record: TaskRecord, now: number): RunRo
  * Submits a schedule's task in the same commit that advances the schedule. When its definition's key is taken,
  * nothing is submitted: the task that has the key is the occurrence's task.
  *
- * @param advance the unit that goes with the task of this id; fails when the schedule has changed meanwhile
- * @param keyed the key that `advance` takes for a task that is new; one that is stored needs none, its own key answers
- * @returns `null` when it failed
+ * @param advance makes the unit that advances the schedule to the task of this id, and that does not land when the
+ *   schedule has changed meanwhile
+ * @param keyed the request's key, which `advance` takes for a new task only: a repeat of the request finds a task that
+ *   is stored already by the definition's key
+ * @returns `null` when the commit did not land
  */
 export async function submitScheduled(
   engine: Placing,
@@ -179,7 +181,7 @@ export async function submitScheduled(
   return versionstamp === null ? null : task!;
 }
 
-/** Tells about a new task that waits: for its time, or in a workflow for what is before it. */
+/** Tells about a new task that got no slot: the promoter of its due times, or the consumer when it is ready. */
 export function announce(engine: Base & Signals, record: TaskRecord): void {
   const delay = Math.max(0, record.runAt - record.createdAt) / 1000;
   engine.emit({ type: "submitted", task: record, delay });
@@ -189,7 +191,7 @@ export function announce(engine: Base & Signals, record: TaskRecord): void {
   else engine.wake(record.channel);
 }
 
-/** A new task is stored, its place in the commit of this versionstamp. */
+/** Tells about a new task whose place the commit of this versionstamp has stored, and begins its run in its slot. */
 export function accepted(
   engine: Placing,
   record: TaskRecord,
@@ -233,14 +235,14 @@ function toRecords(
   return records;
 }
 
-/** What a submission of this name, channel and arguments would be refused for. See `Queue.faults`. */
+/** Finds the faults for which a submission of this name, channel and arguments would be refused; see `Queue.faults`. */
 export function faultsOfRequest(
   engine: Base,
   request: Pick<TaskRequest, "name" | "args" | "channel">,
   before = 0,
 ): Fault[] {
   try {
-    // With arguments still to come, there is no key of them.
+    // A workflow puts further arguments before these, so the definition makes no key from them.
     const check = before === 0 ? toKeyedRecord : toRecord;
     check(engine, request, "", engine.clock.now(), undefined, before);
     return [];
@@ -251,13 +253,13 @@ export function faultsOfRequest(
   }
 }
 
-/** {@link toRecord} with the key that the definition makes of the arguments. */
+/** {@link toRecord}, with the key that the definition makes from the arguments. */
 export function toKeyedRecord(...[engine, request, at, ...rest]: Parameters<typeof toRecord>): TaskRecord {
   return withDefinitionKey(engine, toRecord(engine, request, at, ...rest), at);
 }
 
 /**
- * Checks a request against its definition and the engine's limits, and fills in the defaults.
+ * Makes a record of a request: checks it against its definition and the engine's limits, and fills in the defaults.
  *
  * @param before how many arguments a workflow will put before the request's own
  */
