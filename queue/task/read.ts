@@ -132,8 +132,8 @@ export async function readRecords(
 }
 
 /**
- * Ids claimed together were mostly submitted together, so one list finds them all, at less than half the cost of reads by
- * ten (docs/performance.md). `null` when they are too far apart.
+ * Reads records whose ids lie close together by one list, at less than half the cost of reads by ten
+ * (docs/performance.md): tasks claimed together were mostly submitted together. `null` when they lie too far apart.
  */
 async function readNeighbours(
   engine: Namespace,

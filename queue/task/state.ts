@@ -6,15 +6,15 @@
  *  ───────────► PENDING ───────► STARTED ──────────► SUCCESS
  *                 │  ▲           PROGRESS ─────────► FAILURE   failed for good, hard time limit, worker lost
  *                 │  │  ▲            │                         too often
- *                 │  │  └────────────┤ give back, rescue: no change of the record
+ *                 │  │  └────────────┤ give back, rescue: the state stays as it was
  *                 │  │               │ retried
  *                 │  └─── claim ── RETRY
  *                 │                  │
  *                 └──────────────────┴─────────────► REVOKED   revoked, or expired before it started
  * ```
  *
- * STARTED and PROGRESS are read off the `run` row. Where a task stands (ready, delayed, blocked, waiting, run) is changed by
- * the units of `moves.ts`, in the same commit as the record.
+ * STARTED and PROGRESS are read off the `run` row. The place of a task (ready, delayed, blocked, waiting, run) is
+ * changed by the units of `moves.ts`, in the same commit as the record.
  *
  * Invariants (docs/architecture.md explains them; tests cite the numbers):
  *
