@@ -13,7 +13,7 @@ import {
   type TaskOptions,
 } from "../task/define.ts";
 
-/** The context of a function in a thread: the parts of `TaskContext` that need no database. */
+/** The context of a function in a thread. A thread has no access to the database, so no `commit` and no `lock`. */
 export type ThreadContext = Pick<
   TaskContext,
   "id" | "name" | "retries" | "maxRetries" | "idempotencyKey" | "signal" | "log" | "progress" | "retry"

@@ -98,7 +98,7 @@ async function load({ module, export: name }: ThreadTask): Promise<Handler> {
 
 const heapLimit = getHeapStatistics().heap_size_limit;
 
-/** Whether the heap limit was reached: V8 then stops the running code, and raises the limit so that the thread can report. */
+/** Whether the heap limit was reached: V8 then stops the running code, and raises the limit to let the thread report. */
 function isOutOfMemory(): boolean {
   return getHeapStatistics().heap_size_limit > heapLimit;
 }

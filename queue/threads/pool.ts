@@ -1,6 +1,6 @@
 /**
  * The threads of a process: started when they are needed, kept warm for the next task, ended when they have been idle
- * for a while. Tasks wait for one in the order in which they come.
+ * for a while. Tasks wait for a thread in the order in which they come.
  *
  * @module
  */
