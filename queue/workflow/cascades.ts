@@ -1,15 +1,16 @@
 /**
- * What workflows owe. An end, a submission or a revoke leaves a `cascade` row in its own commit, unless that commit
- * itself releases the tasks that wait. The process that wrote the row works it off at once, and every process looks
- * through the rows now and then for those that a crash has left:
+ * Cascades: works off what an end, a submission or a revoke leaves to do in its workflow. That commit writes a
+ * `cascade` row, unless it releases the waiting tasks itself. The process that wrote the row works it off at once.
+ * Every process also reads all rows now and then, to find those that a crash has left behind. A row names a task, a
+ * group `g`, a workflow, or a submission by its trigger `t`:
  *
  * ```text
- * release  id   it succeeded, fired or is submitted: what waits for it becomes ready
- * join     g    the group is open: fire it when all of it has ended
- * fail     id   the task failed: end what waits for it, close the group that it fails
- * close    g    the group was closed: end what waits for it and its members that have not started
- * revoke   id   the whole workflow ends
- * undo     t    a large submission, unless its worker still writes it: delete what is there of it
+ * release  id   the task succeeded, the group fired or the submission is stored: make ready what waits for it
+ * join     g    the group is open: fire it once all of its members have ended
+ * fail     id   the task did not succeed: end what waits for it, close the group that it fails
+ * close    g    the group was closed: end what waits for it and its members that do not run
+ * revoke   id   the whole workflow is to end
+ * undo     t    a large submission has begun: delete what is stored of it, unless its worker still writes it
  * ```
  *
  * Each kind is idempotent and checks what it moves, so that any number of processes may work on one row.
@@ -29,32 +30,37 @@ import { errorCallback } from "../task/error_callback.ts";
 import { join, release, type Releasing } from "./release.ts";
 import { revokeAll, undo } from "./revoke.ts";
 
-/** Each is looked through by itself: every open group has a `join` row, and nothing else is to stand behind those. */
+/**
+ * Each kind is read on its own. Every open group has a `join` row, and rows of other kinds must not wait behind those.
+ */
 const KINDS: readonly CascadeKind[] = ["release", "fail", "close", "revoke", "undo", "join"];
 
-/** The rows of one kind, round by round. */
-class Round {
-  /** Those of the round before, and of this one, by id with their versionstamps. */
+/** A pass over all rows of one kind, one page in each round of the loop. */
+class Pass {
+  /** Versionstamps, by id, of the rows that the previous pass found; `null` in the first pass. */
   former: ReadonlyMap<string, string> | null = null;
+  /** Versionstamps, by id, of the rows that this pass has found. */
   seen = new Map<string, string>();
+  /** Where the next page begins; `null` at the beginning of a pass. */
   next: Key | null = null;
 }
 
-function rounds(): { kind: CascadeKind; round: Round }[] {
-  return KINDS.map((kind) => ({ kind, round: new Round() }));
+function newPasses(): { kind: CascadeKind; pass: Pass }[] {
+  return KINDS.map((kind) => ({ kind, pass: new Pass() }));
 }
 
-/** What works off what workflows owe. */
+/** The ports and caches that cascades use. */
 interface Cascading extends Releasing {
   /** Triggers of large workflows that this process is writing. */
   readonly submitting: ReadonlySet<string>;
 }
 
-/** Works off what workflows owe. Stopped, it looks for nothing; what ends in this process is worked off as before. */
+/** Works off `cascade` rows. A stopped loop reads none; rows that this process writes are worked off until `end`. */
 export class Cascades extends Loop {
-  /** What is being worked off, by kind and id; `again`: it was owed once more meanwhile. */
+  /** Rows that are being worked off, by kind and id. `again`: the row was owed once more meanwhile. */
   #busy = new Map<string, { work: Promise<void>; again: boolean }>();
-  #rounds = rounds();
+  #passes = newPasses();
+  /** Whether no further work is taken on. */
   #over = false;
 
   constructor(readonly engine: Cascading) {
@@ -62,25 +68,28 @@ export class Cascades extends Loop {
   }
 
   override get nextAt(): number {
-    const isBusy = this.#busy.size > 0 || this.#rounds.some(({ round }) => round.next);
+    const isBusy = this.#busy.size > 0 || this.#passes.some(({ pass }) => pass.next);
     return isBusy ? 0 : super.nextAt;
   }
 
-  /** What was left behind is looked for from the beginning. */
+  /** Begins with first passes, in which every row counts as left behind. */
   protected override reset(): void {
-    this.#rounds = rounds();
+    this.#passes = newPasses();
   }
 
-  /** Takes on nothing more; resolves when what was begun is done. What is left is done by others, or after a restart. */
+  /**
+   * Takes on no further work; resolves when the work that has begun is done. The other rows are worked off by other
+   * processes, or after a restart.
+   */
   async end(): Promise<void> {
     this.#over = true;
     await Promise.all([...this.#busy.values()].map(({ work }) => work));
   }
 
   /**
-   * A workflow's task has ended: what `task/moves.ts` wrote with that end is worked off.
+   * Works off what the end of a workflow's task owes: the rows that `owe` in `task/moves.ts` wrote with that end.
    *
-   * @param released those who wait for it are on their way
+   * @param released whether the tasks that wait for it were released in the same commit
    */
   ended(record: TaskRecord, released: boolean): void {
     const { id, state, workflow } = record;
@@ -92,12 +101,12 @@ export class Cascades extends Loop {
     if (group !== undefined && (state === "SUCCESS" || tolerated)) this.owe("join", group);
   }
 
-  /** Works a row off. Never rejects: what could not be done is done by a later look. */
+  /** Works off a row, unless that is under way. Never rejects: a later pass finds a row that is left. */
   owe(kind: CascadeKind, id: string): Promise<void> {
     const name = `${kind} ${id}`;
     const busy = this.#busy.get(name);
     if (busy) {
-      // Only a member's end is news to those who work already.
+      // The work under way is enough for the other kinds. A `join` may have looked before this member had ended.
       busy.again ||= kind === "join";
       return busy.work;
     }
@@ -125,11 +134,11 @@ export class Cascades extends Loop {
       case "release":
         return await release(engine, id);
       case "join":
-        return this.#look(await join(engine, id));
+        return this.#joinAround(await join(engine, id));
       case "fail":
         return await failTask(engine, id);
       case "close":
-        return this.#look(await endGroup(engine, id));
+        return this.#joinAround(await endGroup(engine, id));
       case "revoke":
         return await revokeAll(engine, id);
       case "undo":
@@ -141,8 +150,8 @@ export class Cascades extends Loop {
     }
   }
 
-  /** A member of this group has ended. */
-  #look(group: string | null): void {
+  /** Joins the group around one that has ended, if there is one: its last member may have ended with that. */
+  #joinAround(group: string | null): void {
     if (group !== null) this.owe("join", group);
   }
 
@@ -155,34 +164,36 @@ export class Cascades extends Loop {
     return false;
   }
 
-  /** Looks at the next rows of each kind, and works off those that nobody seems to work on. */
+  /** Reads the next page of each kind, and works off the rows that no process seems to work on. */
   async runOnce(): Promise<void> {
-    await Promise.all(this.#rounds.map(({ kind, round }) => this.#lookAt(kind, round)));
+    await Promise.all(this.#passes.map(({ kind, pass }) => this.#readPage(kind, pass)));
   }
 
-  async #lookAt(kind: CascadeKind, round: Round): Promise<void> {
+  async #readPage(kind: CascadeKind, pass: Pass): Promise<void> {
     const { store, keys } = this.engine;
     const limit = store.limits.listBatch;
-    const from = round.next && { start: round.next };
+    const from = pass.next && { start: pass.next };
     const entries = await store.list({ ...keys.cascadesOf(kind), ...from }, { limit });
-    await Promise.all(entries.map((entry) => this.#meet(kind, entry, round)));
+    await Promise.all(entries.map((entry) => this.#meet(kind, entry, pass)));
     const last = entries.length === limit ? entries.at(-1)!.key : null;
-    round.next = last && keyAfter(last);
+    pass.next = last && keyAfter(last);
     if (last) return;
-    round.former = round.seen;
-    round.seen = new Map();
+    pass.former = pass.seen;
+    pass.seen = new Map();
   }
 
-  async #meet(kind: CascadeKind, entry: Entry, { former, seen }: Round): Promise<void> {
+  async #meet(kind: CascadeKind, entry: Entry, { former, seen }: Pass): Promise<void> {
     const id = idOf(entry.key);
     seen.set(id, entry.versionstamp);
-    // In the first round all are taken for left behind, later those that have not changed since the round before.
+    // In the first pass every row counts as left behind, later a row that has not changed since the previous pass.
     const old = former === null || former.get(id) === entry.versionstamp;
     if (!old || kind === "undo" && await this.#isWritten(id, decode<UndoRow>(entry.value))) return;
     await this.owe(kind, id);
   }
 
-  /** Whether a submission is still being written. */
+  /**
+   * Whether a submission is still being written: by this process, or by another worker that is registered and not lost.
+   */
   async #isWritten(trigger: string, { owner }: UndoRow): Promise<boolean> {
     const { store, keys, submitting, worker } = this.engine;
     if (owner === worker()) return submitting.has(trigger);

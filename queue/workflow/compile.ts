@@ -1,6 +1,6 @@
 /**
- * From a workflow's tree to its rows. Every id is made here, in the order of the tree: a group's before those of its
- * members, so that a workflow's rows are neighbours and each group is a range of them.
+ * The compiler: checks a workflow's tree and turns it into rows. All ids are made here, in the order of the tree, the
+ * id of a group before those of its members. So a workflow's rows are neighbours, and each group is a range of them.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   type WorkflowNode,
 } from "../task/node.ts";
 
-/** Bytes of an error callback's own arguments: they are kept in the record of the task that may fail. */
+/** Most bytes of an error callback's own arguments, which are kept in the record of the task that may fail. */
 const CALLBACK_BYTES = 4096;
 
 /** A compiled workflow; its id is `root`. */
@@ -31,22 +31,23 @@ export interface Plan extends WorkflowRow {
   readonly groups: readonly (GroupRow & { readonly id: string })[];
 }
 
-/** Where a node stands: what comes before it, and what is around it. */
+/** The place of a node in the tree: what comes before it and what is around it. */
 interface NodePlace {
   /** JSON pointer of the node. */
   readonly at: string;
-  /** What it waits for; `null`: it starts the workflow. */
+  /** The task or group that the node waits for; `null` when it waits for nothing. */
   readonly after: WorkflowEnd | null;
-  /** The task before it. */
+  /** The task before the node; after a group the group's last task. */
   readonly parent: string | null;
-  /** It comes after a header without members, whose result is the empty list. */
+  /** Whether the node comes after a header without members, whose result is the empty list. */
   readonly empty: boolean;
+  /** The innermost group around the node, and whether that group goes on when the node fails. */
   readonly group: { readonly id: string; readonly tolerated: boolean } | null;
-  /** The nodes around it. */
+  /** The nodes around this one, outermost first. */
   readonly around: readonly WorkflowNode[];
 }
 
-/** What a node has become: what it ends with, and its last task. */
+/** A compiled node: the task or group whose result is the node's, and its last task. */
 interface Compiled {
   readonly end: WorkflowEnd;
   readonly lastTask: string;
@@ -71,7 +72,7 @@ class Compiler {
   #root = "";
   #faults: Fault[] = [];
   #unknown: UnknownTaskError | null = null;
-  /** Tasks so far, those with faults included. */
+  /** Tasks so far, faulty ones included. */
   #count = 0;
 
   constructor(readonly engine: Base, readonly now: number, readonly keyed: Keyed | undefined) {}
@@ -101,7 +102,7 @@ class Compiler {
     };
   }
 
-  /** `null` when a fault was found in it. */
+  /** Compiles a node; `null` when it has a fault. */
   #node(node: WorkflowNode, place: NodePlace): Compiled | null {
     if (typeof node !== "object" || node === null) {
       return this.#fault(place.at, "must be a task, chain, group or chord");
@@ -130,7 +131,7 @@ class Compiler {
     let whole = true;
     nodes.forEach((node, i) => {
       const at = `${place.at}/${i}`;
-      // After a fault the rest is checked as if something came before it.
+      // The node after a faulty one is checked as if it followed a task.
       const before: NodePlace = i === 0
         ? { ...place, at }
         : { ...place, at, ...this.#behind(last ?? NOTHING) };
@@ -140,7 +141,7 @@ class Compiler {
     return whole ? last : null;
   }
 
-  /** What follows waits for this. */
+  /** Marks the end of a node as followed; returns what the place of the next node takes from it. */
   #behind({ end, lastTask }: Compiled): Pick<NodePlace, "after" | "parent" | "empty"> {
     if (end.kind === "group" && this.#groups.has(end.id)) this.#groups.get(end.id)!.followed = true;
     const task = this.#tasks.get(end.id);
@@ -201,7 +202,7 @@ class Compiler {
     const members = items.map((item): TaskNode => ({ name, args: argsOf(item), immutable: true }));
     const faults = this.#faults.length;
     const compiled = this.#groupOf(members, {}, { ...place, at: `${place.at}/${kind}/items` });
-    // Its members' faults are those of its name, told once, and of its items.
+    // A fault of the name is reported once, a fault of arguments at its item.
     for (const fault of this.#faults.splice(faults)) this.#faults.push(...inMap(fault, place.at, kind));
     return compiled;
   }
@@ -232,7 +233,7 @@ class Compiler {
       ...(takes && { takes }),
       ...(callback && { linkError: this.#callback(callback, id, linkError!) }),
     };
-    // Its delay begins with its release.
+    // The delay of a waiting task begins with its release, which sets `runAt`.
     const runAt = workflow.delay === undefined ? record.runAt : record.createdAt;
     this.#tasks.set(id, { ...record, runAt, workflow });
     return { end: { kind: "task", id }, lastTask: id };
@@ -272,7 +273,7 @@ class Compiler {
   }
 }
 
-/** Stands for what could not be compiled. */
+/** Stands in for a node that has a fault. */
 const NOTHING: Compiled = { end: { kind: "task", id: "" }, lastTask: "" };
 
 function isFilled(nodes: readonly WorkflowNode[]): boolean {
@@ -283,7 +284,10 @@ function delayOf({ delay }: TaskRequest): number | undefined {
   return delay === undefined ? undefined : Math.round(delay * 1000);
 }
 
-/** A fault of a map's member, whose pointer is `…/items/3/name` or `…/items/3/args/0`, as one of the map. */
+/**
+ * Turns a fault of a map's member, whose pointer is `…/items/3/name` or `…/items/3/args/0`, into a fault of the map.
+ * Every member has the same name, so only the first member's fault of the name counts.
+ */
 function inMap(fault: Fault, at: string, kind: "map" | "starmap"): Fault[] {
   const items = `${at}/${kind}/items`;
   const [, index, field, rest = ""] = /^\/(\d+)\/(name|args)(.*)$/.exec(fault.pointer.slice(items.length)) ??

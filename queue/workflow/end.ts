@@ -1,5 +1,6 @@
 /**
- * Ending what can no longer run: behind a task that failed, in a group that was closed. What runs already goes on.
+ * Ends tasks that can no longer run: those behind a task that did not succeed, and those in a group that was closed.
+ * Tasks that run at that moment go on.
  *
  * @module
  */
@@ -15,20 +16,21 @@ import type { Entry, KeyRange } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { TaskError } from "../ground/task.ts";
 
-/** A task has failed: closes the group that it fails, and ends what waits for it. Idempotent. */
+/** Works off `fail`: closes the group that a task fails, and ends the tasks that wait for it. Idempotent. */
 export async function failTask(engine: Base & Signals, id: string): Promise<void> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.task(id)]);
-  // Deleted by retention: all that waited for it has ended.
+  // Retention has deleted the task, so all that waited for it has ended.
   if (!entry) return void await committer.commit({ checks: [], mutations: [del(keys.cascade("fail", id))] });
   const record = recordOf(entry);
   const part = record.workflow;
   if (!part || record.doneAt === undefined) return;
   const [workflow] = await store.getMany([keys.workflow(part.root)]);
-  // It was revoked or has expired while the workflow was being written: nothing can be said until all of it is there.
+  // The task was revoked or has expired while its workflow was being written. The tasks behind it may not be stored
+  // yet, so the row stays until the whole workflow is.
   if (!workflow) return;
   const fails = part.group !== undefined && !part.tolerated ? part.group : null;
-  // Before its chain ends, so that the group is closed by this failure and not by what follows from it.
+  // The group is closed before the rest of the chain ends, so that its error is this failure and no consequence of it.
   if (fails !== null) await closeGroup(engine, fails, chordBroken(record));
   if (part.followed) await endWaiting(engine, id, part.group, chainBroken(record));
   const mutations = [del(keys.cascade("fail", id))];
@@ -36,7 +38,7 @@ export async function failTask(engine: Base & Signals, id: string): Promise<void
   await committer.commit({ checks: [], mutations });
 }
 
-/** Closes a group unless it has ended: it fires no more. Idempotent. */
+/** Closes a group that is still open, so that it never fires. Idempotent. */
 async function closeGroup(engine: Base & Signals, id: string, error: TaskError): Promise<void> {
   const { keys, committer, store, clock } = engine;
   for (;;) {
@@ -57,17 +59,17 @@ async function closeGroup(engine: Base & Signals, id: string, error: TaskError):
 }
 
 /**
- * A group was closed: fails the group around it, ends what waits for it and its members that have not started.
- * Idempotent.
+ * Works off `close`: fails the group around a closed one, ends the tasks that wait for the closed one and its members
+ * that do not run. Idempotent.
  *
- * @returns the group around it, if that goes on and has lost a member by this
+ * @returns the group around it, if that one tolerates the failure: one of its members has ended
  */
 export async function endGroup(engine: Base & Signals, id: string): Promise<string | null> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.group(id)]);
   const row = decodeEntry<GroupRow>(entry);
   if (!row) {
-    // Deleted by retention: all of it has ended.
+    // Retention has deleted the group, so all of it has ended.
     await committer.commit({ checks: [], mutations: [del(keys.cascade("close", id))] });
     return null;
   }
@@ -89,9 +91,9 @@ export async function endGroup(engine: Base & Signals, id: string): Promise<stri
 }
 
 /**
- * Ends what waits for a task or group that has failed.
+ * Ends all that waits for a task or group that did not succeed.
  *
- * @param scope the group that it is in
+ * @param scope the innermost group around that task or group
  */
 async function endWaiting(
   engine: Base & Signals,
@@ -107,14 +109,16 @@ async function endWaiting(
     const group = await groupBehind(engine, record, scope);
     if (group === null) await endIfWaiting(engine, waiting, ending);
     else if (!closed.has(group)) {
-      // A whole group comes next: it ends with its members, and they with it.
+      // A whole group waits: its members end when it is closed.
       closed.add(group);
       await closeGroup(engine, group, ending.error);
     }
   });
 }
 
-/** The outermost group that a task is in and that is still inside of `scope`. */
+/**
+ * Finds the outermost group around a task that is still inside `scope`; `null` when the task is in `scope` directly.
+ */
 async function groupBehind(
   engine: Namespace,
   record: TaskRecord,
@@ -129,7 +133,7 @@ async function groupBehind(
   return found;
 }
 
-/** Handles each entry that a range holds now, a page at once. */
+/** Handles the entries of a range, those of a page at once. */
 async function eachOf(
   { store }: Pick<Base, "store">,
   range: KeyRange,

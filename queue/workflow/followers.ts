@@ -1,9 +1,10 @@
 /**
- * Tasks that wait in a workflow, as this process has written them, so that what comes before them lets them go on
- * without a read: a step of a chain is one commit then, of four mutations.
+ * A cache of followers: the tasks of workflows that this process has submitted, by the task or group that they wait
+ * for. The end of that task or group releases them without a read, so a step of a chain is one commit of four
+ * mutations.
  *
- * What is known here may be outdated: every pointer that is removed is checked. And it is complete: all that waits for a
- * task or group is written by its submission.
+ * A follower may have moved since it was kept, so a release checks each pointer that it removes. The followers of a
+ * task or group are complete, because one submission writes all of them.
  *
  * @module
  */
@@ -12,10 +13,10 @@ import type { TaskRecord } from "../rows/record.ts";
 import type { Keys } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
-/** Tasks that are released in the commit that decides it. */
+/** Most followers that are released in the commit of the end before them; more are released after that commit. */
 export const FEW = 5;
 
-/** Tasks kept at most; with more the releases of the oldest read from the store. */
+/** Most tasks kept. The oldest make room; their release reads the store. */
 const CAPACITY = 1024;
 
 /** A task that waits, and its pointer. */
@@ -24,12 +25,15 @@ export interface Follower {
   readonly entry: Entry;
 }
 
-/** A bounded map from a task or group to the few that wait for it. */
+/** A bounded map from a task or group to the few tasks that wait for it. */
 export class Followers {
   #waiting = new Map<string, { records: readonly TaskRecord[]; versionstamp: string }>();
   #count = 0;
 
-  /** Keeps the tasks of a submission that wait for others of it, all written by one commit; the oldest make room. */
+  /**
+   * Keeps the followers that a submission has written in one commit; the oldest ones make room. Left out are the
+   * followers of a task or group that has more than `FEW`, or one whose arguments are kept in chunks.
+   */
   put(tasks: readonly TaskRecord[], versionstamp: string): void {
     for (const [waitsFor, records] of Map.groupBy(tasks, ({ workflow }) => workflow!.waitsFor!)) {
       if (records.length > FEW || records.some(({ argsChunks }) => argsChunks !== undefined)) continue;
@@ -39,7 +43,7 @@ export class Followers {
     while (this.#count > CAPACITY) this.#drop(this.#waiting.keys().next().value!);
   }
 
-  /** Takes out those that wait for a task or group: they are let go on once. `null` when that is not known. */
+  /** Removes and returns the followers of a task or group, as they are released once. `null` when none are known. */
   take(keys: Keys, waitsFor: string): Follower[] | null {
     const known = this.#waiting.get(waitsFor);
     if (!known) return null;

@@ -1,5 +1,5 @@
 /**
- * What goes into one commit of a workflow that takes several.
+ * Pieces: the units of a large workflow, joined into as many commits as they need.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Mutation, StoreLimits } from "../store/port.ts";
 import { mutationKeySize, mutationSize } from "../store/size.ts";
 import { together, type Unit } from "../rows/unit.ts";
 
-/** What a commit still takes beside its lane's row and a check. */
+/** The room that is left in a commit, beside its lane's row and one check. */
 export class CommitRoom {
   #mutations: number;
   #bytes: number;
@@ -20,7 +20,7 @@ export class CommitRoom {
     this.#keyBytes = keyBytes - LANE_BYTES;
   }
 
-  /** Takes mutations if there is room for them. */
+  /** Takes room for mutations. @returns whether there was enough */
   take(mutations: readonly Mutation[]): boolean {
     let [bytes, keyBytes] = [0, 0];
     for (const mutation of mutations) {
@@ -36,7 +36,7 @@ export class CommitRoom {
   }
 }
 
-/** Joins units in their order, as many as a commit takes. */
+/** Joins units in their order into pieces, each as large as a commit takes. */
 export function* joined(units: Iterable<Unit>, limits: StoreLimits): Generator<Unit> {
   let piece: Unit[] = [];
   let room = new CommitRoom(limits);

@@ -1,6 +1,6 @@
 /**
- * Letting go on what waited: the next of a chain, the members of a group, a group's body, a large workflow's first
- * tasks.
+ * Releases: moves tasks that wait in a workflow to ready, delayed or a slot of this process. Released are the next task
+ * of a chain, the members of a group, a group's body, and the first tasks of a large workflow.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { del, put, together, type Unit } from "../rows/unit.ts";
 import { type Placing, slotFor } from "../request/submit.ts";
 import { FEW, type Follower, type Followers } from "./followers.ts";
 
-/** What lets tasks go on that wait: into a free slot of this process where there is one. */
+/** The ports and caches of a release, which moves a task into a free slot of this process where there is one. */
 export interface Releasing extends Placing {
   readonly followers: Followers;
 }
@@ -28,7 +28,7 @@ export async function release(engine: Base & Signals, id: string): Promise<void>
     const entries = await store.list(keys.waitingFor(id), { limit: store.limits.listBatch });
     const moves = await Promise.all(entries.map((entry) => moveOf(engine, entry)));
     if (moves.length <= FEW) {
-      // Not landed: one of them was revoked or expired at this moment.
+      // When this does not land, one of the tasks was revoked or has expired since the read: read again.
       if (await commitMoves(engine, done, moves)) return;
       continue;
     }
@@ -37,10 +37,11 @@ export async function release(engine: Base & Signals, id: string): Promise<void>
 }
 
 /**
- * Looks whether all of a group has ended, and if so fires it: its body, if there is one, is released. Who ends a
- * member looks afterwards, so the last one sees that; the check of the group's row lets one of several fire it.
+ * Works off `join`: fires a group once all of its members have ended, and releases its body, if there is one. Each end
+ * of a member is followed by a call, so the call after the last end finds no open member. The check of the group's row
+ * lets only one of several processes fire it.
  *
- * @returns the group around it, if this group was a member that has ended by this
+ * @returns the group around it, if this group is a member of one and has ended in this call
  */
 export async function join(engine: Releasing, id: string): Promise<string | null> {
   const { store, keys } = engine;
@@ -61,7 +62,7 @@ export async function join(engine: Releasing, id: string): Promise<string | null
     const mutations = [put(keys.group(id), fired), del(keys.cascade("join", id))];
     if (!few) mutations.push(put(keys.cascade("release", id), {}));
     if (group.group !== undefined) mutations.push(del(keys.open(group.group, id)));
-    // Not landed: another process fired it, or what waited for it was revoked.
+    // When this does not land, another process has fired the group, or a waiting task was revoked: read again.
     if (!await commitMoves(engine, { checks: [entry!], mutations }, moves)) continue;
     engine.groupEnded(id);
     if (!few) await release(engine, id);
@@ -70,12 +71,12 @@ export async function join(engine: Releasing, id: string): Promise<string | null
 }
 
 /**
- * Ends a task that has succeeded and lets those go on that wait for it, in one commit, so that nothing is owed.
+ * Ends a task that has succeeded and releases its followers in one commit, which needs no `release` row then.
  *
- * @param end the unit of its end, which owes them nothing
- * @param settled called when it has landed, before one of them begins
- * @returns whether it landed; not where those who wait are not known here, one of them has moved, or a check of the end
- *   itself did not hold
+ * @param end the unit of the task's end, without that row
+ * @param settled called when the commit has landed, before a follower begins
+ * @returns whether the commit landed. It did not when the followers are not known here, one of them has moved, or a
+ *   check of the end itself did not hold
  */
 export async function endAndRelease(
   engine: Releasing,
@@ -87,22 +88,22 @@ export async function endAndRelease(
   return moves !== null && await commitMoves(engine, end, moves, settled);
 }
 
-/** How a task is let go on. */
+/** The release of one task. */
 interface Move {
   readonly unit: Unit;
-  /** It was, by the commit of this versionstamp: who is to be told. */
+  /** Called when the move has landed, with the versionstamp of its commit: tells the consumer or the promoter. */
   told(versionstamp: string): void;
-  /** It was not. */
+  /** Called when the move has not landed: gives the reserved slot back. */
   withdrawn?(): void;
 }
 
 const NOTHING: Unit = { checks: [], mutations: [] };
 
 /**
- * Lets tasks go on, together with what `unit` does.
+ * Commits releases together with `unit`.
  *
- * @param landed called before one of them begins
- * @returns whether that landed
+ * @param landed called when the commit has landed, before a released task begins
+ * @returns whether the commit landed
  */
 async function commitMoves(
   engine: Base,
@@ -143,7 +144,7 @@ function timedMove(engine: Base & Signals, entry: Entry, record: TaskRecord): Mo
   return { unit, told: () => runAt > now ? engine.dueAt(runAt) : engine.wake(record.channel) };
 }
 
-/** waiting → run or ready, of a few tasks that this process has written; `null` when it does not know who waits. */
+/** waiting → run, ready or delayed, for the followers that this process knows; `null` when it knows none. */
 function startsOf(engine: Releasing, waitsFor: string): Move[] | null {
   const followers = engine.followers.take(engine.keys, waitsFor);
   return followers && followers.map((follower) => startOf(engine, follower));

@@ -1,27 +1,28 @@
 /**
- * Results that something in a workflow will take, of tasks that ended in this process, so that it need not read them.
+ * A cache of results: those of tasks that ended in this process and whose result a later task of the workflow may take,
+ * so that it need not be read from the store.
  *
  * @module
  */
 import type { TaskRecord } from "../rows/record.ts";
 import type { Json } from "../ground/task.ts";
 
-/** Characters of JSON kept at most; whoever takes results beyond that reads them from the store. */
+/** Most characters of JSON kept. The oldest results make room, and are then read from the store. */
 const CAPACITY = 1_000_000;
-/** What a result counts for beside its JSON. */
+/** Characters that a result counts for beside its JSON. */
 const OVERHEAD = 100;
 
 const NOTHING = () => {};
 
-/** A bounded map from a task to its result, and from a group to those of its members by their ids. */
+/** A bounded map from a followed task to its result, and from a group to the results of its members by their ids. */
 export class Results {
   #kept = new Map<string, Map<string, string>>();
   #size = 0;
 
   /**
-   * Copies a task's result as it is about to be stored: the handler may go on with its object.
+   * Copies a task's result before it is stored, because the handler may go on to change its object.
    *
-   * @returns keeps it; to be called when it is stored
+   * @returns a function that keeps the copy, to be called when the result is stored
    */
   copy({ id, state, result = null, resultChunks, workflow }: TaskRecord): () => void {
     const of = workflow?.followed ? id : workflow?.group;
@@ -31,10 +32,10 @@ export class Results {
   }
 
   /**
-   * Takes out the results of a task, or of a group's members in their order. A group within the group, and what has
-   * failed, has none here.
+   * Removes and returns the result of a task, or the results of a group's members in their order. Nested groups and
+   * members that failed have no result here.
    *
-   * @returns `null` unless all `count` are known
+   * @returns `null` unless all `count` results are known
    */
   take(of: string, count: number): Json[] | null {
     const results = this.#kept.get(of);

@@ -1,6 +1,6 @@
 /**
- * Retention of workflows: one goes as a whole, when its last task's retention is over. So a result outlives those who
- * still have to read it.
+ * Retention of workflows: a workflow's rows are kept until the retention of its last task is over. So a result outlives
+ * the tasks that still have to read it.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import { del } from "../rows/unit.ts";
 import { groupsOf, recordsOf } from "./rows.ts";
 
 /**
- * Whether a final task's record has to stay because of its workflow. What is kept beside the records of one that is
- * over is deleted when its first task is asked for; from then on each record goes by its own retention.
+ * Whether a final task's record has to stay because of its workflow. A call for the first task of a workflow that is
+ * over deletes its `group` rows and its `workflow` row; from then on each record's own retention decides.
  */
 export async function isKept(engine: Base, record: TaskRecord, now: number): Promise<boolean> {
   if (!record.workflow) return false;
@@ -29,7 +29,7 @@ export async function isKept(engine: Base, record: TaskRecord, now: number): Pro
   }
   const groups: string[] = [];
   for await (const { id, row } of groupsOf(engine, span)) {
-    // A member's end may still be owed to those who wait for it.
+    // An `open` row that is left stands for an end that has not been worked off yet.
     const [open] = await store.list(keys.openIn(id), { limit: 1 });
     if (row.state === "open" || open) return true;
     groups.push(id);

@@ -1,5 +1,5 @@
 /**
- * Revoke of a whole workflow, and the undoing of one that was not submitted to its end.
+ * The revoke of a whole workflow, and the undo of one whose submission did not come to its end.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export async function revokeWorkflow(engine: Base & Signals & Resolving, id: str
 }
 
 /**
- * Ends all of a workflow that waits, and has all of it aborted that runs. Groups come first, so that none fires over
- * this; a task that is released before it is met is met where it stands then. Idempotent.
+ * Works off `revoke`: ends the tasks of a workflow that wait, and aborts those that run. Groups are closed first, so
+ * that none fires meanwhile. A task that is released meanwhile is ended in its new place. Idempotent.
  */
 export async function revokeAll(
   engine: Base & Signals & Here,
@@ -47,7 +47,7 @@ export async function revokeAll(
   await committer.commit({ checks: [], mutations: [del(keys.cascade("revoke", root))] });
 }
 
-/** Closes a group that owes nobody anything: all around it ends as well. */
+/** Closes a group without a `close` row, as the whole workflow ends with it. */
 async function closeForGood(
   { keys, committer, store, clock, groupEnded }: Base & Signals,
   id: string,
@@ -68,18 +68,18 @@ async function closeForGood(
   }
 }
 
-/** Deletes what was written of a workflow whose submission nobody will finish. Idempotent. */
+/** Works off `undo`: deletes what is stored of a workflow whose submission no process will finish. Idempotent. */
 export async function undo(engine: Base, trigger: string): Promise<void> {
   const { keys, committer, store } = engine;
   const [entry] = await store.getMany([keys.cascade("undo", trigger)]);
   const row = decodeEntry<UndoRow>(entry);
   if (!row) return;
-  // What is still on its way of the submission checks this row: none of it lands from now on.
+  // Commits of the submission that are still on their way check this row: rewriting it keeps them from landing.
   const ours = await committer.commit({
     checks: [entry!],
     mutations: [put(keys.cascade("undo", trigger), row)],
   });
-  // The submission has come to its end, or others undo it; what they leave is met again.
+  // The submission has come to its end, or another process undoes it; a row that is left is found again.
   if (ours === null) return;
   for (let clean = false; !clean;) {
     clean = true;
@@ -89,7 +89,7 @@ export async function undo(engine: Base, trigger: string): Promise<void> {
       mutations.push(del(keys.cascade("fail", record.id)));
       if (waitsFor !== undefined) mutations.push(del(keys.waiting(waitsFor, record.id)));
       if (group !== undefined) mutations.push(del(keys.open(group, record.id)));
-      // Not landed: it was revoked or expired at this moment.
+      // When this does not land, the task was revoked or has expired since the read: read all again.
       if (await committer.commit({ checks: [entry], mutations }) === null) clean = false;
     });
   }

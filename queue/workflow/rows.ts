@@ -1,6 +1,6 @@
 /**
- * Reading a workflow's rows: they are neighbours in the order of ids, with those of others submitted meanwhile in
- * between.
+ * Reads a workflow's rows. They are neighbours in the order of ids; between them stand rows of other workflows and
+ * tasks that were submitted at the same time.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { decode } from "../rows/codec.ts";
 import { idOf, type Namespace, within } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 
-/** Records handled at once. */
+/** Most records handled at once. */
 const AT_ONCE = 200;
 
 /** A workflow, or the part of it between two ids. */
@@ -20,7 +20,7 @@ interface Span {
   readonly last: string;
 }
 
-/** The task records of a span, error callbacks included, in the order of their ids. */
+/** Reads the task records of a span, error callbacks included, in the order of their ids. */
 export async function* recordsOf(
   engine: Namespace,
   span: Span,
@@ -32,7 +32,7 @@ export async function* recordsOf(
   }
 }
 
-/** Handles the task records of a span, some of them at once. */
+/** Handles the task records of a span, up to `AT_ONCE` at once. */
 export async function eachRecord(
   engine: Namespace,
   span: Span,
@@ -46,7 +46,7 @@ export async function eachRecord(
   await Promise.all(under);
 }
 
-/** The groups of a span, in the order of their ids. */
+/** Reads the groups of a span, in the order of their ids. */
 export async function* groupsOf(
   engine: Namespace,
   span: Span,
@@ -58,7 +58,7 @@ export async function* groupsOf(
   }
 }
 
-/** What runs of a span, and of others submitted meanwhile. */
+/** Reads the `run` rows between the ids of a span, by task id; other workflows' and tasks' runs are among them. */
 export async function runsOf(engine: Namespace, span: Span): Promise<Map<string, RunRow>> {
   const { keys } = engine;
   const runs = new Map<string, RunRow>();
@@ -78,7 +78,7 @@ async function* between(
   for (let page: Promise<Entry[]> | null = read(first); page;) {
     const entries: Entry[] = await page;
     const to = entries.length === limit ? idOf(entries.at(-1)!.key) : last;
-    // Read while this one is handled; who leaves early does not meet its error.
+    // The next page is read while this one is handled. A caller that leaves early never awaits it: its error is caught.
     page = to < last ? read(`${to}\0`) : null;
     page?.catch(() => {});
     yield* entries;

@@ -1,12 +1,12 @@
 /**
- * Submission of a workflow. What one commit takes is one commit. A larger one is written in pieces under an `undo` row
- * that names the worker which writes it; the last commit deletes that row, brings as many of the first tasks as it takes
- * to their places, and leaves the release of the others. So nothing of it runs before all of it is stored, and what a
- * lost process leaves is deleted. Each piece checks that row, and who undoes the workflow rewrites it first: a piece that
- * comes late does not land.
+ * The submission of a workflow. A workflow that fits into one commit is stored in one. A larger one is written in
+ * pieces under an `undo` row that names the worker which writes it. The last commit deletes that row, brings as many of
+ * the first tasks to their places as it takes, and leaves a `release` row for the others. So no task runs before the
+ * whole workflow is stored, and what a lost process leaves behind is deleted. Each piece checks the `undo` row, and a
+ * process that undoes the workflow rewrites that row first, so a piece that comes late does not land.
  *
- * With all first tasks waiting for a release, a chord of 1,000 took 37 commits, 10,054 mutations and 2,046 checks, and
- * its claims read the records; so it takes 24, 7,849 and 936 (docs/performance.md).
+ * When all first tasks waited for a release, a chord of 1,000 took 37 commits, 10,054 mutations and 2,046 checks, and
+ * its claims read the records. Placed by the last commit, it takes 24, 7,849 and 936 (docs/performance.md).
  *
  * @module
  */
@@ -28,12 +28,12 @@ import type { WorkflowNode } from "../task/node.ts";
 import { CommitRoom, joined } from "./pieces.ts";
 import { Drawing, getWorkflow, type Workflow } from "./view.ts";
 
-/** Rows that a commit is not asked to take, so that a large workflow is not encoded in vain. */
+/** Rows above which one commit is not tried, so that a large workflow is not encoded in vain. */
 const MOST_ROWS = 900;
 
-/** What accepts workflows. */
+/** The ports and caches of a workflow's submission. */
 interface WorkflowSubmitting extends Submitting, Releasing, Resolving {
-  /** Triggers of large workflows that this process is writing. */
+  /** Triggers of large workflows that this process is writing: the ids of their `undo` rows. */
   readonly submitting: Set<string>;
 }
 
@@ -57,14 +57,14 @@ export async function submitWorkflow(
       const stored = await storeSmall(engine, plan, claim?.unit, now) ??
         await storeLarge(engine, plan, claim?.unit, now);
       if (stored) return { workflow: await drawn(engine, plan), replayed: false };
-      // Somebody was faster with the same key: look again at what they wrote.
+      // Another request has taken the same key meanwhile: look up its workflow.
     } finally {
       leave();
     }
   }
 }
 
-/** Whether something else releases the task. */
+/** Whether the task waits for another task or a group. */
 function waits(record: TaskRecord): boolean {
   return record.workflow!.waitsFor !== undefined;
 }
@@ -72,7 +72,7 @@ function waits(record: TaskRecord): boolean {
 /**
  * Stores a workflow in one commit.
  *
- * @returns whether the checks of `also` held; `null` when it is too large
+ * @returns whether the checks of `also` held; `null` when the workflow is too large for one commit
  */
 async function storeSmall(
   engine: WorkflowSubmitting,
@@ -139,7 +139,7 @@ async function storeLarge(
       starts.has(record) ? writeUnit(keys, record) : held(keys, record, trigger)
     );
     await inPieces(tasks, limits, commitPiece);
-    // After all that is in them: a group whose `open` range is empty fires.
+    // Groups are written after all their members, because a group whose `open` range is empty fires.
     await inPieces(plan.groups.values().map((group) => groupUnit(keys, group)), limits, commitPiece);
     const mutations = rest ? [...rows, release] : rows;
     for (const [record, waiting] of starts) {
@@ -148,7 +148,7 @@ async function storeLarge(
       mutations.push(...run ? [put(keys.run(record.id), run)] : waiting);
     }
     const unit = { checks: [...checks, ...also?.checks ?? []], mutations, evidence: keys.workflow(root) };
-    // What it gives to slots of this process runs if it has landed: that is waited for.
+    // Tasks that this commit hands to slots of this process run if it lands, so its outcome is waited for.
     versionstamp = await commit(unit, placed.some(({ run }) => run));
   } catch (error) {
     if (!(error instanceof RefusedCommitError)) throw error;
@@ -169,19 +169,19 @@ async function storeLarge(
   return true;
 }
 
-/** Stores a task that waits: for what comes before it, or for all of the submission. */
+/** Stores a task that waits for the task or group before it, or else for the submission's trigger. */
 function held(keys: Keys, record: TaskRecord, trigger: string): Unit {
   const waitsFor = record.workflow!.waitsFor ?? trigger;
   return holdUnit(keys, { ...record, workflow: { ...record.workflow!, waitsFor } }, waitsFor);
 }
 
 /**
- * The tasks that begin with the last commit, and what brings each to its place: the most urgent of those that wait for
- * nothing, as many as the commit takes. What it does not take waits for the submission's trigger, which costs a task two
- * mutations and a check more.
+ * Chooses the tasks that begin with the last commit, each with the mutations that bring it to its place: the most
+ * urgent of those that wait for nothing, as many as the commit takes. The others wait for the submission's trigger,
+ * which costs two more mutations and one more check a task.
  *
- * @param beside what else is in that commit
- * @returns `rest`: it does not take all of them
+ * @param beside the other mutations of that commit
+ * @returns `rest`: whether some of them have to wait for the trigger
  */
 function startsOf(
   { keys, store: { limits } }: Placing,
@@ -189,7 +189,7 @@ function startsOf(
   beside: readonly Mutation[],
   now: number,
 ): { starts: ReadonlyMap<TaskRecord, readonly Mutation[]>; rest: boolean } {
-  // A `run` row has a shorter key than a pointer and a longer value: room for that.
+  // Half of the bytes stay free: a task that gets a slot writes a `run` row, whose value is longer than a pointer's.
   const room = new CommitRoom({ ...limits, bytes: limits.bytes / 2 });
   room.take(beside);
   const starts = new Map<TaskRecord, readonly Mutation[]>();
@@ -203,9 +203,9 @@ function startsOf(
 }
 
 /**
- * Commits units, as many together as a commit takes, some such pieces at once.
+ * Commits units in pieces as large as a commit takes, several pieces at once.
  *
- * @throws when all of those under way have come to their end
+ * @throws the first failure, when all pieces under way have come to their end
  */
 async function inPieces(
   units: Iterable<Unit>,
@@ -216,7 +216,7 @@ async function inPieces(
   const under: Promise<void>[] = [];
   for (const piece of joined(units, limits)) {
     under.push(commit(piece).then(() => {}, (error) => void failures.push(error)));
-    // The store writes it while the next one is encoded.
+    // The store writes this piece while the next one is encoded.
     await (under.length < limits.lanes
       ? new Promise<void>((resolve) => setImmediate(resolve))
       : under.shift());
@@ -230,14 +230,14 @@ function rowOf({ first, last, total, end }: Plan): WorkflowRow {
   return { first, last, total, end };
 }
 
-/** Writes a group, and that it is open in the one around it. */
+/** Writes a group, its `join` row, and its `open` row in the group around it. */
 function groupUnit(keys: Keys, { id, ...row }: GroupRow & { readonly id: string }): Unit {
   const mutations = [put(keys.group(id), row), put(keys.cascade("join", id), {})];
   if (row.group !== undefined) mutations.push(put(keys.open(row.group, id), { group: true }));
   return { checks: [], mutations, evidence: keys.group(id), fresh: true };
 }
 
-/** The workflow as it was submitted, without a look at the store. */
+/** Draws the workflow as it was submitted, without a read. */
 async function drawn(engine: Base, plan: Plan): Promise<Workflow> {
   const drawing = new Drawing(plan.root, plan);
   for (const record of plan.records) drawing.addTask(record, undefined);

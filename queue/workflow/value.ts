@@ -1,5 +1,5 @@
 /**
- * What a group's members have come to, and the arguments that a task takes from what is before it.
+ * Results as arguments: reads what a task takes from the task or group before it, and the result of a group.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { decodeEntry } from "../rows/codec.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 import { groupsOf, recordsOf } from "./rows.ts";
 
-/** What resolves references to results. */
+/** The ports and caches that resolve references to results. */
 export interface Resolving extends Namespace {
   readonly results: Results;
 }
 
 /**
- * A task's arguments as its handler gets them: with the result of what is before it first.
+ * Reads a task's arguments as its handler gets them: first the result of the task or group before it, if it takes that.
  *
- * @throws {ArgumentsError}
+ * @throws {ArgumentsError} when that result is too large or no longer kept
  */
 export async function resolveArgs(engine: Resolving, record: TaskRecord): Promise<readonly Json[]> {
   const { args = [] } = await unpack(engine.store, engine.keys, record);
@@ -37,11 +37,11 @@ export async function resolveArgs(engine: Resolving, record: TaskRecord): Promis
 }
 
 /**
- * The results of a group's members in their order; nested groups are nested lists, and a failed member whose group
- * went on without it is `{ error }`.
+ * Reads the results of a group's members, in their order. Nested groups are nested lists. A failed member of a group
+ * that went on without it is `{ error }`.
  *
- * @param room bytes of JSON that it may take
- * @throws {ArgumentsError}
+ * @param room most bytes of JSON that the list may take
+ * @throws {ArgumentsError} when the list is larger
  */
 export async function groupResult(engine: Resolving, id: string, room = PAYLOAD_BYTES): Promise<Json> {
   const [entry] = await engine.store.getMany([engine.keys.group(id)]);
@@ -51,7 +51,8 @@ export async function groupResult(engine: Resolving, id: string, room = PAYLOAD_
   if (known) return assertRoom(known, room);
   const span = { root: group.root, first: id, last: group.last };
   const lists = new Map<string, Json[]>([[id, []]]);
-  // Of each member what nothing follows: the end of it. Groups first, they say whose members count.
+  // The last task or group of each member: nothing follows it, and its result is the member's. Groups are read first,
+  // because they decide whose members count.
   const ends: { readonly id: string; readonly list: Json[]; readonly value: () => Json | Promise<Json> }[] =
     [];
   for await (const { id, row } of groupsOf(engine, span)) {

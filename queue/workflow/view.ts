@@ -1,6 +1,6 @@
 /**
- * A workflow as callers see it. Its graph is read off its rows: what a task or group waits for, and which group it is
- * in, is the tree that was submitted.
+ * Workflows as callers see them. The graph is read off the rows: what each task or group waits for, and which group it
+ * is in, give the tree that was submitted.
  *
  * @module
  */
@@ -21,19 +21,19 @@ const MAX_MEMBERS = 100;
 
 /** A workflow as callers see it. Times are milliseconds since 1970. */
 export interface Workflow {
-  /** Its first task's id, which is the `rootId` of all of them. */
+  /** Id of the first task, which is the `rootId` of all tasks. */
   readonly id: string;
-  /** PENDING until something of it has started, then STARTED until its last task has ended. */
+  /** PENDING until a task has started or ended, then STARTED until the task or group of `resultId` has ended. */
   readonly state: "PENDING" | "STARTED" | FinalState;
-  /** Its tasks, without error callbacks. */
+  /** Number of tasks, without error callbacks. */
   readonly total: number;
-  /** Tasks that have ended. */
+  /** Number of tasks that have ended. */
   readonly finished: number;
-  /** Tasks that have ended in FAILURE. */
+  /** Number of tasks that have ended in FAILURE. */
   readonly failed: number;
   /** The task or group whose result is the workflow's. */
   readonly resultId: string;
-  /** `null` until SUCCESS, and when it is a list of more than 512 KiB. */
+  /** The result; `null` until SUCCESS, and for a list of more than 512 KiB. */
   readonly result: Json;
   readonly error: TaskError | null;
   readonly createdAt: number;
@@ -49,36 +49,39 @@ export interface GraphTask {
   readonly id: string;
   readonly name: string;
   readonly state: TaskState;
-  /** The id that its error callback has if it fails. */
+  /** The id that the error callback has if the task fails. */
   readonly linkErrorId?: string;
 }
 
 /** A group in a graph. */
 export interface GraphGroup {
   readonly id: string;
-  /** Members; a chain is one. */
+  /** Number of members; a chain is one. */
   readonly size: number;
-  /** Members that have ended. */
+  /** Number of members that have ended. */
   readonly finished: number;
-  /** Left out above 100. */
+  /** The members; left out of a group of more than 100. */
   readonly members?: readonly GraphNode[];
 }
 
-/** What a graph needs of a task. */
+/** A task or group before it is drawn. */
 interface Item {
   readonly id: string;
   readonly waitsFor: string | undefined;
+  /** The task; `null` for a group. */
   readonly node: GraphTask | null;
+  /** The group's row; `null` for a task. */
   readonly row: GroupRow | null;
 }
 
 /** Collects a workflow's rows and draws its graph. */
 export class Drawing {
+  /** Tasks and groups by the innermost group around them; `""` for those that are in none. */
   #scopes = new Map<string, Item[]>();
   #end: { state: string; error: TaskError | null; doneAt: number | null; versionstamp: string } | null = null;
   #finished = 0;
   #failed = 0;
-  /** The commits of failures that no group has put up with. */
+  /** Versionstamps of the commits of failures that no group tolerates. */
   #fatal: string[] = [];
   #begun = false;
   #createdAt = 0;
@@ -86,7 +89,7 @@ export class Drawing {
 
   constructor(readonly root: string, readonly row: WorkflowRow) {}
 
-  /** @param versionstamp of the record; empty while it is not stored */
+  /** Adds a task. @param versionstamp that of the record; empty while it is not stored */
   addTask(record: TaskRecord, run: RunRow | undefined, versionstamp = ""): void {
     const { id, name, doneAt = null, error = null, workflow } = record;
     const { group = "", waitsFor, tolerated, linkError, isCallback } = workflow!;
@@ -108,7 +111,7 @@ export class Drawing {
     }
   }
 
-  /** @param versionstamp of the row; empty while it is not stored */
+  /** Adds a group. @param versionstamp that of the row; empty while it is not stored */
   addGroup(id: string, row: GroupRow, versionstamp = ""): void {
     this.#scope(row.group ?? "").push({ id, waitsFor: row.waitsFor, node: null, row });
     if (id !== this.row.end.id) return;
@@ -117,16 +120,16 @@ export class Drawing {
   }
 
   /**
-   * The workflow.
+   * Draws the workflow.
    *
-   * @param result reads the result that it has if it has succeeded
-   * @param ttl milliseconds that it is kept after its end
-   * @returns `null` when it is no longer kept
+   * @param result reads the result; called for a workflow that has succeeded
+   * @param ttl milliseconds that a workflow is kept after its end
+   * @returns `null` when the workflow is no longer kept
    */
   async workflow(result: () => Promise<Json>, now: number, ttl: number): Promise<Workflow | null> {
     const end = this.#end;
     if (!end || end.doneAt !== null && Math.max(end.doneAt + ttl, this.#keyedUntil) <= now) return null;
-    // What fails after a workflow was revoked changes nothing any more.
+    // A failure before the end makes the workflow a FAILURE; one after a revoke of the workflow changes nothing.
     const failed = end.state === "REVOKED" && this.#fatal.some((commit) => commit < end.versionstamp);
     const state = failed ? "FAILURE" : end.state as TaskState;
     const done = isFinal(state);
@@ -151,7 +154,9 @@ export class Drawing {
     return items;
   }
 
-  /** The members of a group, or the whole: what waits for its neighbour is in a chain with it. */
+  /**
+   * Draws the members of a group, or all for `""`. An item that waits for the one before it continues that one's chain.
+   */
   #draw(group: string): { node: GraphNode; ended: boolean }[] {
     const chains: Item[][] = [];
     let before: string | undefined;
@@ -178,7 +183,7 @@ export class Drawing {
   }
 }
 
-/** A workflow as it is. @throws {WorkflowNotFoundError} */
+/** Reads a workflow. @throws {WorkflowNotFoundError} */
 export async function getWorkflow(engine: Reading & Resolving, id: string): Promise<Workflow> {
   const row = await findWorkflow(engine, id);
   const span = { ...row, root: id };
@@ -200,7 +205,7 @@ export async function getWorkflow(engine: Reading & Resolving, id: string): Prom
   return workflow;
 }
 
-/** The row of a workflow. @throws {WorkflowNotFoundError} */
+/** Reads the row of a workflow. @throws {WorkflowNotFoundError} */
 export async function findWorkflow(engine: Reading, id: string): Promise<WorkflowRow> {
   if (!isTaskId(id)) throw new WorkflowNotFoundError(id, "malformed");
   const [entry] = await engine.store.getMany([engine.keys.workflow(id)]);
@@ -210,11 +215,11 @@ export async function findWorkflow(engine: Reading, id: string): Promise<Workflo
   throw new WorkflowNotFoundError(id, old ? "expired" : "unknown");
 }
 
-/** When what a workflow ends with has ended; a look that costs one read, whatever the size of the workflow. */
+/** Looks whether the task or group that a workflow ends with has ended: one read, whatever the workflow's size. */
 export async function lookAtEnd({ store, keys }: Namespace, { kind, id }: WorkflowEnd): Promise<Found<void>> {
   const key = kind === "task" ? keys.task(id) : keys.group(id);
   const [entry] = await store.getMany([key]);
-  // What is not there is not waited for.
+  // An absent row counts as ended, so that nobody waits for it.
   const doneAt = entry ? decode<TaskRecord | GroupRow>(entry.value).doneAt ?? null : 0;
   return { seen: undefined, doneAt, row: { key, versionstamp: entry?.versionstamp ?? null } };
 }
