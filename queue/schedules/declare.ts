@@ -1,6 +1,6 @@
 /**
- * Schedules that code declares. They are stored at start, and edited like any other: a person's edit is kept until the
- * code's own definition changes, which is then set anew. What a person paused stays paused.
+ * Schedules that code declares: reads them at start and stores them. People edit them like any other. An edit is kept
+ * until the declaration in the code changes, which then replaces it. A schedule that a person has paused stays paused.
  *
  * @module
  */
@@ -14,20 +14,22 @@ import { changeUnit, createUnit, scheduleOf, type ScheduleRow, withDue } from ".
 import type { CodeSchedule, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { faultsOfSchedule, storedTask, withDefaults } from "./valid.ts";
 
-/** Bytes of all declared ids: every process shows them in its `worker` row. */
+/** Most bytes of all declared ids together: every process lists them in its `worker` row. */
 const ID_BYTES = 32 * 1024;
 
 /** A schedule of the code with its defaults filled in. */
 export interface Declared extends ScheduleSettings {
   readonly task: ScheduledTask;
-  /** Tells what the code says from what it said before; a default that changes is no change of the code. */
+  /**
+   * Hash of what the code gives, so that a change is noticed. Defaults do not count: a new one changes no declaration.
+   */
   readonly declared: string;
 }
 
 /**
  * Reads the schedules of the code.
  *
- * @throws {TypeError} naming every schedule that cannot be, and why
+ * @throws {TypeError} that names every schedule that cannot run, and why
  */
 export function readDeclared(
   engine: Base,
@@ -66,7 +68,7 @@ function isKnown(engine: Pick<Base, "definitions">, task: AnyTaskDefinition): bo
   return engine.definitions.get(task.name) === task;
 }
 
-/** Stores what this process's code declares. */
+/** Stores schedules that this process's code declares. */
 export async function declareSchedules(
   engine: Base,
   schedules: readonly (readonly [id: string, Declared])[],
@@ -79,18 +81,18 @@ async function declare(engine: Base, id: string, declared: Declared): Promise<vo
     const [entry] = await engine.store.getMany([engine.keys.schedule(id)]);
     const stored = scheduleOf(entry);
     const row = stored?.row;
-    // An orphan is left to `tidySchedules`, which is next.
+    // An orphan stays one here: `tidySchedules` takes the mark away.
     if (row?.origin === "code" && row.declared === declared.declared) return;
     const to = withDue(redeclared(declared, row, engine.clock.now(), engine.nextId()));
     const unit = stored
       ? changeUnit(engine.keys, id, stored, to)
       : createUnit(engine.keys, id, entry ?? null, to);
     if (await engine.committer.commit(unit) !== null) return;
-    // Another process stores its schedules at this moment: look again.
+    // Another process has changed the schedule meanwhile: read it again.
   }
 }
 
-/** The row of a new or changed definition. Its place is kept when its grid is. */
+/** Makes the row of a new or changed declaration. If the grid is the same, so is the next occurrence. */
 function redeclared(
   declared: Declared,
   row: ScheduleRow | undefined,

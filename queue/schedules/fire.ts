@@ -1,6 +1,6 @@
 /**
- * Firing: a due schedule takes one step. The commit that moves the schedule on also writes its history and the task,
- * under check of the schedule's row: of any number of processes that try, one wins (invariant 7).
+ * Firing: takes the next step of a due schedule. One commit advances the schedule, writes its history and submits the
+ * task. That commit checks the schedule's row, so of any number of processes that try, one wins (invariant 7).
  *
  * @module
  */
@@ -23,18 +23,18 @@ import {
 } from "./row.ts";
 import { type Step, stepOf } from "./step.ts";
 
-/** Milliseconds until a schedule that must not skip looks again whether its instances have ended. */
+/** Milliseconds after which a schedule with `catchUp: "all"` checks again whether one of its instances has ended. */
 const WAIT = 500;
 
-/** Characters that history keeps of why a task was refused. */
+/** Most characters that the history keeps of the reason why a task was refused. */
 const LONGEST_DETAIL = 1000;
 
-/** Takes the step that a schedule owes by `now`, unless another process is faster. */
+/** Takes the step of a schedule that is due at `now`, unless another process takes it first. */
 export async function fire(engine: Placing, schedule: StoredSchedule, now: number): Promise<void> {
   try {
     await takeStep(engine, schedule, now);
   } catch (error) {
-    // Dropped with a registration that others judged lost: the schedule is still due.
+    // The commit was dropped because this registration was judged lost. The schedule is still due.
     if (!(error instanceof FencedError)) throw error;
   }
 }
@@ -75,9 +75,9 @@ async function takeStep(engine: Placing, schedule: StoredSchedule, now: number):
 }
 
 /**
- * Submits a schedule's task because a person asks for it.
+ * Submits a schedule's task because a request asks for it, whether the schedule is due or not.
  *
- * @returns the task, and whether it is an earlier request's with the same idempotency key
+ * @returns the task, and whether it is that of an earlier request with the same idempotency key
  * @throws {ScheduleNotFoundError} / {IdempotencyConflictError} / {InvalidTaskError}
  */
 export async function runNow(
@@ -97,12 +97,12 @@ export async function runNow(
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
       const change = changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
       if (!keyed || !isNew) return change;
-      // Whoever took the key meanwhile has run this schedule, so its row has changed and the commit fails.
+      // A request that has taken the key meanwhile has changed this schedule's row too, so the commit fails.
       return together(change, (await idempotencyUnit(engine, keyed, [{ id: taskId }])).unit);
     };
     const task = await submitScheduled(engine, row.task, id, advance, keyed);
     if (task !== null) return { task, replayed: false };
-    // The schedule has changed, or somebody was faster with the same key: look again.
+    // The schedule has changed, or another request has taken the same key: read again.
   }
 }
 
@@ -128,12 +128,12 @@ function occurrence(
   };
 }
 
-/** An occurrence may have the task of an earlier one: the definition's idempotency key decides. */
+/** Adds a task as the last one. With an idempotency key of its definition, the task may be there already. */
 function withLast(running: readonly string[], taskId: string): string[] {
   return [...running.filter((id) => id !== taskId), taskId];
 }
 
-/** Its tasks that have not ended; looked up only when there are enough of them to matter. */
+/** Returns a schedule's tasks that have not ended. Nothing is read while there are fewer than `maxInstances`. */
 async function unfinished(
   engine: Namespace,
   { running, maxInstances }: ScheduleRow,

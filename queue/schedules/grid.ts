@@ -1,6 +1,6 @@
 /**
- * A schedule's grid: the planned moments of a trigger between start and end. Nothing moves it: neither late ticks nor
- * jitter nor restarts.
+ * A schedule's grid: the planned moments of its trigger between start and end. Late ticks, jitter and restarts do not
+ * move them.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { ScheduleSettings } from "./schedule.ts";
 
 /** Planned moments, milliseconds since 1970. */
 export interface Grid {
-  /** The first one later than `time`; `null` when there is none. */
+  /** The first moment later than `time`; `null` when there is none. */
   after(time: number): number | null;
-  /** The last one earlier than `time`. */
+  /** The last moment earlier than `time`. */
   before(time: number): number | null;
 }
 
-/** The grid of a schedule. */
+/** Makes the grid of a schedule. */
 export function gridOf(
   { trigger, startAt, endAt, createdAt }: Pick<ScheduleRow, "trigger" | "startAt" | "endAt" | "createdAt">,
 ): Grid {
@@ -37,7 +37,7 @@ export function gridOf(
   };
 }
 
-/** Makes a croner pattern. @throws {Error} saying what is wrong with the text or the zone */
+/** Makes a croner pattern. @throws {Error} that says what is wrong with the text or the zone */
 export function cronOf(text: string, timezone: string | undefined): Cron {
   return new Cron(text, { paused: true, mode: "5-or-6-parts", timezone: timezone ?? "UTC" });
 }
@@ -50,7 +50,10 @@ function cronGrid(text: string, timezone: string | undefined): Grid {
   };
 }
 
-/** The start itself is an occurrence, the creation is not. Fractions of a millisecond do not add up. */
+/**
+ * Makes the grid of an interval. The start itself is an occurrence, the creation is not. Each moment is counted from
+ * there and rounded, so that fractions of a millisecond do not add up.
+ */
 function intervalGrid(step: number, startAt: number | null, createdAt: number): Grid {
   const anchor = startAt ?? createdAt;
   const first = startAt === null ? 1 : 0;
@@ -76,7 +79,7 @@ function dateGrid(date: number): Grid {
   };
 }
 
-/** Whether two schedules, made at the same moment, have the same occurrences. */
+/** Whether two schedules that were created at the same moment have the same occurrences. */
 export function sameGrid(a: ScheduleSettings, b: ScheduleSettings): boolean {
   return JSON.stringify(a.trigger) === JSON.stringify(b.trigger) && a.startAt === b.startAt &&
     a.endAt === b.endAt;

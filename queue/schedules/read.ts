@@ -1,5 +1,5 @@
 /**
- * Reading schedules and their history, in pages.
+ * Reads schedules and their history, in pages, as callers see them.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { TaskState } from "../ground/task.ts";
 import { type OccurrenceRow, readSchedule, scheduleOf, type ScheduleRow } from "./row.ts";
 import type { Occurrence, PageOptions, Schedule } from "./schedule.ts";
 
-/** A schedule as callers see it. */
+/** Makes the view of a schedule that callers see. */
 export function viewOfSchedule(engine: Pick<Base, "definitions">, id: string, row: ScheduleRow): Schedule {
   return {
     id,
@@ -45,7 +45,7 @@ function problemOf(engine: Pick<Base, "definitions">, { orphaned, task }: Schedu
   return `This process knows no task '${task.name}': a process that does must fire the schedule.`;
 }
 
-/** A page of schedules by id. */
+/** Reads a page of schedules, in the order of their ids. */
 export async function listSchedules(
   engine: Base,
   options: PageOptions,
@@ -63,7 +63,7 @@ export async function listSchedules(
   return { schedules, cursor: entries.length < limit ? null : makeCursor([idOf(entries.at(-1)!.key)]) };
 }
 
-/** A page of a schedule's history, newest first. */
+/** Reads a page of a schedule's history, newest first. */
 export async function listOccurrences(
   engine: Namespace,
   id: string,
@@ -96,7 +96,7 @@ function limitOf({ limit = 50 }: PageOptions): number {
   throw new InvalidScheduleError([{ pointer: "/limit", detail }]);
 }
 
-/** What the page before ended with; `null` for the first page. */
+/** Reads from a cursor where the previous page ended; `null` without one, for the first page. */
 function lastOf<Last>({ cursor }: PageOptions, isOurs: (last: unknown) => last is Last): Last | null {
   if (cursor === undefined) return null;
   const last = readCursor(cursor)?.[0];

@@ -1,6 +1,6 @@
 /**
- * Schedules as they are stored, and the units that change them. A schedule has a `due` row exactly while it may fire;
- * both change together under check of the schedule's row, so whoever loses a race changes nothing (invariant 7).
+ * Schedules as they are stored, and the units that change them. A schedule has a `due` row exactly while it may fire.
+ * Both rows change in one commit that checks the schedule's row, so the loser of a race changes nothing (invariant 7).
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { Keys, Namespace } from "../rows/keys.ts";
 import type { Entry, Mutation } from "../store/port.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 
-/** `schedule`: what a person or code decided, and how far it has come. */
+/** `schedule`: the settings that a person or code has chosen, and how far the schedule has come. */
 export interface ScheduleRow extends ScheduleSettings {
   readonly task: ScheduledTask;
   readonly paused: boolean;
   readonly origin: "api" | "code";
-  /** Of a schedule from code: the definition it was last set to. A person's edits since then are kept. */
+  /** Hash of the declaration in code that the row was last set to; see `Declared`. Absent when the API created it. */
   readonly declared?: string;
-  /** No registered process declares it any more. */
+  /** Whether it comes from code and no registered process declares it any more. */
   readonly orphaned?: boolean;
   /** Changes with every edit. */
   readonly revision: string;
@@ -28,35 +28,35 @@ export interface ScheduleRow extends ScheduleSettings {
   readonly updatedAt: number;
   /** The first occurrence that has not been handled. */
   readonly nextRunAt: number | null;
-  /** The time in its `due` key; `null` while it has none. */
+  /** The time in its `due` key; `null` while there is no such row. */
   readonly dueAt: number | null;
-  /** While it catches up with all: the last missed occurrence that has its task. */
+  /** While the schedule catches up with `"all"`: the last missed occurrence that is to have a task. */
   readonly backfillTo?: number;
   readonly lastRunAt: number | null;
   /** Occurrences handled so far: the number of the next `occurrence` row. */
   readonly handled: number;
-  /** Its tasks that may not have ended. */
+  /** Ids of its tasks that may not have ended. */
   readonly running: readonly string[];
-  /** The key it was created with. */
+  /** The idempotency key of the request that created it. */
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
 }
 
-/** `occurrence`: what became of an occurrence. */
+/** `occurrence`: an occurrence that was handled. */
 export type OccurrenceRow = Omit<Occurrence, "state">;
 
-/** Occurrences of a schedule that are kept. */
+/** Most occurrences in the history of a schedule. */
 export const HISTORY = 1000;
 
-/** Instances of a schedule that it knows of at most: people may start more than its `maxInstances`. */
+/** Most tasks in `running`. That may be more than `maxInstances`, which does not limit the tasks that people start. */
 export const MOST_INSTANCES = 100;
 
-/** A schedule that was read. */
+/** A schedule as it was read. */
 export interface StoredSchedule {
   readonly entry: Entry;
   readonly row: ScheduleRow;
 }
 
-/** Decodes an entry; `null` for an absent one, and for one of the first version, which code declares anew. */
+/** Decodes an entry; `null` for an absent one, and for a row of the first stored version, which code declares anew. */
 export function scheduleOf(entry: Entry | null | undefined): StoredSchedule | null {
   if (!entry) return null;
   const row = decode<ScheduleRow>(entry.value);
@@ -71,7 +71,7 @@ export async function readSchedules(
   return (await engine.store.getMany(ids.map((id) => engine.keys.schedule(id)))).map(scheduleOf);
 }
 
-/** Whether a text could be a schedule's id: it stands in keys and in paths. */
+/** Whether a text may be a schedule's id, which stands in keys and in paths. */
 export function isScheduleId(text: string): boolean {
   return /^[A-Za-z0-9._:-]{1,200}$/.test(text);
 }
@@ -84,7 +84,7 @@ export async function readSchedule(engine: Namespace, id: string): Promise<Store
   return schedule;
 }
 
-/** The row with its `due` time set right. */
+/** Sets `dueAt`, which follows from the other fields of a row. */
 export function withDue(row: Omit<ScheduleRow, "dueAt">): ScheduleRow {
   return { ...row, dueAt: row.paused || row.orphaned ? null : row.nextRunAt };
 }
@@ -96,7 +96,7 @@ export function createUnit(keys: Keys, id: string, entry: Entry | null, row: Sch
   return { checks: [{ key: keys.schedule(id), versionstamp: entry?.versionstamp ?? null }], mutations };
 }
 
-/** A schedule → itself, changed, with what is new in its history; what is too old there goes. */
+/** A schedule → the same one, changed, with new rows of its history; rows beyond `HISTORY` are deleted. */
 export function changeUnit(
   keys: Keys,
   id: string,
@@ -132,10 +132,10 @@ export async function forgetKeyUnit(
 }
 
 /**
- * Edits a schedule, whoever else changes it at the same time.
+ * Edits a schedule. When another process changes the row meanwhile, the edit is made again on the new row.
  *
- * @param edit the row as it shall be; the same one for no change
- * @param revision the one it must have; firing does not change it
+ * @param edit returns the row as it is to be; the same one for no change
+ * @param revision the revision that the row must have; firing does not change that
  * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / what `edit` throws
  */
 export async function editSchedule(

@@ -1,5 +1,5 @@
 /**
- * Schedules as their users see them.
+ * Schedules as users write and read them: the public types.
  *
  * @module
  */
@@ -13,16 +13,16 @@ export type Trigger =
   | { readonly cron: string; readonly timezone?: string }
   /** Seconds between two occurrences, from 0.01, counted from `startAt` or else from the schedule's creation. */
   | { readonly interval: number }
-  /** Once, at this moment: milliseconds since 1970. */
+  /** One occurrence at this moment, milliseconds since 1970. */
   | { readonly date: number };
 
-/** What becomes of occurrences that were missed; see `Schedule.misfireGrace`. */
+/** How a schedule makes up for missed occurrences; see `Schedule.misfireGrace`. */
 export type CatchUp =
-  /** Nothing. */
+  /** No task. */
   | "skip"
   /** One task stands for all of them. */
   | "one"
-  /** Each has its task, the last `catchUpLimit` of them. None waits for want of an instance: it comes later. */
+  /** A task for each of the last `catchUpLimit`. No occurrence is skipped for `maxInstances`: it waits. */
   | "all";
 
 /** When and how a schedule fires. Moments are milliseconds since 1970, durations seconds. */
@@ -32,15 +32,19 @@ export interface ScheduleOptions {
   readonly startAt?: number | null | undefined;
   /** No occurrence after this moment. @default {null} */
   readonly endAt?: number | null | undefined;
-  /** Up to so many seconds, at random, are added to a task's time; the occurrences stay where they are. @default {0} */
+  /** Most seconds that are added, at random, to the time of a task; occurrences stay where they are. @default {0} */
   readonly jitter?: number | undefined;
-  /** An occurrence that is late by more is missed: `catchUp` decides. @default {60} */
+  /** Seconds that an occurrence may be late. After that it is missed, and `catchUp` decides. @default {60} */
   readonly misfireGrace?: number | undefined;
   /** @default {"one"} */
   readonly catchUp?: CatchUp | undefined;
-  /** 1 to 1000. @default {100} */
+  /** Most missed occurrences that `"all"` makes up for. 1 to 1000. @default {100} */
   readonly catchUpLimit?: number | undefined;
-  /** While so many of its tasks have not ended, an occurrence is skipped. 1 to 100. @default {1} */
+  /**
+   * While so many of its tasks have not ended, an occurrence is skipped; with `catchUp: "all"` it waits. 1 to 100.
+   *
+   * @default {1}
+   */
   readonly maxInstances?: number | undefined;
 }
 
@@ -63,7 +67,7 @@ export interface ScheduleRequest extends ScheduleOptions {
 
 /** A schedule declared in code, for `createQueue`. */
 export interface CodeSchedule extends ScheduleOptions {
-  /** Unique among the schedules; see {@link ScheduleRequest}. */
+  /** An id that no other schedule has; see {@link ScheduleRequest}. */
   readonly id: string;
   readonly task: AnyTaskDefinition;
   readonly args: readonly unknown[];
@@ -73,13 +77,13 @@ export interface CodeSchedule extends ScheduleOptions {
 export interface Schedule extends ScheduleSettings {
   readonly id: string;
   readonly task: ScheduledTask;
-  /** It has no next occurrence until it is resumed. */
+  /** Whether it is paused: there is no next occurrence until it is resumed. */
   readonly paused: boolean;
-  /** Who made it: the API, or code. */
+  /** Whether the API or code created it. */
   readonly origin: "api" | "code";
   /** Changes with every edit, not when it fires. */
   readonly revision: string;
-  /** Why it cannot fire although it should; `null` when all is well. */
+  /** The reason why it cannot fire although it should; `null` when all is well. */
   readonly problem: string | null;
   /** The first occurrence that has not been handled. */
   readonly nextRunAt: number | null;
@@ -89,13 +93,13 @@ export interface Schedule extends ScheduleSettings {
   readonly updatedAt: number;
 }
 
-/** What became of an occurrence: `refused` is a task that its definition does not accept any more. */
+/** The outcome of an occurrence. `refused`: the definition does not accept the task any more. */
 export type OccurrenceOutcome = "submitted" | "manual" | "skipped" | "missed" | "refused";
 
 /** An occurrence in a schedule's history. */
 export interface Occurrence {
   readonly plannedAt: number;
-  /** Of several missed ones that one entry stands for: the last. */
+  /** The last of the missed occurrences that this entry stands for; `null` unless the outcome is `missed`. */
   readonly missedUntil: number | null;
   /** When its task was submitted. */
   readonly startedAt: number | null;
@@ -103,17 +107,17 @@ export interface Occurrence {
   /** Seconds from the planned moment until it was handled. */
   readonly lateBy: number;
   readonly outcome: OccurrenceOutcome;
-  /** Why the task was refused. */
+  /** The reason why the task was refused. */
   readonly detail: string | null;
   /** The task's state now; `null` without a task, and when it is no longer kept. */
   readonly state: TaskState | null;
 }
 
-/** Where a page of a list begins and how long it is. */
+/** The beginning and the length of a page of a list. */
 export interface PageOptions {
   /** 1 to 500. @default {50} */
   readonly limit?: number;
-  /** Opaque; from the page before. */
+  /** Opaque; from the previous page. */
   readonly cursor?: string;
 }
 
@@ -140,7 +144,7 @@ export interface Schedules {
   /**
    * Stores a schedule.
    *
-   * @returns the schedule, and whether it is an earlier request's with the same idempotency key
+   * @returns the schedule, and whether it is that of an earlier request with the same idempotency key
    * @throws {InvalidScheduleError} with every fault / {ScheduleConflictError} when the id is taken
    * @throws {TooLargeError} / {IdempotencyConflictError}
    */
@@ -148,17 +152,17 @@ export interface Schedules {
     request: ScheduleRequest,
     idempotency?: Idempotency,
   ): Promise<{ schedule: Schedule; replayed: boolean }>;
-  /** What `create` would refuse of the parts that are given; nothing is stored. @throws {TooLargeError} */
+  /** Finds every fault that `create` would refuse in the given parts; stores nothing. @throws {TooLargeError} */
   faults(request: Partial<ScheduleRequest>): Fault[];
-  /** By id. @throws {InvalidScheduleError} for a limit or cursor that is not one */
+  /** Lists schedules in the order of their ids. @throws {InvalidScheduleError} for a limit or cursor that is not one */
   list(options?: PageOptions): Promise<{ schedules: Schedule[]; cursor: string | null }>;
-  /** @throws {ScheduleNotFoundError} */
+  /** Reads a schedule. @throws {ScheduleNotFoundError} */
   get(id: string): Promise<Schedule>;
   /**
-   * Changes what is given; what is given as `undefined` goes back to its default. A new trigger, start or end counts
-   * from now.
+   * Changes the fields that are given; a field given as `undefined` goes back to its default. A new trigger, start or
+   * end counts from now.
    *
-   * @param revision the schedule must still have it
+   * @param revision the revision that the schedule must still have
    * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / {InvalidScheduleError} / {TooLargeError}
    * @throws {ScheduleConflictError} when an orphan is to be resumed
    */
@@ -169,25 +173,25 @@ export interface Schedules {
    * @throws {ScheduleNotFoundError} / {ScheduleConflictError} when code declares it: it would be back at the next start
    */
   delete(id: string): Promise<void>;
-  /** Occurrences of the time in pause are not made up for. @throws {ScheduleNotFoundError} */
+  /** Pauses a schedule. Occurrences of the time in pause are not made up for. @throws {ScheduleNotFoundError} */
   pause(id: string): Promise<Schedule>;
-  /** @throws {ScheduleNotFoundError} / {ScheduleConflictError} when no code declares it any more */
+  /** Resumes a schedule. @throws {ScheduleNotFoundError} / {ScheduleConflictError} when no code declares it any more */
   resume(id: string): Promise<Schedule>;
   /**
-   * Submits its task now, paused or not, whatever else of it is running.
+   * Submits a schedule's task now, also when the schedule is paused or `maxInstances` of its tasks have not ended.
    *
-   * @returns the task, and whether it is an earlier request's with the same idempotency key
+   * @returns the task, and whether it is that of an earlier request with the same idempotency key
    * @throws {ScheduleNotFoundError} / {IdempotencyConflictError}
    */
   run(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }>;
   /**
-   * The next occurrences, of a paused schedule those it would have.
+   * Computes the next occurrences; for a paused schedule, those that it would have.
    *
    * @param count 1 to 100. @default {10}
    * @throws {ScheduleNotFoundError} / {InvalidScheduleError}
    */
   next(id: string, count?: number): Promise<number[]>;
-  /** The last 1,000 occurrences, newest first. @throws {ScheduleNotFoundError} / {InvalidScheduleError} */
+  /** Reads the last 1,000 occurrences, newest first. @throws {ScheduleNotFoundError} / {InvalidScheduleError} */
   occurrences(
     id: string,
     options?: PageOptions,

@@ -1,6 +1,6 @@
 /**
- * The scheduler: fires schedules that are due. Every process has one, beside the minute tick of `cron.ts`; there is no
- * leader.
+ * The scheduler: the loop that fires due schedules. Every process has one, beside the minute tick of `cron.ts`; there
+ * is no leader.
  *
  * @module
  */
@@ -14,37 +14,42 @@ import { readSchedules } from "./row.ts";
 import type { CodeSchedule } from "./schedule.ts";
 import { tidySchedules } from "./tidy.ts";
 
-/** Due schedules handled at once. */
+/** Most due schedules handled at once. */
 const BATCH = 200;
-/** Least milliseconds from a look that found something to the next: what is due meanwhile shares its commits. */
+/** Milliseconds from a round that fired to the next one, so that schedules that become due meanwhile share commits. */
 const PAUSE = 10;
-/** Milliseconds between two looks at what needs no haste. */
+/** Least milliseconds between two calls of `tidySchedules`, which needs no haste. */
 const TIDY = 15_000;
 
-/** What became of the schedules that were due. */
+/** The outcome of firing the schedules that were due. */
 interface FireReport {
-  /** Steps that were due, whoever took them. */
+  /** Number of steps that were due, those that another process took included. */
   due: number;
-  /** Why schedules could not be fired, by id. */
+  /** Errors of the schedules that could not be fired, by id. */
   readonly failed: Map<string, unknown>;
 }
 
-/** Watches what becomes due. */
+/** Fires due schedules. Also stores those that this process's code declares, and tidies all of them now and then. */
 export class Scheduler extends Loop {
   #tidied = -Infinity;
+  /** Ids of the schedules that could not be fired in the last round. */
   #failed: ReadonlySet<string> = new Set();
   #declaring: Promise<void> | null = null;
 
-  /** What this process's code declares, by id. */
+  /** The schedules that this process's code declares, by id. */
   readonly declared: ReadonlyMap<string, Declared>;
 
-  /** @throws {TypeError} naming every schedule that cannot be, and why */
+  /** @throws {TypeError} that names every schedule that cannot run, and why */
   constructor(readonly engine: Placing, schedules: readonly CodeSchedule[]) {
     super(engine.clock, { busy: PAUSE });
     this.declared = readDeclared(engine, schedules);
   }
 
-  /** Fires everything that is due by now. @throws what kept a schedule from firing, when the others have been served */
+  /**
+   * Fires every schedule that is due by now.
+   *
+   * @throws the error of a schedule that could not be fired, when the others have been; an {AggregateError} for several
+   */
   async tick(): Promise<void> {
     const now = this.engine.clock.now();
     let report: FireReport;
@@ -59,11 +64,11 @@ export class Scheduler extends Loop {
     try {
       const report = await this.#fireDue(engine.clock.now());
       due = report.due;
-      this.#tell(report.failed);
+      this.#report(report.failed);
       if (engine.clock.monotonic() - this.#tidied >= TIDY) {
         this.#tidied = engine.clock.monotonic();
         const missing = await tidySchedules(engine, this.declared.keys());
-        // A KV server may come back with another file.
+        // A KV server may come back with another file, in which declared schedules are missing.
         await declareSchedules(engine, [...this.declared].filter(([id]) => missing.has(id)));
       }
     } catch (error) {
@@ -93,8 +98,9 @@ export class Scheduler extends Loop {
     const { engine } = this;
     const schedules = await readSchedules(engine, ids);
     await Promise.all(schedules.map(async (schedule, i) => {
-      // Fired meanwhile; or of a task that only other processes know: theirs to fire.
+      // Another process has fired, paused or deleted it since its `due` row was read.
       if (!schedule || schedule.row.dueAt === null || schedule.row.dueAt > now) return;
+      // A process that defines the task fires it.
       if (!engine.definitions.has(schedule.row.task.name)) return;
       try {
         await fire(engine, schedule, now);
@@ -105,8 +111,8 @@ export class Scheduler extends Loop {
     }));
   }
 
-  /** Tells of each schedule that cannot be fired once, not at every look. */
-  #tell(failed: ReadonlyMap<string, unknown>): void {
+  /** Reports a schedule that cannot be fired once, not in every round. */
+  #report(failed: ReadonlyMap<string, unknown>): void {
     for (const [id, error] of failed) {
       if (this.#failed.has(id)) continue;
       this.engine.emit({ type: "fault", message: `Schedule '${id}' could not be fired`, error });
@@ -114,7 +120,7 @@ export class Scheduler extends Loop {
     this.#failed = new Set(failed.keys());
   }
 
-  /** Stores what code declares: once; again after a failure. */
+  /** Stores the declared schedules once; after a failure the next call tries again. */
   declare(): Promise<void> {
     return this.#declaring ??= declareSchedules(this.engine, [...this.declared]).catch((error) => {
       this.#declaring = null;

@@ -1,5 +1,5 @@
 /**
- * `queue.schedules`: what people and programs do with schedules.
+ * `queue.schedules`: creates, reads, changes, deletes and runs schedules.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { createUnit, editSchedule, forgetKeyUnit, readSchedule, type ScheduleRow
 import type { Occurrence, PageOptions, Schedule, ScheduleRequest, Schedules } from "./schedule.ts";
 import { faultsOfSchedule, firstAfter, storedTask, withDefaults } from "./valid.ts";
 
-/** Occurrences deleted in one commit. */
+/** Most occurrences deleted in one commit. */
 const BATCH = 200;
 
 /** See {@link Schedules}. */
@@ -40,7 +40,7 @@ export class EngineSchedules implements Schedules {
       const row = this.#newRow(request, now, keyed);
       if (taken) throw new ScheduleConflictError("schedule-exists", `Schedule '${id}' exists already`);
       const unit = createUnit(engine.keys, id, null, row);
-      // Not landed: somebody was faster with the same id or key. Look again at what they wrote.
+      // When this does not land, another request has taken the same id or key: read both again.
       if (await engine.committer.commit(claim ? together(unit, claim.unit) : unit) === null) continue;
       if (row.dueAt !== null) engine.scheduleDueAt(row.dueAt);
       return { schedule: viewOfSchedule(engine, id, row), replayed: false };
@@ -104,7 +104,7 @@ export class EngineSchedules implements Schedules {
       if (last) mutations.push(del(entry.key));
       if (last && row.dueAt !== null) mutations.push(del(keys.due(row.dueAt, id)));
       const unit = together({ checks: [entry], mutations }, await forgetKeyUnit(engine, id, row));
-      // The schedule goes with the last of its history, so that nothing is left behind after a crash.
+      // The schedule is deleted together with the last of its history, so that a crash leaves no history behind.
       if (await committer.commit(unit) !== null && last) return;
     }
   }
@@ -183,12 +183,15 @@ export class EngineSchedules implements Schedules {
   }
 }
 
-/** The first occurrence from now on; none that was handled before the pause, by a clock that is ahead of this one. */
+/**
+ * Finds the first occurrence from now on that has not been handled. A clock ahead of this one may have handled some
+ * before the pause.
+ */
 function resumedAt(row: ScheduleRow, now: number): number | null {
   return row.nextRunAt === null ? null : gridOf(row).after(Math.max(now, row.nextRunAt - 1));
 }
 
-/** What a row keeps of a request's key. */
+/** Picks the fields of a request's key that a row keeps. */
 function keyOf({ scope, key, expiresAt }: NonNullable<ScheduleRow["idempotency"]>) {
   return { scope, key, expiresAt };
 }

@@ -1,25 +1,25 @@
 /**
- * What a due schedule does next. Each step handles one occurrence, or notes a run of missed ones, so that one commit
- * is small whatever was missed, and a schedule that catches up does not hold up the others.
+ * Steps: decides what a due schedule does next. Each step handles one occurrence, or records a range of missed ones. So
+ * a commit stays small however many were missed, and a schedule that catches up does not hold up the others.
  *
  * @module
  */
 import type { ScheduleRow } from "./row.ts";
 import type { Grid } from "./grid.ts";
 
-/** One step. */
+/** A step of a schedule. */
 export interface Step {
-  /** Missed occurrences that will have no task: the first and the last of them. */
+  /** The first and the last of the missed occurrences that get no task; `null` when there are none. */
   readonly missed: { readonly first: number; readonly last: number } | null;
-  /** The occurrence that has a task. */
+  /** The occurrence that gets a task; `null` when none does. */
   readonly fire: number | null;
-  /** The first occurrence that is left. */
+  /** The first occurrence after this step; `null` when there is none. */
   readonly next: number | null;
-  /** While it catches up with all: the last missed occurrence that has its task. */
+  /** While the schedule catches up with `"all"`: the last missed occurrence that is to have a task. */
   readonly backfillTo?: number;
 }
 
-/** Decides about a schedule whose `nextRunAt` is not later than `now`. */
+/** Decides the step of a schedule whose `nextRunAt` is not later than `now`. */
 export function stepOf(
   grid: Grid,
   { nextRunAt, misfireGrace, catchUp, catchUpLimit, backfillTo }: Pick<
@@ -39,7 +39,7 @@ export function stepOf(
     case "skip":
       return { missed: { first, last }, fire: null, next };
     case "one":
-      // An occurrence that is in time stands for the missed ones before it.
+      // An occurrence that is due and in time stands for the missed ones before it.
       if (next !== null && next <= now) return { missed: { first, last }, fire: null, next };
       return { missed: upTo(grid, first, last), fire: last, next };
     case "all": {
@@ -52,13 +52,13 @@ export function stepOf(
   }
 }
 
-/** The occurrences from `first` that are earlier than `fire`. */
+/** The range of the occurrences from `first` that are earlier than `fire`; `null` when there are none. */
 function upTo(grid: Grid, first: number, fire: number): Step["missed"] {
   if (fire === first) return null;
   return { first, last: Math.max(first, grid.before(fire) ?? first) };
 }
 
-/** The occurrence so many before `last`, but none before `first`. */
+/** The occurrence `count` before `last`, but not earlier than `first`. */
 function back(grid: Grid, first: number, last: number, count: number): number {
   let at = last;
   for (let n = 0; n < count && at > first; n++) at = Math.max(first, grid.before(at) ?? first);

@@ -1,6 +1,6 @@
 /**
- * What schedules need now and then: those that no code declares any more are set aside as orphans, and idempotency
- * keys whose time is over are forgotten.
+ * Tidying of schedules: marks those that no code declares any more as orphans, and deletes the idempotency keys that
+ * schedules were created with, once the time of a key is over.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { together } from "../rows/unit.ts";
 import { changeUnit, forgetKeyUnit, scheduleOf, type StoredSchedule, withDue } from "./row.ts";
 
 /**
- * Looks through all schedules once.
+ * Tidies all schedules once.
  *
- * @param own ids that this process's code declares
- * @returns those of them that are not stored
+ * @param own ids of the schedules that this process's code declares
+ * @returns the ids of `own` that are not stored
  */
 export async function tidySchedules(
   engine: Base & Signals,
@@ -38,7 +38,7 @@ export async function tidySchedules(
   return missing;
 }
 
-/** Ids of the schedules that the code of a registered process declares. */
+/** Reads the ids of the schedules that the code of any registered process declares. */
 async function declaredAnywhere(engine: Namespace, own: Iterable<string>): Promise<Set<string>> {
   const workers = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
   return new Set([
@@ -48,8 +48,9 @@ async function declaredAnywhere(engine: Namespace, own: Iterable<string>): Promi
 }
 
 /**
- * An orphan keeps its place: when code declares it again, it is as if Sluice had been down meanwhile. So a deployment
- * that stops the one process that declares it before it starts the next loses nothing.
+ * Marks a schedule as an orphan, or takes that mark away. An orphan keeps its next occurrence: once code declares it
+ * again, it goes on as if Sluice had been down meanwhile. So a deployment may stop the only process that declares a
+ * schedule before it starts the next one.
  */
 async function setOrphaned(
   engine: Base & Signals,
@@ -62,7 +63,7 @@ async function setOrphaned(
   if (landed !== null && to.dueAt !== null) engine.scheduleDueAt(to.dueAt);
 }
 
-/** Deletes the idempotency key that a schedule was created with when its time is over. */
+/** Deletes the idempotency key that a schedule was created with, once the key's time is over. */
 async function forgetKey(engine: Base, id: string, schedule: StoredSchedule): Promise<void> {
   const { idempotency, ...row } = schedule.row;
   if (!idempotency || idempotency.expiresAt > engine.clock.now()) return;

@@ -1,5 +1,5 @@
 /**
- * What a schedule may be, and its defaults.
+ * Validation of schedules, and the defaults of their options.
  *
  * @module
  */
@@ -20,13 +20,13 @@ import type {
   Trigger,
 } from "./schedule.ts";
 
-/** Bytes of a schedule's task, which is kept in the schedule's own row. */
+/** Most bytes of a schedule's task, which is kept in the schedule's own row. */
 const TASK_BYTES = 48 * 1024;
 
 /** The end of the year 9999: the last moment that RFC 3339 can write. */
 const LAST_MOMENT = 253_402_300_799_999;
 
-/** Options with their defaults filled in. */
+/** Fills in the defaults of options. */
 export function withDefaults(options: ScheduleOptions): ScheduleSettings {
   const { trigger } = options;
   return {
@@ -41,7 +41,7 @@ export function withDefaults(options: ScheduleOptions): ScheduleSettings {
   };
 }
 
-/** Every fault of the parts of a request that are given, whatever the moment. @throws {TooLargeError} */
+/** Finds every fault in the given parts of a request that does not depend on the time. @throws {TooLargeError} */
 export function faultsOfSchedule(engine: Base, request: Partial<ScheduleRequest>): Fault[] {
   const faults: Fault[] = [];
   if (request.id !== undefined && !isScheduleId(request.id)) {
@@ -55,7 +55,7 @@ export function faultsOfSchedule(engine: Base, request: Partial<ScheduleRequest>
   return [...faults, ...optionFaults(request)];
 }
 
-/** A request's task as it is stored. @throws {TooLargeError} */
+/** Makes a request's task as it is stored. @throws {TooLargeError} */
 export function storedTask(engine: Base, task: ScheduledTask): ScheduledTask {
   const { args } = acceptArgs(engine.definitions.get(task.name)!, task.args, "/task/args", []);
   const stored = { ...task, args };
@@ -66,7 +66,7 @@ export function storedTask(engine: Base, task: ScheduledTask): ScheduledTask {
   return stored;
 }
 
-/** The first occurrence after `now`. @throws {InvalidScheduleError} when there is none */
+/** Finds the first occurrence after `now`. @throws {InvalidScheduleError} when there is none */
 export function firstAfter(options: ScheduleSettings & { createdAt: number }, now: number): number {
   const first = gridOf(options).after(now);
   if (first !== null) return first;
