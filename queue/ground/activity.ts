@@ -1,15 +1,16 @@
 /**
- * Whether the engine's loops work or rest. A queue that was started works for good. One made with `onDemand`, in a
- * process that comes and goes with its requests, works only while there is a reason:
+ * Whether the engine's loops work or rest. A queue that was started works for good. A queue made with `onDemand`, in a
+ * process that comes and goes with its requests, works only while there is a reason to:
  *
  * ```text
- * operation  somebody submits, changes or waits for something here
- * drain      something became ready, or is about to, through this process, or somebody has asked here for a task that
- *            has not started: 3 s, less when nothing is left to do
+ * operation  a caller submits, changes or waits for something in this process
+ * drain      something became ready or is about to, through this process, or a caller of this process asked for a task
+ *            that has not started: 3 s, less when nothing is left to do
  * tick       a clock from outside has called `Queue.tick`
  * ```
  *
- * At rest it reads and writes nothing; runs that have begun go on, and with them the heartbeat.
+ * The loops of a queue at rest read and write nothing. Runs that have begun go on, and so does the heartbeat until the
+ * last of them has ended.
  *
  * @module
  */
@@ -17,23 +18,23 @@ import type { Clock } from "./clock.ts";
 import { Bell } from "./bell.ts";
 import type { Loop } from "./loop.ts";
 
-/** Milliseconds that a drain lasts at most, from the last thing that became ready. */
+/** Milliseconds that a drain lasts at most, counted from the last call of `stir`. */
 const DRAIN = 3000;
-/** Milliseconds between two questions whether a reason still holds. */
+/** Milliseconds between two checks whether a reason still holds. */
 const LOOK = 250;
 /** Milliseconds until loops that could not be started are tried again. */
 const PAUSE = 1000;
 
-/** What activity is about. */
+/** The loops that an {@link Activity} starts and stops, and its calls to their owner. */
 export interface Workings {
   readonly loops: readonly Pick<Loop, "start" | "stop" | "nextAt">[];
-  /** What comes before the loops: registration, and a look at what others left behind. */
+  /** Does what has to come before the loops, such as registration. */
   prepare(): Promise<void>;
-  /** The loops could not be started; it is tried again while there is a reason. */
+  /** Called when the loops could not be started; another attempt follows while there is a reason to work. */
   failed(error: unknown): void;
 }
 
-/** See the module's text. */
+/** Starts and stops the loops of one queue. */
 export class Activity {
   #reasons = 0;
   #started = false;
@@ -42,19 +43,19 @@ export class Activity {
   #turning: Promise<void> | null = null;
   #drainEnd = 0;
   #draining = false;
-  /** Something became ready since the drain was asked whether it is over. */
+  /** `stir` was called since the drain began to wait for its end, so the drain waits once more. */
   #stirred = false;
-  /** Of those who stay until something is over, and of a pause. */
+  /** The bells of all waits that are going on: `stop` ends these waits. */
   #bells = new Set<Bell>();
 
   constructor(readonly clock: Clock, readonly onDemand: boolean, readonly workings: Workings) {}
 
-  /** Whether there is neither a reason to work nor a loop that does. */
+  /** Whether an on-demand queue has no reason to work and its loops have stopped. */
   get resting(): boolean {
     return this.onDemand && this.#reasons === 0 && !this.#working;
   }
 
-  /** From now on the loops work, or with `onDemand` may work. @throws what kept them from starting */
+  /** Starts the loops, or with `onDemand` allows them to start. @throws what kept the loops from starting */
   async start(): Promise<void> {
     this.#started = true;
     if (this.onDemand) this.#turn();
@@ -69,18 +70,22 @@ export class Activity {
     await this.#end();
   }
 
-  /** There is a reason to work, until `leave` is called as often as this. */
+  /** Adds a reason to work. It lasts until `leave` is called for it. */
   enter(): void {
     this.#reasons++;
     this.#turn();
   }
 
+  /** Takes back a reason to work that `enter` has added. */
   leave(): void {
     this.#reasons--;
     this.#turn();
   }
 
-  /** Something is ready, or will be at this wall-clock time: a reason for a drain. */
+  /**
+   * Begins or prolongs a drain, because a task is ready or will be at this wall-clock time. A time that lies further
+   * ahead than a drain lasts is no reason for one.
+   */
   stir(at = 0): void {
     if (!this.onDemand || !this.#started || this.#over || at - this.clock.now() > DRAIN) return;
     this.#drainEnd = this.clock.monotonic() + DRAIN;
@@ -97,17 +102,18 @@ export class Activity {
     this.#draining = false;
   }
 
-  /** Whether no loop will find anything to do for so many milliseconds, as far as they know. */
+  /** Whether the loops work and none of them, as far as it knows, will find anything to do for so many milliseconds. */
   calm(milliseconds: number): boolean {
     const until = this.clock.now() + milliseconds;
     return this.#working && this.workings.loops.every(({ nextAt }) => nextAt > until);
   }
 
   /**
-   * A reason to work that ends by itself.
+   * Adds a reason to work that ends by itself, and resolves when it has ended.
    *
-   * @param end monotonic time at which it is over at the latest
-   * @param isDone asked now and then whether it is over, with the milliseconds that are left
+   * @param end returns the monotonic time at which the reason ends at the latest
+   * @param isDone asked now and then, with the milliseconds that are left, whether the reason has ended
+   * @param signal ends the reason when it aborts, at the next of these checks
    */
   async stay(
     end: () => number,
@@ -126,12 +132,13 @@ export class Activity {
     }
   }
 
-  /** Starts or stops the loops until they are as they should be. */
+  /** Starts or stops the loops, again and again until they work exactly if there is a reason to. */
   #turn(): void {
     if (!this.onDemand || this.#turning || this.#isRight) return;
     this.#turning = this.#turnUntilRight();
   }
 
+  /** Whether the loops work exactly if there is a reason to, or must not be started or stopped here any more. */
   get #isRight(): boolean {
     return this.#over || !this.#started || this.#working === this.#reasons > 0;
   }

@@ -1,32 +1,32 @@
 /**
- * A bell: what a loop waits for between two looks at the store.
+ * A bell: a loop waits for its ring, or for a time to pass, between two looks at the store.
  *
  * @module
  */
 import type { Clock } from "./clock.ts";
 
-/** Wakes one waiting loop; a ring while nobody waits is kept for the next wait. */
+/** Wakes one waiting loop. A ring that comes while no loop waits is kept for the next wait. */
 export class Bell {
   #rung = false;
   #wake: (() => void) | null = null;
 
   constructor(readonly clock: Clock) {}
 
-  /** Whether somebody waits and nothing has ended it. */
+  /** Whether a wait is going on. */
   get isWaiting(): boolean {
     return this.#wake !== null;
   }
 
-  /** Ends the current wait, or the next one at once. */
+  /** Ends the current wait; without one, ends the next wait as soon as it begins. */
   ring(): void {
     this.#rung = true;
     this.#wake?.();
   }
 
   /**
-   * Waits for a ring, or for so many milliseconds.
+   * Waits for a ring, for so many milliseconds at most.
    *
-   * @returns whether it rang
+   * @returns whether the bell rang
    */
   wait(milliseconds: number): Promise<boolean> {
     return new Promise((resolve) => {
@@ -44,5 +44,5 @@ export class Bell {
   }
 }
 
-/** Milliseconds between two looks at the store when nothing was found: doubled each time, from the first to the last. */
+/** Milliseconds between two looks at the store that find nothing: `first`, then doubled each time, up to `last`. */
 export const POLL = { first: 50, last: 2000 } as const;

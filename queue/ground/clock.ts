@@ -1,19 +1,19 @@
 /**
- * Time and chance, passed in so that tests can move the one and fix the other.
+ * Clocks, timers and random numbers, passed in so that tests can move the time and fix the chance.
  *
  * @module
  */
 
 /** Both clocks of a machine, and timers. */
 export interface Clock {
-  /** Wall clock, milliseconds since 1970. It may leap. */
+  /** Milliseconds since 1970 by the wall clock, which may leap. */
   now(): number;
   /** Milliseconds that only grow; not comparable between processes (invariant 9). */
   monotonic(): number;
   /**
    * Calls `run` once after `delay` milliseconds.
    *
-   * @returns a function that calls it off
+   * @returns a function that cancels the call
    */
   after(delay: number, run: () => void): () => void;
 }
@@ -21,7 +21,7 @@ export interface Clock {
 /** Ten years in seconds: the longest delay, time limit, wait, time to live, … that a caller may ask for. */
 export const TEN_YEARS = 10 * 365 * 86400;
 
-/** Longest delay of `setTimeout`; longer waits are cut in pieces. */
+/** Longest delay of `setTimeout`, in milliseconds; a longer wait takes several timers. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** The machine's own clocks. */
@@ -45,7 +45,7 @@ export type Random = () => number;
 /**
  * Resolves after `milliseconds`, or rejects with the signal's reason as soon as it aborts.
  *
- * @param milliseconds how long; 0 or less resolves in the next turn of the loop
+ * @param milliseconds how long; 0 or less resolves in the next turn of the event loop
  */
 export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * Every error the engine throws or stores. `code` is for programs (routes map it to a status), `message` for people:
- * what was asked, what was expected, what was found.
+ * Every error the engine throws or stores. `code` is for programs (routes map it to a status). `message` is for people
+ * and says what was asked, what was expected and what was found.
  *
  * ```text
  * SluiceError
@@ -23,15 +23,15 @@
  * @module
  */
 
-/** What is wrong with one place of a request. */
+/** A fault at one place of a request. */
 export interface Fault {
   /** JSON pointer (RFC 6901) to the place, from the request's root: `/args/0`. */
   readonly pointer: string;
-  /** What was expected there and what was found. */
+  /** Says what was expected at this place and what was found. */
   readonly detail: string;
 }
 
-/** The base of all errors here. */
+/** The base class of the engine's errors. */
 export abstract class SluiceError extends Error {
   /** Stable name for programs. */
   abstract readonly code: string;
@@ -76,7 +76,7 @@ export class TaskNotFoundError extends SluiceError {
   }
 }
 
-/** The task has ended; final is final. */
+/** The task has already ended; a final state never changes. */
 export class TaskFinalError extends SluiceError {
   readonly code = "task-final";
   constructor(readonly taskId: string, readonly state: string) {
@@ -99,7 +99,7 @@ export class WorkflowNotFoundError extends SluiceError {
   }
 }
 
-/** The workflow has ended; final is final. */
+/** The workflow has already ended; a final state never changes. */
 export class WorkflowFinalError extends SluiceError {
   readonly code = "workflow-final";
   constructor(readonly workflowId: string, readonly state: string) {
@@ -107,10 +107,10 @@ export class WorkflowFinalError extends SluiceError {
   }
 }
 
-/** Only a task that ended in FAILURE or REVOKED can be redriven, and once. */
+/** The task cannot be redriven: only one that ended in FAILURE or REVOKED can, and only once. */
 export class RedriveError extends SluiceError {
   readonly code = "not-redrivable";
-  /** @param redrivenAs the task that repeats it already */
+  /** @param redrivenAs id of the task that repeats this one already */
   constructor(readonly taskId: string, why: string, readonly redrivenAs: string | null = null) {
     super(`Task '${taskId}' cannot be submitted anew: ${why}`);
   }
@@ -143,7 +143,7 @@ export class DuplicateTaskError extends SluiceError {
   }
 }
 
-/** What a channel cannot be set to. */
+/** A change of a channel's settings that is not valid. */
 export class InvalidChannelError extends SluiceError {
   readonly code = "invalid-channel";
   /** @param faults every fault found, not only the first */
@@ -165,7 +165,7 @@ export class ChannelNotFoundError extends SluiceError {
   }
 }
 
-/** As many tasks stand ready in the channel as its depth cap allows; try again in a second. */
+/** The channel holds as many ready tasks as its depth cap allows; try again in a second. */
 export class OverCapacityError extends SluiceError {
   readonly code = "over-capacity";
   constructor(readonly channel: string, readonly maxDepth: number) {
@@ -173,7 +173,7 @@ export class OverCapacityError extends SluiceError {
   }
 }
 
-/** A schedule that cannot be: its trigger, its times, or its task. */
+/** A schedule whose trigger, times or task are not valid. */
 export class InvalidScheduleError extends SluiceError {
   readonly code = "invalid-schedule";
   /** @param faults every fault found, not only the first */
@@ -190,7 +190,7 @@ export class ScheduleNotFoundError extends SluiceError {
   }
 }
 
-/** Somebody edited the schedule since it was read. */
+/** The schedule was edited after the caller read it. */
 export class ScheduleChangedError extends SluiceError {
   readonly code = "schedule-changed";
   constructor(readonly scheduleId: string) {
@@ -198,7 +198,7 @@ export class ScheduleChangedError extends SluiceError {
   }
 }
 
-/** The schedule's state does not allow it. */
+/** The state of the schedule does not allow the change that was asked for; `code` names the state. */
 export class ScheduleConflictError extends SluiceError {
   constructor(readonly code: "schedule-exists" | "schedule-declared" | "schedule-orphaned", message: string) {
     super(message);
@@ -210,7 +210,7 @@ export class TooLargeError extends SluiceError {
   readonly code = "too-large";
 }
 
-/** More waits in memory than the engine takes on; try again in a moment. */
+/** More submissions wait in memory than the engine takes on; try again in a moment. */
 export class OverloadedError extends SluiceError {
   readonly code = "overloaded";
 }
@@ -223,7 +223,7 @@ export class StoppedError extends SluiceError {
 /** The store did not answer in time. */
 export class StoreUnavailableError extends SluiceError {
   readonly code = "store-unavailable";
-  /** @param sent whether it was asked; if not, nothing of a commit can land any more. @default {true} */
+  /** @param sent whether the store was asked; if not, a commit cannot land any more. @default {true} */
   constructor(message: string, readonly sent = true) {
     super(message);
   }
@@ -247,34 +247,37 @@ export class RefusedCommitError extends SluiceError {
   readonly code = "commit-refused";
 }
 
-/** Others judged this process lost: its lanes are gone and this commit did not land (invariant 3). */
+/** Another process judged this one lost: its lanes are gone and this commit did not land (invariant 3). */
 export class FencedError extends SluiceError {
   readonly code = "fenced";
 }
 
-/** Whether it says that this registration, queue or store has ended, which is reported where that is found out. */
+/**
+ * Whether an error says that this registration, queue or store has ended. The place that finds such an end out reports
+ * it, so other places do not report the error again.
+ */
 export function isOver(error: unknown): boolean {
   return error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError;
 }
 
-/** Thrown by a handler (`throw ctx.retry()`): run again later. */
+/** A handler throws this error (`throw ctx.retry()`) to have its task run again later. */
 export class RetryError extends SluiceError {
   readonly code = "retry";
   /**
    * @param delay seconds until the next run; `null` lets the definition's policy decide
-   * @param reason what the task's `error` says; `undefined`: only that it asked
+   * @param reason what the task's `error` says; `undefined`: only that the task asked to be run again
    */
   constructor(readonly delay: number | null, readonly reason: unknown) {
     super("Task asked to be run again");
   }
 }
 
-/** Thrown by a handler: fail at once, whatever retries are left. */
+/** A handler throws this error to have its task fail at once, whatever retries are left. */
 export class NonRetryableError extends SluiceError {
   readonly code = "non-retryable";
 }
 
-/** `ctx.signal`'s reason when the soft time limit is over. */
+/** The reason of `ctx.signal` when the soft time limit is over. */
 export class SoftTimeLimitExceeded extends SluiceError {
   readonly code = "soft-time-limit";
 }
@@ -284,12 +287,12 @@ export class TimeLimitExceeded extends SluiceError {
   readonly code = "time-limit";
 }
 
-/** `ctx.signal`'s reason when the task was revoked. */
+/** The reason of `ctx.signal` when the task was revoked. */
 export class TaskRevokedError extends SluiceError {
   readonly code = "revoked";
 }
 
-/** `ctx.signal`'s reason when the process stops or was fenced; the task runs again elsewhere. */
+/** The reason of `ctx.signal` when the process stops or was fenced; the task runs again elsewhere. */
 export class ShutdownError extends SluiceError {
   readonly code = "shutdown";
 }
@@ -299,7 +302,7 @@ export class CommitConflictError extends SluiceError {
   readonly code = "commit-conflict";
 }
 
-/** Another run held the lock for as long as this one was ready to wait. */
+/** Another run held the lock for longer than this run was ready to wait. */
 export class LockTimeoutError extends SluiceError {
   readonly code = "lock-timeout";
   constructor(readonly lockName: string, readonly wait: number) {
@@ -307,7 +310,7 @@ export class LockTimeoutError extends SluiceError {
   }
 }
 
-/** The lock was released, or its time was over before it was renewed, or its run has ended. */
+/** The lock was released, its time was over before it was renewed, or its run has ended. */
 export class LockNotHeldError extends SluiceError {
   readonly code = "lock-not-held";
   constructor(readonly lockName: string) {
@@ -340,17 +343,17 @@ export class ThreadModuleError extends SluiceError {
   readonly code = "thread-module";
 }
 
-/** The result of what comes before a workflow's task is too large for its arguments, or is gone. */
+/** The result that a workflow's task takes as its first argument is too large for that, or is gone. */
 export class ArgumentsError extends SluiceError {
   readonly code = "arguments-error";
 }
 
-/** Something before it in its chain did not succeed; the message names what. */
+/** A task before this one in its chain did not succeed; the message names that task. */
 export class ChainError extends SluiceError {
   readonly code = "chain-error";
 }
 
-/** A member of a group did not succeed; the message names it. */
+/** A member of a group did not succeed; the message names the member. */
 export class ChordError extends SluiceError {
   readonly code = "chord-error";
 }

@@ -1,5 +1,5 @@
 /**
- * What the engine tells about itself, as it happens: the log, the metrics and the tests listen.
+ * Events: the engine reports what happens in it, as it happens, to the log, the metrics and the tests.
  *
  * @module
  */
@@ -12,17 +12,17 @@ export interface TaskRef {
   readonly channel: string;
 }
 
-/** One event. Durations in seconds. Never carries arguments or results. */
+/** One event. Durations are in seconds. No event carries arguments or results. */
 export type QueueEvent =
   | { readonly type: "submitted"; readonly task: TaskRef; readonly delay: number }
   | {
     readonly type: "started";
     readonly task: TaskRef;
     readonly retries: number;
-    /** From the moment it could run to the handler's start. */
+    /** Seconds from the moment the task could run to the handler's start. */
     readonly waited: number;
   }
-  /** An attempt to claim so many tasks of a channel; not landed when somebody else took one of them. */
+  /** An attempt to claim so many tasks of a channel; it has not landed when somebody else took one of them. */
   | { readonly type: "claim"; readonly channel: string; readonly tasks: number; readonly landed: boolean }
   /** A progress report was stored. */
   | { readonly type: "progress"; readonly task: TaskRef }
@@ -42,23 +42,23 @@ export type QueueEvent =
     /** `Type: message` of a task that did not succeed. */
     readonly error: string | null;
   }
-  /** A run's worker was lost, the task waits again. */
+  /** The worker of a run was lost, and the task waits again. */
   | { readonly type: "lost"; readonly task: TaskRef; readonly deliveries: number }
   /** A worker was judged lost and can store nothing any more; its tasks are being given back. */
   | { readonly type: "lost-worker"; readonly worker: string }
   /** All tasks of a lost worker were given back. */
   | { readonly type: "rescued"; readonly worker: string; readonly tasks: number }
-  /** A run was given back unfinished, uncounted. */
+  /** A run was given back unfinished; it counts neither as a retry nor as a delivery. */
   | { readonly type: "returned"; readonly task: TaskRef }
   | { readonly type: "registered"; readonly worker: string }
-  /** Others judged this process lost; it registers anew. */
+  /** Another process judged this one lost; this process registers anew. */
   | { readonly type: "fenced"; readonly worker: string }
-  /** Handlers go on ignoring that their runs have ended, so many that a channel has no slot left in this process. */
+  /** So many handlers ignore that their runs have ended that a channel has no slot left in this process. */
   | { readonly type: "exhausted"; readonly channel: string }
   | { readonly type: "stopping"; readonly running: number }
   | { readonly type: "stopped" }
   | { readonly type: "log"; readonly task: TaskRef; readonly level: LogLevel; readonly message: string }
-  /** Something that should not happen did; the engine goes on. */
+  /** Something happened that should not; the engine goes on. */
   | { readonly type: "fault"; readonly message: string; readonly error: unknown };
 
 /** Levels of log lines. */

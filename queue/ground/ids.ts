@@ -50,12 +50,12 @@ export function isTaskId(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text);
 }
 
-/** The milliseconds since 1970 that an id was made at. */
+/** The time at which an id was made, in milliseconds since 1970. */
 export function timeOfId(id: string): number {
   return parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
-/** The smallest id of a moment; ids made before it sort below. */
+/** The smallest id of a moment: every id made earlier sorts below it. */
 export function firstIdAt(milliseconds: number): string {
   const high = Math.max(0, Math.floor(milliseconds)).toString(16).padStart(12, "0");
   return `${high.slice(0, 8)}-${high.slice(8)}-7000-8000-000000000000`;

@@ -1,11 +1,11 @@
 /**
- * A loop: rounds of work, one after the other, with pauses between them that a bell cuts short. What the engine's five
- * loops share; each of them states what one round does.
+ * A loop: rounds of work, one after the other, with pauses between them that a bell cuts short. The engine's five loops
+ * extend it, and each of them defines what one round does:
  *
  * ```text
  * consumer   claims a channel's tasks           promoter  makes due tasks ready
  * scheduler  fires due schedules                sweeper   removes what is no longer kept
- * cascades   works off what workflows owe
+ * cascades   does what ends, submissions and revokes have left to do in workflows
  * ```
  *
  * @module
@@ -15,22 +15,22 @@ import type { Clock } from "./clock.ts";
 
 /** How long a loop pauses. */
 export interface Pauses {
-  /** Milliseconds from a round that found something to the next one. @default {0: it begins at once} */
+  /** Milliseconds from a round that found something to the next one. @default {0: the next one begins at once} */
   readonly busy?: number;
   /**
-   * Milliseconds, at most, from a round that found nothing to the next one: doubled each time, from the first to the
-   * last, and back at the first when the bell rings or something is found. @default {POLL}
+   * Milliseconds, at most, from a round that found nothing to the next one: `first`, then doubled each time, up to
+   * `last`, and `first` again when the bell rings or a round finds something. @default {POLL}
    */
   readonly idle?: { readonly first: number; readonly last: number };
 }
 
-/** May be started and stopped at any time, any number of times. */
+/** A loop that may be started and stopped at any time, any number of times. */
 export abstract class Loop {
-  /** Rung for news: the next round begins now. */
+  /** A ring ends the pause, so that the next round begins now. */
   protected readonly bell: Bell;
   /** Wall-clock time at which something is due next, as the last round found. `Infinity`: never; 0: not known. */
   protected nextDue = Infinity;
-  /** No further round begins. */
+  /** Set by `stop`: no further round begins. */
   protected stopping = false;
   #rounds: Promise<void> | null = null;
 
@@ -39,22 +39,23 @@ export abstract class Loop {
   }
 
   /**
-   * One round. It must not reject: a round that fails says so in an event.
+   * Does one round. It must not reject: a round that fails says so in an event.
    *
-   * @param rang whether the bell rang for it, it follows another at once, or is the first; if not, the pause was over
-   * @returns whether it found something to do
+   * @param rang `false` when the round begins because a pause was over; `true` when the bell rang, or when the round
+   *   follows another at once or is the first
+   * @returns whether the round found something to do
    */
   protected abstract round(rang: boolean): Promise<boolean>;
 
-  /** Called when it begins, also after a stop: forgets what only holds as long as it goes on. */
+  /** Called at every start: forgets what held only while the loop went on. */
   protected reset(): void {}
 
-  /** Wall-clock time before which it has nothing to do, as far as it knows; 0 during a round. */
+  /** Wall-clock time before which the loop has nothing to do, as far as it knows; 0 during a round. */
   get nextAt(): number {
     return this.bell.isWaiting ? this.nextDue : 0;
   }
 
-  /** Begins, also after a stop. */
+  /** Starts the loop, also after a stop. */
   start(): void {
     this.stopping = false;
     if (this.#rounds) return;
@@ -62,7 +63,7 @@ export abstract class Loop {
     this.#rounds = this.#run();
   }
 
-  /** Ends, and resolves when the round that goes on has ended. What it has begun, such as runs, goes on. */
+  /** Stops the loop, and resolves when the current round has ended. Work that a round began, such as runs, goes on. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.bell.ring();
@@ -70,7 +71,7 @@ export abstract class Loop {
     this.#rounds = null;
   }
 
-  /** Something is due at this wall-clock time: a round begins then at the latest. */
+  /** Tells the loop that something is due at this wall-clock time, so that a round begins then at the latest. */
   dueAt(time: number): void {
     if (time < this.nextDue) this.bell.ring();
   }
@@ -86,7 +87,7 @@ export abstract class Loop {
     }
   }
 
-  /** Milliseconds until something is due, but no more than these. */
+  /** Milliseconds until something is due, at most `most`. */
   #untilDue(most: number): number {
     return this.nextDue === 0 ? most : Math.min(most, Math.max(1, this.nextDue - this.clock.now()));
   }

@@ -1,10 +1,10 @@
 /**
- * "Did you mean …?"
+ * Suggestions for mistyped names: "Did you mean …?"
  *
  * @module
  */
 
-/** Characters of a word that is worth comparing: the time grows with the product of two lengths. */
+/** Characters of the longest word that is compared: the time grows with the product of the two lengths. */
 const LONGEST = 200;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The words of the engine as types: what is stored, and what callers see. Imports nothing that could import it back.
+ * The words of the engine as types that callers see. This file imports nothing, so that every other file may import it.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Anything JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Celery's states. STARTED and PROGRESS are read off the `run` entry and never stored in the record. */
+/** Celery's states. STARTED and PROGRESS are read off the `run` row and never stored in the record. */
 export const STATES = ["PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED"] as const;
 
 /** One of {@link STATES}. */
@@ -21,7 +21,7 @@ export function isFinal(state: TaskState): state is FinalState {
   return state === "SUCCESS" || state === "FAILURE" || state === "REVOKED";
 }
 
-/** Why a task failed or was revoked. `traceback` is the handler's own, for its author. */
+/** Why a task failed or was revoked. `traceback` is that of the handler's own error, for the handler's author. */
 export interface TaskError {
   readonly type: string;
   readonly message: string;
@@ -42,18 +42,18 @@ export interface Task<Result = Json> {
   readonly progress: Json;
   /** Runs that failed and were retried; 0 at first. */
   readonly retries: number;
-  /** At most `maxRetries + 1` runs. */
+  /** How many failed runs are retried at most; with 3, the fourth failure is final. */
   readonly maxRetries: number;
   readonly channel: string;
-  /** 0 to 9, 9 first. */
+  /** 0 to 9; 9 goes first. */
   readonly priority: number;
   readonly tags: readonly string[];
   readonly createdAt: number;
-  /** When it may run next; equals `createdAt` without a delay. */
+  /** When the task may run next; equals `createdAt` without a delay. */
   readonly runAt: number;
   readonly startedAt: number | null;
   readonly doneAt: number | null;
-  /** When it becomes REVOKED unless it has started. */
+  /** When the task becomes REVOKED unless it has started. */
   readonly expiresAt: number | null;
   /** The workflow's first task; the task itself outside of workflows. */
   readonly rootId: string;
@@ -62,27 +62,30 @@ export interface Task<Result = Json> {
   readonly scheduleId: string | null;
   /** The task that this one repeats; see `Queue.redrive`. */
   readonly redriveOf: string | null;
-  /** The worker that runs it or ran it last. */
+  /** The worker that runs the task or ran it last. */
   readonly worker: string | null;
-  /** Only in what a submission returns, when this is the first task of its key: how its definition treats a second. */
+  /**
+   * How the definition treats a second task of one key. Set only in what such a second submission returns, which is the
+   * first task of the key.
+   */
   readonly duplicate?: "skip" | "return";
 }
 
-/** What `Queue.watch` tells. */
+/** A change of a task, as `Queue.watch` reports it. */
 export interface TaskChange {
   readonly task: Task;
-  /** Another one whenever state or progress have changed; the same in every process. */
+  /** Another version whenever state or progress have changed; the same in every process. */
   readonly version: string;
 }
 
 /** Options of one submission; each overrides its definition's default. */
 export interface SubmitOptions {
   readonly channel?: string;
-  /** 0 to 9, 9 first. @default {5} */
+  /** 0 to 9; 9 goes first. @default {5} */
   readonly priority?: number;
-  /** Seconds until it may run. Not together with `runAt`. */
+  /** Seconds until the task may run. Not together with `runAt`. */
   readonly delay?: number;
-  /** Milliseconds since 1970; a past moment runs at once. */
+  /** When the task may run, in milliseconds since 1970; with a past moment it may run at once. */
   readonly runAt?: number;
   /** Seconds after which the task is REVOKED unless it has started. */
   readonly expires?: number;
@@ -91,7 +94,7 @@ export interface SubmitOptions {
   readonly softTimeLimit?: number;
   /** Seconds until the run is ended. @default {3600} */
   readonly timeLimit?: number;
-  /** Keep the outcome, not the return value. */
+  /** Whether the state of the task is kept, but not its return value. */
   readonly ignoreResult?: boolean;
   /** Up to 20 labels of up to 100 characters. */
   readonly tags?: readonly string[];
@@ -105,7 +108,7 @@ export interface TaskRequest extends SubmitOptions {
 
 /** A caller's promise that two submissions with one key mean the same (invariant 6). */
 export interface Idempotency {
-  /** Who or what the key belongs to; keys of two scopes never meet. Not `task:…`: those are the definitions'. */
+  /** The owner of the key, such as a client; equal keys of two scopes are two keys. Not `task:…`: reserved. */
   readonly scope: string;
   /** 1 to 255 visible ASCII characters. */
   readonly key: string;
@@ -117,7 +120,7 @@ export interface Idempotency {
 export interface Channel {
   readonly name: string;
   readonly paused: boolean;
-  /** Slots that were set, else those of this process; 0 when it does not execute the channel. */
+  /** Slots that people have set, else those of this process; 0 when this process does not execute the channel. */
   readonly slots: number;
   readonly rateLimit: string | null;
   readonly maxDepth: number | null;
@@ -137,11 +140,11 @@ export interface Worker {
   /** Slots per channel. */
   readonly channels: Readonly<Record<string, number>>;
   readonly startedAt: number;
-  /** Seconds since this process saw its heartbeat change, by its own clock; 0 for itself. */
+  /** Seconds since this process saw the heartbeat change, by the clock of this process; 0 for itself. */
   readonly heartbeatAge: number;
-  /** It was judged lost and its tasks are being given to others. */
+  /** Whether the worker was judged lost; its tasks are then being given to others. */
   readonly lost: boolean;
-  /** What it runs now, oldest task first; up to 10,000 of all workers. */
+  /** The tasks that the worker runs now, oldest first; up to 10,000 of all workers. */
   readonly running: readonly RunningTask[];
 }
 
@@ -150,15 +153,15 @@ export interface RunningTask {
   readonly id: string;
   readonly name: string;
   readonly channel: string;
-  /** When it was claimed. */
+  /** When the task was claimed. */
   readonly startedAt: number;
-  /** Claimed, and waiting for a free thread; `null`: only its own process knows. */
+  /** Whether the task waits for a free thread; `null` when another process runs it, which alone knows. */
   readonly reserved: boolean | null;
 }
 
 /** Whether the engine can do its work now. */
 export interface Health {
   readonly ready: boolean;
-  /** One sentence for each reason why not. */
+  /** One sentence for each reason why the engine is not ready. */
   readonly problems: readonly string[];
 }
