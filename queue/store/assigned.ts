@@ -1,6 +1,7 @@
 /**
- * Opens the database that Deno Deploy has assigned to the program. Without one, a program there gets a database of its
- * own in each instance, or no `Deno.openKv` at all: what it accepted would be gone with the instance.
+ * Opens the database that Deno Deploy has assigned to the program. Without an assigned database, each instance of a
+ * program there has a database of its own, or no `Deno.openKv` at all: the tasks that an instance accepted would be
+ * gone with it.
  *
  * @module
  */
@@ -12,14 +13,14 @@ import { storeOnServer } from "./server.ts";
 /**
  * Opens the assigned database, as `Deno.openKv()` without a path names it. All instances share it.
  *
- * @returns `null` when none is assigned
- * @throws the client's error when it cannot be reached
+ * @returns `null` when no database is assigned
+ * @throws the client's error when the database cannot be reached
  */
 export async function openAssignedStore(options: OpenStoreOptions = {}): Promise<Store | null> {
   const { namespace = "sluice", random = Math.random } = options;
   if (typeof Deno.openKv !== "function") return null;
   const kv = await Deno.openKv();
-  // A shared database has no queue, one of the instance's own has.
+  // A shared database has no queue; a database of the instance's own has one.
   if (await kvDoorbell(kv, namespace) === null) {
     return storeOnServer(kv, undefined, { ...options, namespace, random });
   }

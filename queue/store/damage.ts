@@ -1,7 +1,8 @@
 /**
- * Looks for damage that Deno itself does not survive: it reads the queue and the index of expiry as it opens a file,
- * and a damaged page there ends the process with a panic (Deno 2.9.6, denokv_sqlite 0.14.0 lib.rs:300 and :327), where
- * nothing can be caught. The same reads, made through SQLite beforehand, throw. They cost 1 ms whatever the file's size.
+ * Looks for damage of a database file that Deno itself does not survive: Deno reads the queue and the index of expiry
+ * as it opens a file, and a damaged page there ends the process with a panic (Deno 2.9.6, denokv_sqlite 0.14.0
+ * lib.rs:300 and :327), which cannot be caught. The same reads, made through SQLite beforehand, throw. They cost 1 ms
+ * whatever the file's size.
  *
  * @module
  */
@@ -14,9 +15,9 @@ const READS = [
 ];
 
 /**
- * Reads what Deno will read.
+ * Reads what Deno will read as it opens the file.
  *
- * @throws {Error} SQLite's own, when it is damaged or no database
+ * @throws {Error} SQLite's own, when the file is damaged or no database
  */
 export function assertReadable(path: string): void {
   const database = new DatabaseSync(path);

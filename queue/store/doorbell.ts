@@ -1,22 +1,23 @@
 /**
- * Wake-ups through Deno KV's own queue, where the store has one. A message is `{ sluice: namespace, channel }`; it is a
- * hint and nothing hangs on it (invariant 8).
+ * Wake-ups through Deno KV's own queue, where the store has one. A message is `{ sluice: namespace, channel }`.
+ * Messages are hints: no task depends on one (invariant 8).
  *
  * @module
  */
 import { brokenHint } from "./kv_errors.ts";
 import type { Doorbell } from "./port.ts";
 
-/** Milliseconds after which a message that nobody has heard counts as lost; by then everybody has looked anyway. */
+/** Milliseconds after which a message that no listener heard counts as lost; by then all consumers have polled. */
 const LOST_AFTER = 2000;
 
 /**
  * Makes the doorbell of a database, or `null` where it has no queue (a KV server, Deno Deploy). The probe is a commit
  * whose check cannot hold, so it leaves nothing behind.
  *
- * Two listeners of one database share its messages: who uses `listenQueue` on the same database must not ask for this.
+ * Listeners of one database share its messages out among them. A program that itself uses `listenQueue` on the same
+ * database must therefore not make this doorbell.
  *
- * @param namespace messages of another are ignored
+ * @param namespace messages of other namespaces are ignored
  * @throws the database's own error when it can serve no more
  */
 export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbell | null> {
@@ -26,9 +27,9 @@ export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbe
     if (brokenHint(error)) throw error;
     return null;
   }
-  /** The message on its way, by channel: when it was sent, and its sending. */
+  /** By channel the message on its way: when it was sent, and the promise of its sending. */
   const outstanding = new Map<string, { readonly at: number; readonly sent: Promise<void> }>();
-  /** Everybody hears each hint; two `listenQueue` would share them out. */
+  /** The listeners share one `listenQueue`, so each of them hears every hint; two would share the hints out. */
   const listeners: ((channel: string) => void)[] = [];
 
   return {
@@ -57,5 +58,5 @@ export async function kvDoorbell(kv: Deno.Kv, namespace: string): Promise<Doorbe
   };
 }
 
-/** A lost hint costs a poll interval; what broke the store shows in the next commit. */
+/** Ignores an error: a lost hint costs a poll interval, and an error that broke the store shows in the next commit. */
 function nothing(): void {}

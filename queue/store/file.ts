@@ -1,20 +1,20 @@
 /**
- * What is done with a database file past Deno, through SQLite: a copy of one moment while others write, giving back the
- * room that deleted rows have left (`VACUUM` would do both, but Deno lets it run only with all permissions), and an index
- * of fewer rows.
+ * The work on a database file that goes through SQLite instead of Deno: copying it as it is at one moment while others
+ * write, giving back the room that deleted rows have left (`VACUUM` would do both, but Deno lets it run only with all
+ * permissions), and making an index hold fewer rows.
  *
  * @module
  */
 import { backup, DatabaseSync } from "node:sqlite";
 
-/** As many pages as there may be: the copy is one step, in one snapshot. In several it begins anew at each commit. */
+/** More pages than a file has: one step, so one snapshot. A copy in several steps begins anew at each commit. */
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
- * Copies a database file as it is at one moment, whoever has it open and writes to it. Nobody waits for it. The copy is
- * on the disk, and a database file like any other.
+ * Copies a database file as it is at one moment, also while it is open elsewhere and written to; no writer waits for
+ * that. The copy is synced to the disk, and a database file like any other.
  *
- * @param target a crash leaves what it had begun at `<target>.part`
+ * @param target path of the copy; a crash leaves an unfinished copy at `<target>.part`
  * @throws SQLite's own error, or the file system's
  */
 export async function copyDatabase(path: string, target: string): Promise<void> {
@@ -37,8 +37,9 @@ export async function copyDatabase(path: string, target: string): Promise<void> 
 }
 
 /**
- * Makes an empty file a database that can become smaller again: `shrink` has no effect on others. This has to be decided
- * before there is a table. It costs nothing that could be measured (ratio of CPU per task 0.99, seven rounds).
+ * Makes a database of an empty file, one that can become smaller again: `shrink` has no effect on any other. The mode
+ * has to be set before the first table is made. It costs nothing that could be measured (ratio of CPU per task 0.99,
+ * seven rounds).
  */
 export function makeShrinkable(path: string): void {
   const database = new DatabaseSync(path);
@@ -46,17 +47,17 @@ export function makeShrinkable(path: string): void {
   database.close();
 }
 
-/** Deno's index of when rows expire, as its own migration makes it: it holds the key of every row. */
+/** Deno's index of when rows expire, as Deno's own migration makes it: with an entry for every row. */
 const INDEX_OF_ALL = "CREATE INDEX kv_expiration_ms_idx on kv (expiration_ms)";
-/** Bytes of a file in which the index is replaced at once: half a second. In larger ones it stays. */
+/** Bytes of the largest file in which the index is replaced, in half a second. In larger files it stays as it is. */
 const SMALL = 64 * 2 ** 20;
 
 /**
- * Has Deno's index of when rows expire hold the rows that do: `expireIn`, which the engine does not use. As it is, each
- * row that is written or deleted is so in two trees. Deno's two questions to the index are about rows that expire, and
- * SQLite answers them from this one too. `deno task bench store` tells bare commits with both: 1.27 times the
- * tasks a second (0.97 to 1.28 in three rounds) and 13 % fewer bytes. Does nothing with tables that are not as known. Nobody may have the
- * file open.
+ * Replaces Deno's index of when rows expire by one of only those rows that do expire. Rows expire by `expireIn`, which
+ * the engine does not use. Under the original index, writing or deleting a row changes two trees. Deno's two queries of
+ * the index are about rows that expire, and SQLite answers them from the smaller index too. `deno task bench store`
+ * measures bare commits with both indexes: 1.27 times the tasks a second (0.97 to 1.28 in three rounds) and 13 % fewer
+ * bytes. An index that is not as known stays as it is. The file must not be open anywhere.
  */
 export function thinIndex(path: string): void {
   if (Deno.statSync(path).size > SMALL) return;
@@ -66,22 +67,22 @@ export function thinIndex(path: string): void {
     if (index?.sql !== INDEX_OF_ALL) return;
     database.exec(`begin; drop index kv_expiration_ms_idx; ${INDEX_OF_ALL} where expiration_ms >= 0; commit`);
   } catch {
-    // A full disk, for example: the file is as good without it, and what is wrong shows where it matters.
+    // A full disk, for example. The file serves with the original index as well; a real fault shows where it matters.
   } finally {
     database.close();
   }
 }
 
-/** Bytes that must be free for it to be worth the time. */
+/** Bytes of free room above which `shrink` is worth the time. */
 const WORTH = 64 * 2 ** 20;
-/** Milliseconds after which it is enough: the rest is for another time. 50-100 MB a second were measured. */
+/** Milliseconds after which `shrink` leaves the rest for another time. 50-100 MB a second were measured. */
 const LONG_ENOUGH = 3000;
-/** Pages that are given back at a time. */
+/** Pages that `shrink` gives back at a time. */
 const STEP = 2000;
 
 /**
- * Gives the room back that deleted rows have left, when it is more than half of the file: SQLite itself keeps it for
- * what comes. Takes a few seconds at most, mostly no time. Nobody may have the file open.
+ * Gives back the room that deleted rows have left, when that is more than half of the file: SQLite itself keeps the
+ * room for rows to come. Takes a few seconds at most, mostly no time. The file must not be open anywhere.
  */
 export function shrink(path: string): void {
   const database = new DatabaseSync(path);
@@ -92,7 +93,7 @@ export function shrink(path: string): void {
     if (!worth || pragma("auto_vacuum") === 0) return;
     const end = performance.now() + LONG_ENOUGH;
     while (pragma("freelist_count") > 0 && performance.now() < end) {
-      // It gives back a page for each row that is asked for.
+      // The pragma gives back one page for each row that is read from it.
       database.prepare(`pragma incremental_vacuum(${STEP})`).all();
     }
   } finally {
@@ -100,7 +101,7 @@ export function shrink(path: string): void {
   }
 }
 
-/** Removes a database file and what belongs to it. Nobody may have it open. */
+/** Removes a database file and the files that belong to it. It must not be open anywhere. */
 export function removeDatabase(path: string): void {
   for (const part of ["", "-wal", "-shm", ".lock"]) remove(`${path}${part}`);
 }

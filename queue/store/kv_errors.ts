@@ -1,6 +1,6 @@
 /**
- * What Deno KV's errors mean. They are told apart by their text, because the class is `TypeError` for nearly all of
- * them: a commit that is too large, a locked database, a full disk. The texts are those of Deno 2.9.6, and
+ * The meaning of Deno KV's errors. The errors are told apart by their text, because the class is `TypeError` for nearly
+ * all of them: a commit that is too large, a locked database, a full disk. The texts are those of Deno 2.9.6, and
  * `tests/queue/store/kv_errors_test.ts` provokes what can be provoked.
  *
  * @module
@@ -9,7 +9,7 @@ import { RefusedCommitError, StoreBrokenError } from "../ground/errors.ts";
 
 const LOCKED = /database is locked/;
 
-/** The store can serve no more, and what to do about it. */
+/** Errors after which the store can serve no more, each with what to do about it. */
 const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
   [/database or disk is full/, "Make room on the disk that holds the database, then start again"],
   [
@@ -40,8 +40,8 @@ const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
 ];
 
 /**
- * What Deno's client answers before it sends a commit that can never be accepted; and what a KV server answers to one,
- * or a proxy before it whose `client_max_body_size` is too small.
+ * Errors of a commit that can never be accepted. Deno's client throws most of them before it sends the commit. The last
+ * one is a KV server's answer, or that of a proxy before it whose `client_max_body_size` is too small.
  */
 const REFUSED: readonly RegExp[] = [
   /^Too many (checks|mutations) /,
@@ -55,7 +55,7 @@ const REFUSED: readonly RegExp[] = [
   /^KV Connect failed to call \S+ \(status=(400|413) /,
 ];
 
-/** Whether another connection held the database: nothing of the commit was applied, it may be sent again. */
+/** Whether another connection held the database. Nothing of the commit was applied then, so it may be sent again. */
 export function isLocked(error: unknown): boolean {
   return LOCKED.test(textOf(error));
 }
@@ -65,12 +65,12 @@ export function isRefusal(error: unknown): boolean {
   return /^KV Connect failed to call \S+ \(status=/.test(textOf(error));
 }
 
-/** Whether it said that it has too much to do: then nothing of the request was done. */
+/** Whether a KV server, or a proxy before it, has too much to do. Nothing of the request was done then. */
 export function isBusy(error: unknown): boolean {
   return /^KV Connect failed to call \S+ \(status=429 /.test(textOf(error));
 }
 
-/** The error that a failed commit throws; one that tells nothing certain stays as it is. */
+/** The error to throw for a failed commit; an error that tells nothing certain stays as it is. */
 export function commitError(error: unknown): unknown {
   const text = textOf(error);
   return REFUSED.some((refused) => refused.test(text))
@@ -78,7 +78,7 @@ export function commitError(error: unknown): unknown {
     : readError(error);
 }
 
-/** The error that a failed read throws; one that tells nothing certain stays as it is. */
+/** The error to throw for a failed read; an error that tells nothing certain stays as it is. */
 export function readError(error: unknown): unknown {
   const hint = brokenHint(error);
   return hint
@@ -86,7 +86,7 @@ export function readError(error: unknown): unknown {
     : error;
 }
 
-/** What to do about an error that ends a database's service; `null` for any other. */
+/** Says what to do about an error after which the store can serve no more; `null` for any other error. */
 export function brokenHint(error: unknown): string | null {
   const text = textOf(error);
   return BROKEN.find(([broken]) => broken.test(text))?.[1] ?? null;

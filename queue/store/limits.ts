@@ -1,5 +1,5 @@
 /**
- * What a store may be asked, and the errors for asking more.
+ * The limits of stores, and the errors for asking more of one.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { RefusedCommitError } from "../ground/errors.ts";
 import type { Check, Mutation, StoreLimits } from "./port.ts";
 import { checkSize, keySize, MAX_KEY_SIZE, MAX_VALUE_SIZE, valueSize } from "./size.ts";
 
-/** Deno's own database, in a file or in memory. */
+/** The limits of Deno's own database, in a file or in memory. */
 export const LOCAL_LIMITS: StoreLimits = {
   checks: 100,
   mutations: 1000,
@@ -18,8 +18,8 @@ export const LOCAL_LIMITS: StoreLimits = {
 };
 
 /**
- * A KV server takes a tenth of the checks, and its answers take a network's time: more commits in flight make up for it
- * (docs/operations.md). All else is the client's, which is the same.
+ * The limits of a KV server. A server takes a tenth of the checks, and its answers take a network's time; more commits
+ * in flight make up for that (docs/operations.md). All other limits are those of Deno's client, which is the same.
  */
 export const SERVER_LIMITS: StoreLimits = { ...LOCAL_LIMITS, checks: 10, lanes: 8 };
 

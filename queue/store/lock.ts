@@ -1,6 +1,7 @@
 /**
- * A file that one process at a time can hold. The operating system lets go of it when the process ends, however it
- * ends, so a crash leaves nothing to clear. The file itself stays: who removed it could remove a lock just taken.
+ * A lock file, which one process at a time can hold. The operating system releases the lock when the process ends,
+ * however it ends, so a crash leaves nothing to clear. The file itself stays, because removing it could remove a lock
+ * that another process has just taken.
  *
  * @module
  */
@@ -13,11 +14,11 @@ export interface FileLock {
 }
 
 /**
- * Takes the lock at once or not at all, and leaves this process's id in it.
+ * Takes the lock at once or not at all, and writes this process's id into its file.
  *
- * @param path of the lock file
- * @param subject path of what it guards, for the error
- * @throws {StoreBrokenError} when another process, or this one, holds it
+ * @param path path of the lock file
+ * @param subject path of the file that the lock guards, for the error
+ * @throws {StoreBrokenError} when another process, or this one, holds the lock
  */
 export function lockFile(path: string, subject: string): FileLock {
   const file = Deno.openSync(path, { read: true, write: true, create: true });
@@ -53,6 +54,6 @@ function readHolder(path: string): string {
   try {
     return Deno.readTextFileSync(path).trim();
   } catch {
-    return ""; // not readable for us, or (on Windows) while it is locked
+    return ""; // not readable for this user, or (on Windows) for any while it is locked
   }
 }

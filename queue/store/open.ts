@@ -1,7 +1,7 @@
 /**
  * Opens the store that a path names: Deno KV in memory, in a file or on a server. A file is opened by one process at a
- * time, because two do not hear each other's wake-ups for up to a minute and refuse each other's commits (see
- * `kv_store.ts`); a server is for any number of them.
+ * time, because two processes would not hear each other's wake-ups for up to a minute and would refuse each other's
+ * commits (see `kv_store.ts`). A server is for any number of processes.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import { type FileLock, lockFile } from "./lock.ts";
 import type { Store } from "./port.ts";
 import { isServer, openServer } from "./server.ts";
 
-/** What {@link openStore} may be told besides the path. */
+/** Options of {@link openStore}. */
 export interface OpenStoreOptions {
   /** Wake-ups of another namespace in the same database are ignored. @default {"sluice"} */
   readonly namespace?: string;
   /** See `KvStoreOptions.random`. @default {Math.random} */
   readonly random?: () => number;
-  /** Told when a KV server does not answer any more, and when it does again, after so many seconds. */
+  /** Called with `null` when a KV server does not answer any more, and with the outage's length when it does again. */
   readonly onOutage?: (ended: { readonly seconds: number } | null) => void;
 }
 
@@ -31,7 +31,7 @@ export interface OpenStoreOptions {
  *
  * @param path `:memory:`, the address of a KV server (`http://` or `https://`), or the path of a file; the file and its
  *   folder are made when they do not exist
- * @throws {StoreBrokenError} when it cannot be opened; the message names the path, the hint says what to do
+ * @throws {StoreBrokenError} when the store cannot be opened; the message names the path, the hint says what to do
  */
 export async function openStore(path: string, options: OpenStoreOptions = {}): Promise<Store> {
   const { namespace = "sluice", random = Math.random } = options;
@@ -42,7 +42,7 @@ export async function openStore(path: string, options: OpenStoreOptions = {}): P
   try {
     const realPath = makeFile(path);
     lock = lockFile(`${realPath}.lock`, path);
-    // SQLite would open a file that it cannot write to, and fail at the first commit.
+    // Fails here for a file that must not be written to; SQLite would open it and fail at the first commit.
     Deno.openSync(realPath, { write: true }).close();
     assertReadable(realPath);
     if (Deno.statSync(realPath).size === 0) await makeTables(realPath);
@@ -73,7 +73,7 @@ function assertFilePath(path: string): void {
   );
 }
 
-/** Makes an empty file a database. */
+/** Makes a database of an empty file. */
 async function makeTables(path: string): Promise<void> {
   makeShrinkable(path);
   (await Deno.openKv(path)).close();

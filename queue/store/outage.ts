@@ -1,10 +1,11 @@
 /**
- * A store that may be away for a while. Deno's client of a KV server repeats a request for ever and tells nobody, so each
- * operation has a deadline here, and the first that misses it begins an outage: from then on nothing is sent any more,
- * and a new connection is tried until it answers. An old one might hang for minutes, on a network that drops packets.
+ * A store whose server may be away for a while. Deno's client of a KV server repeats a request for ever and reports no
+ * failure. So each operation has a deadline here, and the first operation that misses it begins an outage: from then on
+ * nothing is sent any more, and new connections are tried until one answers. The old connection might hang for minutes,
+ * on a network that drops packets.
  *
- * What was sent before the outage stays with the former client, which repeats it when the server is back: the outcome
- * of such a commit is unknown, and its lane decides (invariants 3 and 10).
+ * A request that was sent before the outage stays with the former client, which repeats it when the server is back. The
+ * outcome of such a commit is unknown, and its lane decides (invariants 3 and 10).
  *
  * @module
  */
@@ -12,15 +13,15 @@ import { StoreBrokenError, StoreUnavailableError } from "../ground/errors.ts";
 import { isBusy, isRefusal } from "./kv_errors.ts";
 import type { Store } from "./port.ts";
 
-/** Milliseconds that an operation may take, by default. A stall of a disk of 2.7 s has been measured. */
+/** Milliseconds that an operation may take, by default. A disk has been measured to stall for 2.7 s. */
 const DEADLINE = 3000;
 /** Milliseconds that a read waits for the end of an outage. */
 const HOLD = 2000;
-/** Milliseconds between two attempts to reach the server again; a random part of it, and half of it at least. */
+/** Milliseconds, at most, between two attempts to reach the server again; a random time, and half of this at least. */
 const ATTEMPT = 500;
 /** Milliseconds that an attempt may take. */
 const ATTEMPT_DEADLINE = 2000;
-/** Milliseconds before a server that refused is asked again; a random part of it. */
+/** Milliseconds, at most, before a server that refused is asked again; a random part of this. */
 const REFUSED_PAUSE = 300;
 
 /** A connection to the server. */
@@ -30,19 +31,19 @@ export interface Connection {
   readonly takeOver: () => void;
 }
 
-/** What {@link withOutages} is told. */
+/** Options of {@link withOutages}. */
 export interface OutageOptions {
-  /** Makes a further connection, which has been seen to answer. */
+  /** Makes a further connection, and resolves when the server has answered over it. */
   readonly connect: () => Promise<Connection>;
   /** Returns a number from 0 to 1. */
   readonly random: () => number;
   /** Milliseconds that an operation may take. @default {3000} */
   readonly deadline?: number;
-  /** Told when an outage begins, and when it has ended after so many seconds. */
+  /** Called with `null` when an outage begins, and with its length when it has ended. */
   readonly onOutage?: (ended: { readonly seconds: number } | null) => void;
 }
 
-/** Gives a store of connections that can be replaced. */
+/** Makes a store that replaces its connection when the server does not answer. */
 export function withOutages({ store }: Connection, options: OutageOptions): Store {
   const way = new Way(store, options);
   return {
@@ -58,7 +59,7 @@ export function withOutages({ store }: Connection, options: OutageOptions): Stor
 
 type Operation<T> = (store: Store) => Promise<T>;
 
-/** The way to the server: the connection that is used, and the outage while there is one. */
+/** The way to the server: the current connection, and the outage while there is one. */
 class Way {
   readonly #connect: () => Promise<Connection>;
   readonly #random: () => number;
@@ -95,8 +96,8 @@ class Way {
   }
 
   /**
-   * Asks the current connection, again while the server refuses: a commit that has landed nevertheless fails the second
-   * time, because its lane has moved on (invariant 3).
+   * Asks the current connection, and asks again while the server refuses. If a refused commit has landed nevertheless,
+   * the second attempt fails, because its lane has moved on (invariant 3).
    */
   async #ask<T>(operation: Operation<T>): Promise<T> {
     const end = performance.now() + this.#deadline;
@@ -113,7 +114,7 @@ class Way {
     }
   }
 
-  /** An operation has missed its deadline: from now on nothing is sent until another connection answers. */
+  /** Begins an outage, as an operation has missed its deadline: nothing is sent until another connection answers. */
   #began(store: Store): void {
     if (this.#closed || this.#outage || store !== this.#current) return;
     const since = performance.now();

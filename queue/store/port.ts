@@ -19,13 +19,13 @@ export interface Entry {
   readonly versionstamp: string;
 }
 
-/** What a commit demands: the key was last written by this commit, or is absent (`null`). */
+/** A condition of a commit: the key was last written by the commit with this versionstamp, or is absent (`null`). */
 export interface Check {
   readonly key: Key;
   readonly versionstamp: string | null;
 }
 
-/** What a commit changes. */
+/** A change that a commit makes. */
 export type Mutation =
   | { readonly type: "set"; readonly key: Key; readonly value: unknown }
   | { readonly type: "delete"; readonly key: Key };
@@ -37,7 +37,7 @@ export interface KeyRange {
   readonly end?: Key;
 }
 
-/** What one commit, and one read, of the adapter may hold. */
+/** Limits of an adapter: how much one commit and one read may hold. */
 export interface StoreLimits {
   /** Checks in a commit. */
   readonly checks: number;
@@ -45,7 +45,7 @@ export interface StoreLimits {
   readonly mutations: number;
   /** Bytes of a commit, as `mutationSize()` and `checkSize()` of `size.ts` measure them. */
   readonly bytes: number;
-  /** Sum of the bytes of the keys that a commit sets; those it deletes do not count. */
+  /** Sum of the bytes of the keys that a commit sets; deleted keys do not count. */
   readonly keyBytes: number;
   /** Entries that one `list` returns at most. */
   readonly listBatch: number;
@@ -54,25 +54,28 @@ export interface StoreLimits {
 }
 
 /**
- * Wake-ups through the store: `Deno.Kv`'s queue where it has one (`doorbell.ts`), a watched key where it is a server
- * (`watched_doorbell.ts`).
+ * Wake-ups through the store: by `Deno.Kv`'s queue where the database has one (`doorbell.ts`), by watched keys on a KV
+ * server (`watched_doorbell.ts`).
  */
 export interface Doorbell {
-  /** Sends a hint that names a channel; as long as one is on its way, further ones join it or one more. */
+  /** Sends a hint that names a channel. While one is on its way, further rings join it, or one more that follows it. */
   ring(channel: string): Promise<void>;
-  /** Calls `heard` for each hint that names one of the channels and may be of others, until the store is closed. */
+  /**
+   * Calls `heard` for each hint from another process that names one of the channels, until the store is closed. A hint
+   * of this process may be passed on too.
+   */
   listen(channels: readonly string[], heard: (channel: string) => void): void;
 }
 
-/** A transactional, ordered key-value store. What is asked before a commit was answered may show it or not. */
+/** A transactional, ordered key-value store. A read that begins before a commit is answered may show it or not. */
 export interface Store {
   readonly limits: StoreLimits;
   /**
-   * Names this opening of a store that no other process can have open; `null` when others may share it.
-   * Workers registered under another incarnation are known to be dead.
+   * Names this opening of a store that no other process can have open; `null` when other processes may share the store.
+   * Workers that registered under another incarnation are known to be dead.
    */
   readonly incarnation: string | null;
-  /** `null` where the store cannot carry hints. */
+  /** Carries hints to other processes; `null` where the store cannot. */
   readonly doorbell: Doorbell | null;
   /** Reads keys, ten at a time in one snapshot each; `null` for each absent one. */
   getMany(keys: readonly Key[]): Promise<(Entry | null)[]>;
@@ -84,7 +87,8 @@ export interface Store {
    * @returns the commit's versionstamp, or `null` when a check did not hold
    * @throws {StoreBrokenError} when the store can serve no more (disk full, file damaged, read-only, closed)
    * @throws {RefusedCommitError} when this commit can never be accepted (too large, invalid)
-   * @throws {StoreUnavailableError} with `sent: false` at once when the store is known not to answer: it was not asked
+   * @throws {StoreUnavailableError} with `sent: false` when the commit cannot land: it was not sent, because the store
+   *   is known not to answer, or the store answered only that it has too much to do
    * @throws any other error: the outcome is unknown
    */
   commit(checks: readonly Check[], mutations: readonly Mutation[]): Promise<string | null>;

@@ -1,5 +1,5 @@
 /**
- * What a range of keys means, the same in every adapter.
+ * The meaning of a range of keys, the same in every adapter.
  *
  * @module
  */
@@ -13,8 +13,8 @@ export interface IdRange {
 }
 
 /**
- * The ids between which a range lies. The prefix itself is not part of its range, and a range whose end is at or before
- * its start is empty.
+ * Finds the ids between which a range lies. The prefix itself is not part of its range, and a range whose end is at or
+ * before its start is empty.
  *
  * @throws {RangeError} when `start` or `end` is not under the prefix
  */

@@ -1,6 +1,6 @@
 /**
  * Opens the store at a KV server: denokv, or the managed KV of Deno Deploy from outside. Any number of processes share
- * it. Its client is Deno's own, and takes the token from `DENO_KV_ACCESS_TOKEN` itself.
+ * a server. The client is Deno's own, which itself reads the token from `DENO_KV_ACCESS_TOKEN`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Store } from "./port.ts";
 import { isRefused, openingHint } from "./server_errors.ts";
 import { watchedDoorbell } from "./watched_doorbell.ts";
 
-/** A key that nobody writes, to see whether a server answers. */
+/** A key that is never written; a read of it shows whether a server answers. */
 const PROBE = ["__probe"];
 
 /** Whether a path names a KV server. */
@@ -20,9 +20,9 @@ export function isServer(path: string): boolean {
   return /^https?:\/\//i.test(path);
 }
 
-/** What {@link openServer} is told. */
+/** Options of {@link openServer}. */
 interface ServerOptions extends Omit<OutageOptions, "connect"> {
-  /** In whose keys wake-ups are written. */
+  /** Namespace of the keys that wake-ups are written to. */
   readonly namespace: string;
 }
 
@@ -30,7 +30,7 @@ interface ServerOptions extends Omit<OutageOptions, "connect"> {
  * Connects to a server.
  *
  * @param url `http://` or `https://`
- * @throws {StoreBrokenError} when it does not serve this process; the hint says what to do
+ * @throws {StoreBrokenError} when the server does not serve this process; the hint says what to do
  */
 export async function openServer(url: string, options: ServerOptions): Promise<Store> {
   let kv: Deno.Kv;
@@ -43,7 +43,7 @@ export async function openServer(url: string, options: ServerOptions): Promise<S
 }
 
 /**
- * Makes the store of a connection.
+ * Makes the store of a connection to a server.
  *
  * @param url where to connect anew after an outage; `undefined`: the database that Deno Deploy has assigned
  */
@@ -74,7 +74,7 @@ function unusable(url: string | undefined, error: unknown): StoreBrokenError {
   return new StoreBrokenError(`${which} cannot be used: ${message}`, hint, { cause: error });
 }
 
-/** The address without what may be secret in it. */
+/** The address without the parts that may be secret. */
 function shown(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : url.slice(0, 200);
 }

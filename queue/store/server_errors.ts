@@ -1,11 +1,11 @@
 /**
- * What the errors of Deno's client of a KV server mean. Like those of a local database they are told apart by their
- * text, seen on Deno 2.9.6; `tests/kv_server/` provokes them.
+ * The meaning of the errors of Deno's client of a KV server. Like the errors of a local database they are told apart by
+ * their text, seen on Deno 2.9.6; `tests/kv_server/` provokes them.
  *
  * @module
  */
 
-/** What is wrong, in a few words, and what to do about it. */
+/** A fault in a few words, and what to do about it. */
 interface Explained {
   readonly message: string;
   readonly hint: string;
@@ -62,12 +62,12 @@ const OPENING: readonly (readonly [text: RegExp, explained: Explained])[] = [
   }],
 ];
 
-/** Whether a server will never serve a client with this token. */
+/** Whether an error says that the server will never serve a client with this token. */
 export function isRefused(error: unknown): boolean {
   return error instanceof Error && OPENING.some(([known, why]) => why === TOKEN && known.test(error.message));
 }
 
-/** Why a server cannot be opened. */
+/** Explains why a server cannot be opened. */
 export function openingHint(error: unknown): Explained {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof Deno.errors.NotCapable) {

@@ -1,5 +1,5 @@
 /**
- * What keys and values weigh: the bytes that Deno's KV client counts toward its limits, before they are sent.
+ * The sizes of keys and values: the bytes that Deno's KV client counts toward its limits, before they are sent.
  *
  * The client counts a set's key twice and a delete's or a check's once; toward the sum of key bytes it counts the keys
  * of sets alone (ext/kv/lib.rs of Deno 2.9). `tests/queue/store/size_test.ts` holds these functions to the real limits.
@@ -41,7 +41,7 @@ export function mutationSize(mutation: Mutation): number {
   return mutationSizeWith(mutation, keySize(mutation.key));
 }
 
-/** The same where the size of the key is known already: finding it out is the dearest part. */
+/** The same as {@link mutationSize} where the size of the key is known: measuring the key is the dearest part. */
 export function mutationSizeWith(mutation: Mutation, key: number): number {
   return mutation.type === "set" ? 2 * key + valueSize(mutation.value) : key;
 }

@@ -9,7 +9,7 @@ const CHUNK = 512;
 
 /** Keeps strings in code unit order. */
 export class SortedIds {
-  /** Never an empty chunk, except the only one. */
+  /** No chunk is empty, except when it is the only one. */
   #chunks: string[][] = [[]];
 
   /** Adds a string that is not in the set. */
@@ -18,7 +18,7 @@ export class SortedIds {
     const chunk = this.#chunks[at]!;
     chunk.splice(firstAtOrAfter(chunk, id), 0, id);
     if (chunk.length <= CHUNK) return;
-    // In growing order every chunk but the last would stay half full: such a split leaves the full one behind.
+    // In growing order, halving would leave every chunk but the last half full. This split leaves a full one behind.
     const growing = at === this.#chunks.length - 1 && chunk[CHUNK] === id;
     this.#chunks.splice(at + 1, 0, chunk.splice(growing ? CHUNK : CHUNK / 2));
   }

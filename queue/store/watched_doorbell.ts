@@ -1,7 +1,7 @@
 /**
- * Wake-ups through a KV server: a ring rewrites the channel's key, and who executes the channel watches it. A hint is
- * heard 0.3 ms after it was written, at the price of a write: so rings within a few milliseconds are one. Each channel
- * has a key of its own, because of two writes of one key a watch may tell the later only.
+ * Wake-ups through a KV server: a ring rewrites the channel's key, and the processes that execute the channel watch
+ * that key. A hint is heard 0.3 ms after it was written. Each hint costs a write, so rings within a few milliseconds
+ * become one. Each channel has a key of its own, because a watch may report only the later of two writes to one key.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { Doorbell, Key } from "./port.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Keys that one watch takes. */
+/** Keys that one watch takes at most. */
 const WATCH_KEYS = 10;
-/** Milliseconds between two rings of a channel: at most 100 of the thousands of writes that a server makes a second. */
+/** Milliseconds between two rings of a channel: at most 100 of the thousands of writes a server makes a second. */
 const SPACING = 10;
-/** Milliseconds before a watch that has ended is begun anew; a random part of it. */
+/** Milliseconds, at most, before a watch that has ended is begun anew; a random part of this. */
 const RESTART = 500;
 
 /** A ring on its way, and whether one more has to follow. */
@@ -26,20 +26,20 @@ interface Ring {
 
 /** A doorbell that can go on with another connection. */
 export interface WatchedDoorbell extends Doorbell {
-  /** From now on it rings and listens there; whoever listens hears each of his channels once. */
+  /** Makes the doorbell ring and listen over another connection. Each listener then hears each of its channels once. */
   moveTo(kv: Deno.Kv): void;
 }
 
 /**
  * Makes the doorbell.
  *
- * @param namespace in whose keys it writes
+ * @param namespace namespace of the keys that the doorbell writes
  * @param random returns a number from 0 to 1
  */
 export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => number): WatchedDoorbell {
-  /** A channel's key: it stands among the engine's own, of which `rows/keys.ts` makes all others. */
+  /** A channel's key. It is one of the engine's own keys, of which `rows/keys.ts` makes all others. */
   const bell = (channel: string): Key => [namespace, "bell", channel];
-  /** What our rings write, in JSON: a process that rings has told its own consumers already. */
+  /** The value, in JSON, that rings of this process write. Its listeners ignore it: its consumers are told already. */
   const own = JSON.stringify(crypto.randomUUID());
   const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
   const write = (channel: string) => kv.set(bell(channel), encoder.encode(own));
@@ -86,21 +86,21 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
 
     moveTo(database) {
       kv = database;
-      // What is on its way there may never be answered.
+      // Rings on their way over the former connection may never be answered.
       rings = new Rings(write);
       listeners.forEach(watchAll);
     },
   };
 }
 
-/** What is rung through one connection. */
+/** The rings through one connection. */
 class Rings {
   #ringing = new Map<string, Ring>();
 
-  /** @param write rings once */
+  /** @param write writes the key of a channel, which is one ring */
   constructor(readonly write: (channel: string) => Promise<unknown>) {}
 
-  /** Rings, or has the ring on its way be followed by another. Resolves when the channel's rings are over. */
+  /** Rings, or makes another ring follow the one on its way. Resolves when the channel's rings are over. */
   ring(channel: string): Promise<void> {
     const ringing = this.#ringing.get(channel);
     if (ringing) {
@@ -125,7 +125,7 @@ class Rings {
   }
 }
 
-/** Keeps no program from ending. */
+/** Waits, without keeping the program from ending. */
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, milliseconds)));
 }
