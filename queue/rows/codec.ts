@@ -1,7 +1,7 @@
 /**
- * The engine's own rows are JSON in UTF-8: a string value would take two bytes a character as soon as one of them is
- * not Latin-1, and the size of bytes is known before they are sent. Speed is the same as V8's serialization of
- * objects (106-154 thousand rows a second, docs/performance.md).
+ * How the values of the engine's own rows become bytes: as JSON in UTF-8. A string value would take two bytes a
+ * character as soon as one of them is not Latin-1, and the size of bytes is known before they are sent. The speed is
+ * that of V8's serialization of objects (106-154 thousand rows a second, docs/performance.md).
  *
  * @module
  */
@@ -20,7 +20,7 @@ export function decode<Row>(value: unknown): Row {
   return JSON.parse(decoder.decode(value as Uint8Array));
 }
 
-/** Decodes an entry, `null` for an absent one. */
+/** Decodes an entry's value; `null` for an absent entry. */
 export function decodeEntry<Row>(entry: Entry | null | undefined): Row | null {
   return entry ? decode<Row>(entry.value) : null;
 }

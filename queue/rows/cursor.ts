@@ -4,13 +4,13 @@
  * @module
  */
 
-/** Makes a cursor of what is needed to go on behind a page. */
+/** Makes a cursor of the parts that are needed to go on after a page. */
 export function makeCursor(parts: readonly unknown[]): string {
   const bytes = new TextEncoder().encode(JSON.stringify(parts));
   return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** What a cursor was made of; `null` when it is none. The parts are for the caller to check: anybody can make one. */
+/** Reads the parts of a cursor; `null` for any other text. The caller checks the parts: anybody can make a cursor. */
 export function readCursor(cursor: string): readonly unknown[] | null {
   try {
     const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });

@@ -10,22 +10,22 @@
  * ns "blocked"  key 9-priority id            pointer: waits for a concurrency key ("key:…"), a rate ("rate:…") or a
  *                                            process that knows its name ("name:…")
  * ns "waiting"  T id                         pointer: a workflow's task, waits for the task, group or submission T
- * ns "run"      id                           who runs it
+ * ns "run"      id                           the worker that runs the task
  * ns "revoke"   id                           a running task shall end
  * ns "worker"   W                            a registered process
  * ns "lane"     W n                          number of the last commit that went through lane n of W
  * ns "idem"     scope key                    idempotency key
  * ns "schedule" id                           a schedule
- * ns "due"      dueAt id                     a schedule is to be looked at then
+ * ns "due"      dueAt id                     when a schedule is looked at
  * ns "occurrence" id n                       what became of a schedule's nth occurrence
- * ns "channel"  name                         what people have set for a channel
+ * ns "channel"  name                         settings that people have made for a channel
  * ns "slots"    key                          tasks under a concurrency key
- * ns "rate"     name                         what has passed of a task's or a channel's rate
+ * ns "rate"     name                         the state of a task name's or a channel's rate
  * ns "lock"     name                         a lock of `ctx.lock`
- * ns "workflow" id                           what belongs to a workflow
+ * ns "workflow" id                           which tasks and groups belong to a workflow
  * ns "group"    g                            a workflow's group: open, fired or closed
  * ns "open"     g id                         a task or group in g that has not ended
- * ns "cascade"  kind id                      what an end, a submission or a revoke has left to be done
+ * ns "cascade"  kind id                      work that an end, a submission or a revoke has left to do
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
  * ns "bell"     channel                      rewritten when the channel has work; watched, on a KV server
  * ns "sweep"                                 how far retention has come
@@ -40,13 +40,13 @@ import type { Key, KeyPart, KeyRange, Store } from "../store/port.ts";
 /** The parts of a task that may be stored in chunks. */
 export type BlobPart = "args" | "result";
 
-/** What can be left to be done for a workflow; see `queue/workflow/cascades.ts`. */
+/** The kinds of work that can be left to do for a workflow; see `queue/workflow/cascades.ts`. */
 export type CascadeKind = "release" | "join" | "fail" | "close" | "revoke" | "undo";
 
 /** The keys of one namespace. */
 export type Keys = ReturnType<typeof keysOf>;
 
-/** A namespace in its store: what reads rows takes this. */
+/** A namespace in its store; a function that reads rows takes this. */
 export interface Namespace {
   readonly store: Store;
   readonly keys: Keys;
@@ -56,13 +56,13 @@ export interface Namespace {
 // deno-lint-ignore explicit-module-boundary-types -- the type is Keys
 export function keysOf(ns: string) {
   return {
-    /** The key with these parts after the namespace, as {@link partsOf} tells them. */
+    /** The key with these parts after the namespace, the reverse of {@link partsOf}. */
     of: (parts: readonly KeyPart[]): Key => [ns, ...parts],
 
-    /** All keys whose parts after the namespace begin so. */
+    /** All keys whose parts after the namespace begin with these. */
     under: (parts: readonly string[]): KeyRange => ({ prefix: [ns, ...parts] }),
 
-    /** All keys but those of some families, which are named in key order. */
+    /** All keys except those of some families, which the caller names in key order. */
     without: (...families: readonly string[]): KeyRange[] =>
       ["", ...families].map((family, i) => ({
         prefix: [ns],
@@ -70,7 +70,7 @@ export function keysOf(ns: string) {
         ...(i < families.length && { end: [ns, families[i]!] }),
       })),
 
-    /** All keys behind those of a family. */
+    /** All keys that come after those of a family. */
     behind: (family: string): KeyRange => ({ prefix: [ns], start: [ns, `${family}\0`] }),
 
     meta: (): Key => [ns, "meta"],
@@ -88,7 +88,7 @@ export function keysOf(ns: string) {
     blocked: (key: string, priority: number, id: string): Key => [ns, "blocked", key, 9 - priority, id],
     blockedAll: (): KeyRange => ({ prefix: [ns, "blocked"] }),
     blockedBy: (key: string): KeyRange => ({ prefix: [ns, "blocked", key] }),
-    /** What stands behind all that is blocked by a key, or, behind the empty one, everything. */
+    /** The `blocked` keys that come after those with this key; for the empty key, all `blocked` keys. */
     blockedBehind: (key: string): KeyRange => ({
       prefix: [ns, "blocked"],
       ...(key !== "" && { start: [ns, "blocked", `${key}\0`] }),
@@ -159,27 +159,27 @@ export function keysOf(ns: string) {
   };
 }
 
-/** What `blocked` calls the wait for a process that knows a task's name. */
+/** The key in `blocked` of the wait for a process that knows a task's name. */
 export function unknownName(name: string): string {
   return `name:${name}`;
 }
 
 /**
- * What `blocked` calls the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel has
- * its own, so that no channel's tasks stand behind those of one that is paused.
+ * The key in `blocked` of the wait, in one channel, for a concurrency key or for the rate of a task name. Each channel
+ * has a key of its own, so that no channel's tasks stand behind the tasks of a paused channel.
  */
 export function limitedBy(kind: "key" | "rate", channel: string, name: string): string {
   return `${kind}:${encodeURIComponent(channel.toWellFormed())}:${name}`;
 }
 
-/** Reads what {@link limitedBy} or {@link unknownName} has made. */
+/** Reads what a key in `blocked` waits for, as {@link limitedBy} or {@link unknownName} wrote it. */
 export function whatBlocks(by: string): { kind: "name" | "key" | "rate"; channel: string; name: string } {
   const [, kind, channel, name] = /^(key|rate):([^:]*):(.*)$/s.exec(by) ?? [];
   if (name === undefined) return { kind: "name", channel: "", name: by.slice(by.indexOf(":") + 1) };
   return { kind: kind as "key" | "rate", channel: decodeURIComponent(channel!), name };
 }
 
-/** Narrows a range whose keys end with an id: from one id (inclusive) to another (exclusive). */
+/** Narrows a range of keys that end with an id to those from one id (inclusive) to another (exclusive). */
 export function within(
   range: KeyRange,
   { from, to }: { from?: string | undefined; to?: string | undefined },
@@ -191,17 +191,17 @@ export function within(
   };
 }
 
-/** The first key that can stand behind a key: bytes come before all other parts. */
+/** The first key that can come after a key: bytes sort before all other parts. */
 export function keyAfter(key: Key): Key {
   return [...key, new Uint8Array()];
 }
 
-/** The first part of a key: of a Sluice's keys the namespace. */
+/** The first part of a key, which in the engine's own keys is the namespace. */
 export function namespaceOf(key: Key): KeyPart | undefined {
   return key[0];
 }
 
-/** The parts behind the namespace. */
+/** The parts after the namespace. */
 export function partsOf(key: Key): Key {
   return key.slice(1);
 }
@@ -212,7 +212,7 @@ export function familyOf(key: Key): string {
 }
 
 /**
- * The part behind the family, which rows have in common: the channel in `ready`, what is waited for in `blocked` and
+ * The part after the family, which several rows share: the channel in `ready`, the thing waited for in `blocked` and
  * `waiting`, the group in `open`, the kind in `cascade`, the state in `ended`, the worker in `lane`, the schedule in
  * `occurrence`, the task in `blob`.
  */
@@ -230,7 +230,7 @@ export function numberIn(key: Key): number {
   return Number(key.at(-1));
 }
 
-/** Which part of a task a chunk is of, in `blob`. */
+/** The part of a task that a chunk in `blob` belongs to. */
 export function blobPartIn(key: Key): BlobPart {
   return key.at(-2) as BlobPart;
 }
@@ -245,12 +245,12 @@ export function priorityIn(key: Key): number {
   return 9 - placeIn(key);
 }
 
-/** The place of that priority in the order of keys: 0 is first. */
+/** The place of a priority in the order of keys: 0, of priority 9, is first. */
 export function placeIn(key: Key): number {
   return Number(key.at(-2));
 }
 
-/** Whether one key of `ready` or `blocked` stands for more priority than another, or for as much and more age. */
+/** Whether the first of two keys of `ready` or `blocked` has a higher priority, or the same and an older task. */
 export function standsBefore(a: Key, b: Key): boolean {
   const [first, second] = [placeIn(a), placeIn(b)];
   return first === second ? idOf(a) < idOf(b) : first < second;

@@ -6,7 +6,7 @@
 import type { Entry, KeyRange, Store } from "../store/port.ts";
 import { keyAfter } from "./keys.ts";
 
-/** How much is read. */
+/** How much {@link pagesOf} reads. */
 export interface PageSizes {
   /** Entries read at once. @default {as many as the store gives} */
   readonly page?: number;
@@ -15,8 +15,8 @@ export interface PageSizes {
 }
 
 /**
- * The entries of a range in key order, each page in a snapshot of its own. A page is read when the one before has been
- * handled; the one that is not full is the last.
+ * Reads the entries of a range in key order, each page in a snapshot of its own. A page is read when the caller has
+ * handled the page before it. A page that is not full is the last.
  */
 export async function* pagesOf(
   store: Store,

@@ -13,18 +13,18 @@ import { del, putRaw } from "./unit.ts";
 import type { Json } from "../ground/task.ts";
 
 /**
- * Largest part kept in the record. Two of them and an error fit in a value of 64 KiB, and what is larger is not
- * written anew with every change of the record.
+ * Bytes of the largest arguments, and of the largest result, that are kept in the record. Both and an error fit in a
+ * value of 64 KiB. Larger ones are kept in chunks, so that no change of the record writes them anew.
  */
 export const INLINE_BYTES = 16 * 1024;
 
-/** Largest arguments, and largest result, of a task. */
+/** Bytes of a task's largest arguments, and of its largest result. */
 export const PAYLOAD_BYTES = 512 * 1024;
 
-/** Levels of objects in objects; JSON.stringify overflows the stack at some thousands. */
+/** Levels of objects in objects at most; `JSON.stringify` overflows the stack at some thousands. */
 const DEEPEST = 1000;
 
-/** Size of a `blob` row, below the store's 64 KiB. */
+/** Bytes of a full chunk, below the store's 64 KiB for a value. */
 export const CHUNK_BYTES = 60 * 1024;
 
 /** Bytes of a value as JSON. */
@@ -32,24 +32,24 @@ export function jsonSize(value: unknown): number {
   return encode(value).length;
 }
 
-/** In how many chunks a part of so many bytes is kept; `undefined`: inline. */
+/** How many chunks a part of so many bytes is kept in; `undefined` when it is kept inline. */
 export function chunkCount(bytes: number): number | undefined {
   return bytes > INLINE_BYTES ? Math.ceil(bytes / CHUNK_BYTES) : undefined;
 }
 
-/** Bytes of JSON that a record's result has at least, as far as the record itself tells. */
+/** Least bytes of a record's result as JSON, as far as the record itself tells. */
 export function leastSize({ result, resultChunks }: TaskRecord): number {
   return resultChunks === undefined ? jsonSize(result ?? null) : (resultChunks - 1) * CHUNK_BYTES;
 }
 
-/** The row of a record: without its id, which is in the key, and without the parts that are kept in chunks. */
+/** Encodes the row of a record: without the id, which is in the key, and without parts that are kept in chunks. */
 export function pack({ id: _, ...row }: TaskRecord): Uint8Array {
   if (row.argsChunks !== undefined) delete row.args;
   if (row.resultChunks !== undefined) delete row.result;
   return encode(row);
 }
 
-/** The chunks of a part, written once, with the record that first counts them. */
+/** Makes the mutations that write the chunks of a part, for the commit of the record that first counts them. */
 export function putChunks(keys: Keys, id: string, part: BlobPart, value: unknown): Mutation[] {
   const bytes = encode(value);
   return Array.from(
@@ -58,7 +58,7 @@ export function putChunks(keys: Keys, id: string, part: BlobPart, value: unknown
   );
 }
 
-/** Reads the chunks of a record's parts, so that `args` and `result` are there. */
+/** Completes a record's `args` and `result` from their chunks. */
 export async function unpack(
   store: Pick<Store, "getMany">,
   keys: Keys,
@@ -87,14 +87,14 @@ async function readChunks(
   const decoder = new TextDecoder();
   let text = "";
   for (const entry of entries) {
-    // Deleted by retention between the two reads.
+    // Retention has deleted the chunks since the record was read.
     if (!entry) return null;
     text += decoder.decode(entry.value as Uint8Array, { stream: true });
   }
   return JSON.parse(text + decoder.decode());
 }
 
-/** The mutations that delete a record's chunks. */
+/** Makes the mutations that delete a record's chunks. */
 export function dropChunks(keys: Keys, record: TaskRecord): Mutation[] {
   const drop = (name: BlobPart, count = 0) =>
     Array.from({ length: count }, (_, n) => del(keys.blob(record.id, name, n)));
@@ -122,7 +122,9 @@ function toJson(value: unknown): Json {
 }
 
 /**
- * A handler's return value as its record will hold it, and its bytes if it is a text or an object.
+ * Turns a handler's return value into what its record will hold, and measures it.
+ *
+ * @returns the result, and its bytes as JSON; 0 bytes for one that is neither a text nor an object
  *
  * @throws {ResultNotSerializable} / {ResultTooLarge}
  */
@@ -135,13 +137,13 @@ export function toResult(value: unknown): { result: Json; bytes: number } {
   return { result, bytes };
 }
 
-/** Milliseconds between two progress reports that are kept. */
+/** Milliseconds between two progress reports that are stored. */
 export const PROGRESS_INTERVAL = 250;
 
 /**
- * A progress report as its row will hold it.
+ * Encodes a progress report as its row will hold it.
  *
- * @throws {ResultNotSerializable} / {RangeError} when it is too large
+ * @throws {ResultNotSerializable} / {RangeError} when the report is too large
  */
 export function toReport(report: unknown): Uint8Array {
   const bytes = encode(toJson(report));
@@ -170,7 +172,7 @@ export function unserializable(value: unknown, path: string, above: Set<object>)
   if (above.size === DEEPEST) return `${path.slice(0, 80)}… is nested more than ${DEEPEST} levels deep`;
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return null;
   const kind = Object.prototype.toString.call(value).slice(8, -1);
-  // A Map, a Promise, bytes, … would become an empty object, or another one, without a word.
+  // JSON.stringify would silently make another object of a Map, a Promise, bytes, …: mostly an empty one.
   if (kind !== "Object" && kind !== "Array") return `${path} is a ${kind}, which JSON cannot carry`;
   above.add(value);
   for (const [key, item] of Object.entries(value)) {

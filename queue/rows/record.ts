@@ -6,7 +6,7 @@
 import type { RateState } from "../ground/rate.ts";
 import type { Json, TaskError } from "../ground/task.ts";
 
-/** States of a record: what is running is told by its `run` row. */
+/** The states that a record can have: the `run` row tells whether its task is running. */
 type StoredState = "PENDING" | "RETRY" | "SUCCESS" | "FAILURE" | "REVOKED";
 
 /** `task`: written at submit, retry and end only. Times in milliseconds since 1970, limits in seconds. */
@@ -19,9 +19,9 @@ export interface TaskRecord {
   readonly retries: number;
   readonly maxRetries: number;
   readonly createdAt: number;
-  /** When it may run; equals the time in its `delayed` key while it has one. */
+  /** When the task may run; equals the time in its `delayed` key while it has one. */
   readonly runAt: number;
-  /** Inline, unless `argsChunks` says that they are kept in that many `blob` rows. */
+  /** The arguments, unless `argsChunks` says that they are kept in that many `blob` rows. */
   readonly args?: readonly Json[];
   readonly argsChunks?: number;
   readonly result?: Json;
@@ -34,119 +34,119 @@ export interface TaskRecord {
   readonly softTimeLimit?: number;
   readonly timeLimit?: number;
   readonly ignoreResult?: boolean;
-  /** Handed to one worker only, whatever becomes of it; without it the task goes to the next one. */
+  /** A run that is lost with its worker, or that its stopping worker ends, is not repeated; without this it is. */
   readonly acks?: "early";
   readonly tags?: readonly string[];
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly expiresAt: number };
-  /** The task that it repeats. */
+  /** The task that this one repeats. */
   readonly redriveOf?: string;
-  /** Its definition's key; see `TaskIdempotency`. */
+  /** The idempotency key that the definition made; see `TaskIdempotency`. */
   readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
-  /** What its definition made of its arguments: at most so many tasks of one key run at a time. */
+  /** The key that the definition made of the arguments: only so many tasks of one key run at a time. */
   readonly concurrencyKey?: string;
-  /** All that makes it part of a workflow: a copy without it is a task of its own. */
+  /** All that makes the task part of a workflow: a copy of the record without this is a task of its own. */
   readonly workflow?: WorkflowPart;
 }
 
-/** A task's part in its workflow, frozen at submit: its end is computed from it (`task/moves.ts`). */
+/** A task's part in its workflow, fixed at submit: `task/moves.ts` reads from it what the task's end leaves to do. */
 export interface WorkflowPart {
   readonly root: string;
-  /** The task before it; after a group the group's last task; of an error callback the task that failed. */
+  /** The task before this one; after a group, the group's last task; for an error callback, the task that failed. */
   readonly parent?: string;
-  /** The innermost group it is in. */
+  /** The innermost group that the task is in. */
   readonly group?: string;
-  /** That group goes on when it fails. */
+  /** The group goes on when the task fails. */
   readonly tolerated?: true;
-  /** The task or group whose success releases it, or the submission's own trigger. */
+  /** The task or group whose success releases this task, or the trigger of a submission in several commits. */
   readonly waitsFor?: string;
-  /** Whose result comes first among its arguments: that of what `waitsFor` names, or the empty list. */
+  /** The result that comes first among the arguments: that of the task or group in `waitsFor`, or the empty list. */
   readonly takes?: "task" | "group" | "empty";
-  /** Milliseconds from its release to the moment it may run. */
+  /** Milliseconds from the release of the task to the moment it may run. */
   readonly delay?: number;
-  /** Something waits for it. */
+  /** Something waits for the task. */
   readonly followed?: true;
-  /** Submitted by its failing end. */
+  /** The error callback: the commit that ends this task in FAILURE submits it. */
   readonly linkError?: TaskRecord;
-  /** It was submitted so, and is no part of the graph. */
+  /** The task is an error callback, and no part of the graph. */
   readonly isCallback?: true;
 }
 
-/** `workflow`: its tasks and groups are those of this root between two ids. */
+/** `workflow`: the tasks and groups of a workflow are those with its root between two ids. */
 export interface WorkflowRow {
   readonly first: string;
   readonly last: string;
   /** Tasks, without error callbacks. */
   readonly total: number;
-  /** Whose result is the workflow's. */
+  /** The task or group whose result is the workflow's. */
   readonly end: WorkflowEnd;
 }
 
-/** What a part of a workflow ends with: the task or group whose result is its own. */
+/** The end of a workflow, or of a part of one: the task or group whose result is that of the whole. */
 export interface WorkflowEnd {
   readonly kind: "task" | "group";
   readonly id: string;
 }
 
-/** `group`: fired when all of it has ended, closed when one of it failed; one commit decides which. */
+/** `group`: fired when all its members have ended, closed when one has failed; one commit decides which. */
 export interface GroupRow {
   readonly root: string;
-  /** The group it is in. */
+  /** The group around this one. */
   readonly group?: string;
-  /** That group goes on when this one fails. */
+  /** The group around this one goes on when this one fails. */
   readonly tolerated?: true;
   readonly waitsFor?: string;
   readonly followed?: true;
-  /** Members; a chain is one. */
+  /** Number of members; a chain is one member. */
   readonly size: number;
-  /** The last id in it. */
+  /** The last id of the tasks and groups in this one. */
   readonly last: string;
   readonly state: "open" | "fired" | "closed";
-  /** Why it was closed. */
+  /** Why the group was closed. */
   readonly error?: TaskError;
   readonly doneAt?: number;
 }
 
-/** `open`: something in a group that has not ended. */
+/** `open`: a task or group in a group that has not ended. */
 export interface OpenRow {
-  /** It is a group itself. */
+  /** The row stands for a group. */
   readonly group?: true;
 }
 
-/** `cascade` of a submission: who writes what. */
+/** `cascade` of kind `undo`: a workflow that is being submitted in several commits, by which worker. */
 export interface UndoRow {
   readonly root: string;
-  /** The worker that submits. Once it is not registered any more, what it wrote is deleted. */
+  /** The worker that submits. If it is lost before the submission is complete, the tasks that it wrote are deleted. */
   readonly owner: string;
   readonly first: string;
   readonly last: string;
 }
 
-/** `ready`, `delayed`, `blocked`: where a waiting task stands. */
+/** `ready`, `delayed`, `blocked`: the pointer of a task that waits. */
 export interface Pointer {
   readonly name: string;
-  /** Times it was handed to a worker that was lost. */
+  /** Deliveries to workers that were lost, since the last retry. */
   readonly deliveries: number;
-  /** Its concurrency key, so that a claim decides without its record. */
+  /** The task's concurrency key, so that a claim decides without reading the record. */
   readonly key?: string;
 }
 
-/** `delayed` and `blocked` also say where the task goes. */
+/** `delayed`, `blocked`: a pointer that also says where in `ready` the task goes. */
 export interface ParkedPointer extends Pointer {
   readonly channel: string;
   readonly priority: number;
 }
 
-/** `waiting`: a workflow's task that is not released yet. */
+/** `waiting`: the pointer of a workflow's task that is not released yet. */
 export interface WaitingPointer extends ParkedPointer {
-  /** Its record says that it may not run as soon as it is released. */
+  /** The task has a `runAt` or a delay, so a release reads its record to learn when it may run. */
   readonly timed?: true;
 }
 
-/** `run`: who runs a task. */
+/** `run`: the worker that runs a task. */
 export interface RunRow {
   readonly worker: string;
-  /** This hand-over included. */
+  /** Deliveries to workers that were lost, and this one. */
   readonly deliveries: number;
   readonly startedAt: number;
   readonly progress?: Json;
@@ -159,21 +159,21 @@ export interface WorkerRow {
   readonly channels: Readonly<Record<string, number>>;
   readonly startedAt: number;
   readonly beat: number;
-  /** The opening of an unshared store it registered in; see `Store.incarnation`. */
+  /** The opening of an unshared store in which the process registered; see `Store.incarnation`. */
   readonly incarnation: string | null;
-  /** Ids of the schedules that its code declares. */
+  /** Ids of the schedules that the process's code declares. */
   readonly schedules?: readonly string[];
-  /** Judged lost: its lanes are deleted, its runs are being given back. */
+  /** The worker was judged lost: its lanes are deleted, and its runs are being given back. */
   readonly lost?: boolean;
 }
 
 /** `ended`: a task that ended in FAILURE or REVOKED. */
 export interface EndedRow {
-  /** The task that repeats it. */
+  /** The task that repeats this one. */
   readonly redrivenAs?: string;
 }
 
-/** `idem`: what an idempotency key stands for. */
+/** `idem`: the tasks that an idempotency key stands for. */
 export interface IdempotencyRow {
   readonly ids: readonly string[];
   readonly fingerprint: string;
@@ -184,40 +184,40 @@ export interface IdempotencyRow {
 export type Standing = readonly [id: string, channel: string, priority: number];
 
 /**
- * `slots`: the tasks that may run under a concurrency key, or stand ready after a release. Whoever starts one checks
- * and rewrites the row, so a task that is not in it does not run; one that is counts while it has a `run` row.
+ * `slots`: the tasks under a concurrency key that run, or that were released and may stand ready. The claim of a task
+ * checks and rewrites this row, so no task runs that is not in it. A task in it counts while it has a `run` row.
  */
 export interface SlotsRow {
   readonly tasks: readonly Standing[];
 }
 
-/** `rate`: what has passed, and the tasks that were released and may stand ready. */
+/** `rate`: the state of a rate, and the tasks that were released under it and may stand ready. */
 export interface RateRow extends RateState {
   readonly tasks: readonly Standing[];
 }
 
-/** `channel`: what people have set, instead of the defaults. */
+/** `channel`: settings that people have made, which replace the defaults. */
 export interface ChannelRow {
   readonly paused?: true;
   readonly slots?: number;
   readonly rateLimit?: string;
   readonly maxDepth?: number;
-  /** The worker that purges it: paused for as long as that takes. */
+  /** The worker that purges the channel, which is paused for as long as that takes. */
   readonly purging?: string;
 }
 
-/** `lock`: who holds it, and until when by the wall clock. */
+/** `lock`: the holder of a lock, and until when by the wall clock. */
 export interface LockRow {
-  /** The task whose run holds it. */
+  /** The task whose run holds the lock. */
   readonly owner: string;
-  /** Seconds that it was taken or renewed for. */
+  /** Seconds for which the lock was taken or renewed. */
   readonly ttl: number;
   readonly expiresAt: number;
 }
 
-/** `meta`: what the stored data is. */
+/** `meta`: the state of the stored data as a whole. */
 export interface MetaRow {
-  /** Of the layout; while it is upgraded, the version that is being made. */
+  /** The version of the layout; during an upgrade, the version that is being made. */
   readonly version: number;
   /** How far the upgrade has come; see `membership/upgrades.ts`. */
   readonly upgrade?: { readonly fenced: boolean; readonly cursor: Json };

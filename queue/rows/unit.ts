@@ -6,45 +6,45 @@
 import type { Check, Key, Mutation } from "../store/port.ts";
 import { encode } from "./codec.ts";
 
-/** What one operation wants of the store. */
+/** The checks and mutations of one operation, and how the committer may treat them. */
 export interface Unit {
   readonly checks: readonly Check[];
   readonly mutations: readonly Mutation[];
   /**
-   * A key that exists exactly if this unit landed. Decides after the process was fenced (invariant 10); a unit
-   * without it is then dropped.
+   * A key that exists exactly if this unit landed. After the process was fenced this key decides about the unit
+   * (invariant 10); a unit without evidence is then dropped.
    */
   readonly evidence?: Key;
   /**
-   * It writes only keys that contain an id made for it, so these conflict with no unit on its way: whoever meets them
-   * has seen them landed.
+   * The unit writes only keys that contain an id made for it. They conflict with no other unit on its way, because
+   * another unit can know these keys only after this unit has landed.
    */
   readonly fresh?: boolean;
   /**
-   * Other processes are after what it checks, so it fails often: it shares no commit, because all that shares one with
-   * it would have to go again.
+   * Other processes compete for the rows that the unit checks, so it fails often. It shares no commit, because all
+   * units that share one with it would have to be sent again.
    */
   readonly contested?: boolean;
-  /** The worker in whose name it acts (claim, settle, …): of no use under a later registration. */
+  /** The worker in whose name the unit acts (claim, settle, …); under a later registration the unit is of no use. */
   readonly worker?: string;
   /**
-   * Whether it waits for a store that does not answer, for as long as it takes; if not, the caller is told after a
-   * moment. @default {whether it acts in a worker's name: a run hangs on it}
+   * Whether the unit waits for a store that does not answer, for as long as that takes; if not, its caller is told
+   * after one to two seconds. @default {whether `worker` is set, because a run depends on such a unit}
    */
   readonly patient?: boolean;
 }
 
-/** A mutation that writes one of the engine's own rows. */
+/** Makes a mutation that writes one of the engine's own rows. */
 export function put(key: Key, row: unknown): Mutation {
   return { type: "set", key, value: encode(row) };
 }
 
-/** A mutation that writes a value as it is: a chunk, or what a handler stores. */
+/** Makes a mutation that writes a value as it is: a chunk, or a value that a handler stores. */
 export function putRaw(key: Key, value: unknown): Mutation {
   return { type: "set", key, value };
 }
 
-/** A mutation that deletes a key. */
+/** Makes a mutation that deletes a key. */
 export function del(key: Key): Mutation {
   return { type: "delete", key };
 }
