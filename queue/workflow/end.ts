@@ -116,9 +116,7 @@ async function endWaiting(
   });
 }
 
-/**
- * Finds the outermost group around a task that is still inside `scope`; `null` when the task is in `scope` directly.
- */
+/** Finds the outermost of the groups around a task that are inside `scope`; `null` when there is none. */
 async function groupBehind(
   engine: Namespace,
   record: TaskRecord,
