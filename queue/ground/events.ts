@@ -22,7 +22,7 @@ export type QueueEvent =
     /** Seconds from the moment the task could run to the handler's start. */
     readonly waited: number;
   }
-  /** An attempt to claim so many tasks of a channel; it has not landed when somebody else took one of them. */
+  /** An attempt to claim so many tasks of a channel; `landed` is false when somebody else took one of them. */
   | { readonly type: "claim"; readonly channel: string; readonly tasks: number; readonly landed: boolean }
   /** A progress report was stored. */
   | { readonly type: "progress"; readonly task: TaskRef }
