@@ -39,7 +39,10 @@ export interface WatchedDoorbell extends Doorbell {
 export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => number): WatchedDoorbell {
   /** A channel's key. It is one of the engine's own keys, of which `rows/keys.ts` makes all others. */
   const bell = (channel: string): Key => [namespace, "bell", channel];
-  /** The value, in JSON, that rings of this process write. Its listeners ignore it: its consumers are told already. */
+  /**
+   * The value, in JSON, that rings of this process write. A watch of this process passes over changes to this value,
+   * because its own consumers are told already.
+   */
   const own = JSON.stringify(crypto.randomUUID());
   const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
   const write = (channel: string) => kv.set(bell(channel), encoder.encode(own));
