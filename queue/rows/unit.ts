@@ -16,7 +16,7 @@ export interface Unit {
    */
   readonly evidence?: Key;
   /**
-   * The unit writes only keys that contain an id made for it. They conflict with no other unit on its way, because
+   * The unit writes only keys that contain an id made for it. Such keys conflict with no unit on its way, because
    * another unit can know these keys only after this unit has landed.
    */
   readonly fresh?: boolean;
