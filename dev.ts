@@ -32,7 +32,7 @@ function start(): Deno.ChildProcess {
   const args = ["run", "-q", "--env-file", "-P=server", `${import.meta.dirname}/main.ts`, ...Deno.args];
   const started = new Deno.Command(Deno.execPath(), { args }).spawn();
   started.status.then(({ code }) => {
-    // It could not start, or was told to end. After a change that breaks it, the next change is waited for.
+    // The program could not start, or was told to end. After a change that breaks it, the next change is waited for.
     if (ending || !restarting && started === child) Deno.exit(code);
   });
   return started;
@@ -42,7 +42,7 @@ function stop(): void {
   try {
     child.kill("SIGTERM");
   } catch {
-    if (ending) Deno.exit(0); // It has ended after a broken change.
+    if (ending) Deno.exit(0); // The program has ended after a broken change.
   }
 }
 

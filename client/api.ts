@@ -1,17 +1,17 @@
 /**
- * Asking a running Sluice over HTTP.
+ * Asks a running Sluice over HTTP.
  *
  * @module
  */
 
-/** The server refused, or there is none. */
+/** The server refused, or no server answers. */
 export class ApiError extends Error {}
 
 /** Reads a path's JSON. */
 export type Api = <Answer>(path: string) => Promise<Answer>;
 
 /**
- * Makes a reader of a server.
+ * Makes a function that reads paths of a server.
  *
  * @param token bearer token, if the server wants one
  */

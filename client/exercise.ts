@@ -1,6 +1,6 @@
 /**
- * `deno task exercise`: calls every route of the source systems on a running Sluice, and prints what each answered and
- * how long that took. It submits real tasks. Exit code 1 when an answer is not as it must be.
+ * `deno task exercise`: calls every route of the source systems on a running Sluice, and prints each answer and how long
+ * it took. The tasks that are submitted are real. Exit code 1 when an answer is not as it must be.
  *
  * ```text
  * deno task exercise [--url http://127.0.0.1:8000]
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { type Server, serverOf } from "./server.ts";
 import { format } from "./table.ts";
 
-/** One request; `{name}` in a path is an id that an earlier answer's field of that name held. */
+/** One request; `{name}` in a path stands for the id in the field of that name of an earlier answer. */
 interface Step {
   readonly method: "GET" | "POST" | "HEAD" | "OPTIONS";
   readonly path: string;

@@ -1,13 +1,14 @@
 /**
- * `deno task inspect`: looks into a running Sluice over HTTP and prints tables, or JSON.
+ * `deno task inspect`: looks into a running Sluice over HTTP, and prints tables or JSON. A client knows the wire
+ * (`routes/contract/`) and nothing of the engine.
  *
  * ```text
  * deno task inspect <view> [--url http://127.0.0.1:8000] [--json]
- *   active              what runs now, and where
- *   reserved            claimed, and waiting for a free thread
+ *   active              tasks that run now, and where
+ *   reserved            tasks that are claimed and wait for a free thread
  *   scheduled           delayed tasks, the next one first
  *   registered          task definitions
- *   stats               what stands where, and what the process has done
+ *   stats               how many tasks stand where, and what the process has done
  *   channels, workers
  *   task <id>           a task, why it does not run, and its stored keys
  *   keys [prefix]       stored keys: keys ready/celery
@@ -55,7 +56,7 @@ async function main(args: string[]): Promise<void> {
   console.log(text);
 }
 
-/** What to tell a person; never a stack. */
+/** The message for a person; never a stack. */
 function explain(error: unknown): string {
   if (error instanceof ApiError || error instanceof TypeError) return error.message;
   return String(error);

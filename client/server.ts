@@ -1,10 +1,10 @@
 /**
- * Which Sluice a command talks to.
+ * The server that a command talks to.
  *
  * @module
  */
 
-/** Its address, and the token if it wants one. */
+/** A server: its address, and the token if the server wants one. */
 export interface Server {
   readonly url: string;
   readonly token: string | undefined;
@@ -13,8 +13,8 @@ export interface Server {
 /**
  * The server that the settings name, as its own `.env` has them: `http://HOST:PORT` and `API_TOKEN`.
  *
- * @param url from the command line; wins
- * @throws {TypeError} when that is no address
+ * @param url the address on the command line, which wins over the settings
+ * @throws {TypeError} when the address is no URL
  */
 export function serverOf(url: string | undefined): Server {
   const found = url ?? `http://${setting("HOST") ?? "127.0.0.1"}:${setting("PORT") ?? "8000"}`;
@@ -24,7 +24,7 @@ export function serverOf(url: string | undefined): Server {
   return { url: found, token: setting("API_TOKEN") };
 }
 
-/** An empty setting is none. */
+/** A setting; an empty one counts as not set. */
 function setting(name: "HOST" | "PORT" | "API_TOKEN"): string | undefined {
   return Deno.env.get(name) || undefined;
 }

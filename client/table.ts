@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A table: what it is about, and one object for each row. */
+/** A table: its title, and one object for each row. */
 export interface Table {
   readonly title: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];

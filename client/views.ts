@@ -1,5 +1,5 @@
 /**
- * The views of `deno task inspect`: what each asks, and the tables it makes of the answer.
+ * The views of `deno task inspect`: each asks for something, and makes tables of the answer.
  *
  * @module
  */
@@ -12,7 +12,7 @@ type Wire<Name extends keyof typeof contract> = typeof contract[Name] extends z.
   ? z.output<typeof contract[Name]>
   : never;
 
-/** What a view shows: the answer as it came, and tables. */
+/** The outcome of a view: the answer as it came, and tables. */
 interface Seen {
   readonly data: unknown;
   readonly tables: readonly Table[];
@@ -20,7 +20,7 @@ interface Seen {
 
 type View = (api: Api, argument: string | undefined) => Promise<Seen>;
 
-/** By name. */
+/** The views by name. */
 export const VIEWS: Readonly<Record<string, View>> = {
   active: (api) => runs(api, "Running now", ({ reserved }) => reserved !== true),
   reserved: (api) => runs(api, "Claimed, waiting for a free thread", ({ reserved }) => reserved === true),
@@ -50,7 +50,7 @@ async function runs(api: Api, title: string, wanted: (task: RunningTask) => bool
   return { data, tables: [{ title, rows }] };
 }
 
-/** Delayed tasks are listed off their keys, which are in order of time. */
+/** Delayed tasks, read off their keys, which are in order of time. */
 async function scheduled(api: Api): Promise<Seen> {
   const { keys } = await api<Wire<"KeyPage">>("/v1/keys?prefix=delayed&limit=500");
   const data = keys.map(({ key, value }) => {

@@ -1,5 +1,5 @@
 /**
- * The command line of `main.ts`.
+ * The command line: `start`, `worker`, `doctor`, `backup`, `restore`.
  *
  * @module
  */
@@ -16,16 +16,16 @@ const COMMANDS = {
 
 type CommandName = keyof typeof COMMANDS;
 
-/** What the program was called for. */
+/** A command line that was understood. */
 export interface Command {
   readonly name: CommandName;
-  /** How it is called. */
+  /** How the command is called. */
   readonly usage: string;
-  /** Only that was asked for. */
+  /** Whether only the usage was asked for. */
   readonly help: boolean;
-  /** Of `backup` and `restore`. */
+  /** The file of `backup` and `restore`. */
   readonly file: string;
-  /** In the place of the setting CHANNELS. */
+  /** Replaces the setting CHANNELS. */
   readonly channels: string | undefined;
   readonly repair: boolean;
   readonly json: boolean;

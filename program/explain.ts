@@ -1,5 +1,5 @@
 /**
- * What the program says at a terminal: the answer of a command, and errors as a sentence with advice, never a stack.
+ * Texts for a terminal: the answer of a command, and errors as a sentence with advice, never as a stack.
  *
  * @module
  */

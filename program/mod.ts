@@ -16,7 +16,7 @@ export { demonstration } from "./demonstration.ts";
 export type { ProgramTasks };
 export { report };
 
-/** What a program is made of. */
+/** Options of {@link createProgram}. */
 export interface ProgramOptions {
   /** The command line: `Deno.args`. */
   readonly args: readonly string[];
@@ -88,7 +88,7 @@ export function createProgram({ args, env, tasks }: ProgramOptions): Program {
       const { queue, log } = await serving.promise ?? {};
       // On Deno Deploy an instance comes and goes with its requests, and the minute's tick is one: it does the work.
       await queue?.tick(onDeploy ? { seconds } : {}).catch((error) => {
-        // Of an outage the log has a line already.
+        // The log has a line about the outage already.
         if (!(error instanceof StoreUnavailableError)) {
           log?.write("error", "the minute's tick failed", { error: explain(error) });
         }

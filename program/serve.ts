@@ -23,17 +23,17 @@ import {
 } from "../routes/mod.ts";
 import { explain } from "./explain.ts";
 
-/** Seconds that the store is given, when the handlers' time is over, to write down what was left. */
+/** Seconds that the store is given, after the handlers' time is over, to store which runs were given back. */
 const STOP_MARGIN = 10;
 
-/** What has to be done on Deno Deploy before the program can serve. */
+/** Steps for a person on Deno Deploy, before the program can serve. */
 const NO_DATABASE =
   "No Deno KV database is assigned to this app: provision one in the organization's Databases, assign " +
   "it to the app and deploy again.";
 const NO_TOKEN = "Nobody has said who may use this app: set API_TOKEN among its environment variables, or " +
   "ALLOW_ANONYMOUS=true to serve everybody.";
 
-/** What a program executes. */
+/** The tasks that a program executes. */
 export interface ProgramTasks {
   readonly definitions: readonly AnyTaskDefinition[];
   /** Channels by patterns of task names. */
@@ -116,7 +116,7 @@ export async function serve(options: ServeOptions): Promise<Serving | null> {
   return { queue, log };
 }
 
-/** Opens the log, and has it tell of what no handler has caught. */
+/** Opens the log, which also tells of rejections that no handler has caught. */
 function openLog({ settings, onDeploy, timeline }: ServeOptions): Log {
   const log = createLog({
     sink: Deno.stdout,
@@ -168,7 +168,7 @@ function queueOptions({ settings, onDeploy }: ServeOptions) {
   };
 }
 
-/** Warns of channels that tasks use and this process does not execute, and of those that no task uses. */
+/** Warns of channels that tasks use and this process does not execute, and of channels that no task uses. */
 function compareChannels(queue: Queue, settings: Settings, log: Log): void {
   const used = new Set(queue.definitions().map((definition) => definition.channel));
   const executed = new Set(Object.keys(settings.CHANNELS));
@@ -199,7 +199,7 @@ function stopOf(
     }
     stopping = performance.now();
     const served = server?.shutdown();
-    // In an outage of the KV server there is no way to leave it; what ran here is given to others when it is back.
+    // In an outage of the KV server the queue cannot say that it leaves; its runs are given to others after the outage.
     await Promise.race([queue.stop(settings.SHUTDOWN_GRACE), wait(settings.SHUTDOWN_GRACE + STOP_MARGIN)]);
     // A client that keeps its answer waiting is not waited for.
     await Promise.race([served, wait(1)]);

@@ -1,5 +1,5 @@
 /**
- * What a request carries between middleware and handlers, and Hono's types with it filled in.
+ * The variables of a request, which middleware and handlers share, and Hono's types with them.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type * as hono from "hono";
 export interface Env {
   Variables: {
     requestId: string;
-    /** Where in the body the task requests stand that the engine's pointers start from. */
+    /** The place in the body of the task requests that the engine's pointers start from. */
     bodyPrefix: string | undefined;
   };
 }

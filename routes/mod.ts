@@ -1,5 +1,7 @@
 /**
- * Sluice's HTTP app: the API under `/v1`, health checks, its documentation, and the demonstration routes.
+ * Sluice's HTTP app: the API under `/v1`, health checks, its documentation, and the demonstration routes. `routes/` knows
+ * the engine by `queue/mod.ts` alone; its folders build on each other in this order: `contract/`, `http/`, then `v1/`,
+ * `sources/` and `serve/`, then this file.
  *
  * @module
  */
@@ -40,12 +42,12 @@ export {
 export { createUnreadyApp } from "./serve/unready.ts";
 export type { AccessRecord };
 
-/** What an app is made of. */
+/** Options of {@link createApp}. */
 export interface AppOptions {
   readonly queue: Queue;
   /** @default {none} */
   readonly log?: AppLog;
-  /** What `/metrics` tells; {@link createMetrics} makes it. @default {none, and no such route} */
+  /** The counts behind `/metrics`; {@link createMetrics} makes them. @default {none, and no such route} */
   readonly metrics?: Metrics;
   /** Bearer token for everything but `/health*` and `/internal/tick`. @default {none, everyone may} */
   readonly apiToken?: string;

@@ -1,8 +1,8 @@
 /**
  * The second source system's e-mail task: one message, by SMTP.
  *
- * A message may be sent twice: a worker can die after the server took it and before that is stored. So its Message-ID
- * is made from the task's id, by which mail servers and programs recognise the repeat.
+ * A message may be sent twice: a worker can die after the server took the message and before that is stored. Its
+ * Message-ID is therefore made from the task's id, by which mail servers and programs recognise the repeat.
  *
  * @module
  */
@@ -21,12 +21,12 @@ const NO_SMTP: SmtpOptions = {
   ca: null,
 };
 
-/** Seconds that one message may take: more than a few times the longest timeout, so that this tells what was wrong. */
+/** Seconds that one message may take: several times the longest timeout, so that the timeout says what was wrong. */
 const TIME_LIMIT = 300;
 
 const address = z.email("must be one e-mail address, like ada@example.org").max(254);
 
-/** Line breaks would let it add headers of its own. */
+/** A subject has no line breaks, which would let it add headers of its own. */
 const subject = z.string().regex(
   /^[^\p{Cc}\p{Zl}\p{Zp}]{1,500}$/u,
   "must be a text of 1 to 500 characters without line breaks",
@@ -84,7 +84,7 @@ function missingSettings({ host, from, user, password }: SmtpOptions): string[] 
 
 /** A connection that is opened for one message and closed after it: the channel sends one at a time. */
 async function connect({ host, port, security, user, password, timeout, ca }: SmtpOptions) {
-  // Most processes send no e-mail: they start without the package.
+  // Most processes send no e-mail, and start without the package.
   const { createTransport } = await import("nodemailer");
   return createTransport({
     host: host!,
@@ -103,14 +103,14 @@ async function connect({ host, port, security, user, password, timeout, ca }: Sm
   });
 }
 
-/** What nodemailer says of a failure. */
+/** An error of nodemailer. */
 interface SmtpFailure extends Error {
   readonly code?: string;
-  /** The server's: 4xx will pass, 5xx will not. */
+  /** The server's code: 4xx will pass, 5xx will not. */
   readonly responseCode?: number;
 }
 
-/** Failures of the way to the server, which may be open again later. */
+/** Failures of the connection, which may work again later. */
 const PASSING = new Set(["ECONNECTION", "ETIMEDOUT", "ESOCKET", "EDNS"]);
 
 function mailError({ message, code = "", responseCode }: SmtpFailure): MailError {

@@ -1,5 +1,6 @@
 /**
- * The demonstration tasks: what the source systems' clients submit.
+ * The demonstration tasks, which the source systems' clients submit: a file for each system (`s0.ts` to `s4.ts`), e-mail,
+ * and spam. They import `queue/mod.ts` and packages, and know nothing of HTTP or of the environment.
  *
  * @module
  */
@@ -46,5 +47,5 @@ export function demoSchedules(): CodeSchedule[] {
   return s0Schedules();
 }
 
-/** Channels of those of {@link demoTasks} that take theirs by their names: `taskRoutes` of `createQueue`. */
+/** Channels by patterns of names, for the {@link demoTasks} that name no channel: `taskRoutes` of `createQueue`. */
 export const demoRoutes = s4Routes;

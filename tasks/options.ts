@@ -1,16 +1,16 @@
 /**
- * What the demonstration tasks share.
+ * Options and schemas that the demonstration tasks share.
  *
  * @module
  */
 import { z } from "zod";
 import type { Random } from "../queue/mod.ts";
 
-/** How to reach the mail server. What is `null` is not set. */
+/** How to reach the mail server. A field that is `null` is not set. */
 export interface SmtpOptions {
   readonly host: string | null;
   readonly port: number;
-  /** `tls`: from the first byte; `starttls`: before anything else is said; `none`: for a server on this machine. */
+  /** `tls`: encrypted from the first byte; `starttls`: before anything else is said; `none`: for a server on this machine. */
   readonly security: "tls" | "starttls" | "none";
   readonly user: string | null;
   readonly password: string | null;

@@ -26,7 +26,7 @@ export function s0Tasks({ timeScale, random }: DemoOptions): AnyTaskDefinition[]
       description: "Adds two integers, slowly.",
     },
     async (context, x, y) => {
-      // A sleep of nothing is a timer and a turn of the loop: a quarter of what a request costs under load.
+      // A sleep of 0 s is a timer and a turn of the event loop: a quarter of what a request costs under load.
       if (timeScale > 0) await context.sleep(20 * timeScale);
       return x + y;
     },

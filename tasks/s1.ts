@@ -1,5 +1,5 @@
 /**
- * The second source system's tasks: small ones to look at, and those of its workflows.
+ * The second source system's tasks: small ones to look at, and the tasks of its workflows.
  *
  * @module
  */

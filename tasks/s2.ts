@@ -1,5 +1,5 @@
 /**
- * The third source system's task: one that tells how far it is.
+ * The third source system's task, which reports its progress.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Channels: what waits in them, and what a person may change.
+ * Channels: their depths, and the changes that a person may make.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Pieces that the schemas of several resources are made of; every message says what must be, and what was found.
+ * Pieces that the schemas of several resources share; every message says what must be there, and what was found.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { z } from "@hono/zod-openapi";
 /** Ten years: the longest delay, expiry or time limit, in seconds. */
 export const LONGEST = 315_360_000;
 
-/** What a zod error says: what is asked for, and what was found. */
+/** The message of a zod error: what must be there, and what was found. */
 export function must(be: string): { error: (issue: { input?: unknown }) => string } {
   return { error: ({ input }) => `must be ${be}: got ${shown(input)}` };
 }
@@ -75,7 +75,7 @@ export const pageCursor = z.string(must("one cursor")).optional()
 /** Where a page ends: the cursor of the next one. */
 export const nextCursor = z.string().nullable();
 
-/** What a task request says beside its time. */
+/** The fields of a task request but its time. */
 export const taskFields = {
   name: text("a task name", 200).describe("Full name of a task definition."),
   args: z.array(z.any(), must("an array of positional arguments")).default([]).describe(
@@ -95,7 +95,7 @@ export const taskFields = {
   tags: z.array(text("a tag", 100), must("an array of tags")).max(20, must("at most 20 tags")).optional(),
 };
 
-/** What a task request may say. */
+/** The fields of a task request. */
 export const taskRequest = {
   ...taskFields,
   delay: seconds(false).optional().describe("Seconds until it may run; not together with run_at."),

@@ -1,5 +1,5 @@
 /**
- * Looking at what goes on: definitions, workers, statistics, explanations and stored keys.
+ * Answers of the routes that look: definitions, workers, statistics, explanations and stored keys.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Channel } from "./channels.ts";
 import { id, moment, must, nextCursor, pageCursor, pageLimit, strict } from "./form.ts";
 import { TaskState } from "./tasks.ts";
 
-/** What a task definition declares. */
+/** A task definition. */
 export const Definition = z.object({
   name: z.string(),
   description: z.string().nullable(),
@@ -48,7 +48,7 @@ export const Worker = z.object({
 /** Answer of `GET /v1/workers`. */
 export const WorkerList = z.object({ workers: z.array(Worker) });
 
-/** The whole at a glance. */
+/** Statistics of the store and of this process. */
 export const Stats = z.object({
   version: z.string(),
   worker: z.string().nullable().openapi({ description: "This process among the workers." }),
@@ -80,7 +80,7 @@ export const Stats = z.object({
   channels: z.array(Channel),
 }).openapi("Stats");
 
-/** Why a task does not run. */
+/** The place of a task, and the reasons why it does not run. */
 export const Explanation = z.object({
   id,
   state: TaskState,

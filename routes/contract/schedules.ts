@@ -43,7 +43,7 @@ export const ScheduleBody = strict({
   ...scheduleFields,
 }).openapi("ScheduleRequest");
 
-/** What a schedule is after an edit. */
+/** A schedule after an edit. */
 export const ScheduleChanges = strict(scheduleFields);
 
 /** Body of `PATCH /v1/schedules/{id}`. */
@@ -75,7 +75,7 @@ export const Schedule = z.object({
 export const SchedulePage = z.object({ schedules: z.array(Schedule), next_cursor: nextCursor })
   .openapi("SchedulePage");
 
-/** What became of an occurrence. */
+/** An occurrence and its outcome. */
 export const Occurrence = z.object({
   planned_at: moment,
   missed_until: moment.nullable().openapi({ description: "Of several missed ones: the last." }),

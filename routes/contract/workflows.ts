@@ -1,5 +1,5 @@
 /**
- * Workflows: the posted tree, and what became of it.
+ * Workflows: the posted tree, and the workflow as it is read.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const items = <Item extends z.ZodType>(item: Item) =>
     items: z.array(item, must("an array of items")).min(1, "must hold at least one item: got none"),
   });
 
-/** The other nodes of a workflow; what is in them is read node by node. */
+/** The other nodes of a workflow; the nodes within them are read one by one. */
 export const ChainBody = strict({ chain: nodes.min(1, "must hold at least one node: got none") });
 export const GroupBody = strict({
   group: nodes.min(1, "must hold at least one node: got none"),
@@ -47,7 +47,7 @@ const itemsSchema = {
   properties: { name: { type: "string" as const }, items: { type: "array" as const, items: {} } },
 };
 
-/** Body of `POST /v1/workflows`: a tree, which no single schema checks with all its places. */
+/** Body of `POST /v1/workflows`: a tree, whose nodes are checked one by one so that each fault has its place. */
 export const WorkflowNode = z.any().openapi("WorkflowNode", {
   description: `A task, or a node that holds others; at most 10,000 tasks, ${DEPTH_LIMIT} levels deep.`,
   anyOf: [

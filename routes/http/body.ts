@@ -1,5 +1,8 @@
 /**
- * Reads a request's body up to a limit, before anything parses it.
+ * What routes of every folder share, one HTTP matter a file: bodies, headers, entity tags, problems, OpenAPI. The folder
+ * imports `routes/contract/` and `queue/mod.ts`.
+ *
+ * This file reads a request's body up to a limit, before anything parses it.
  *
  * @module
  */
@@ -25,7 +28,7 @@ export function limitBody(limit: number): MiddlewareHandler {
   };
 }
 
-/** A blob, because a body of text would bring a content type along. */
+/** Reads a body into a blob, because a body of text would bring a content type along. */
 async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Promise<Blob> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;

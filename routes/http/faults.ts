@@ -1,5 +1,6 @@
 /**
- * Faults of a request: where, what was expected, what was found. Made from zod's issues and from the engine's errors.
+ * Faults of a request, each with its place, what must stand there, and what was found; made from zod's issues and from the
+ * engine's errors.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The `Idempotency-Key` header: a client that repeats a request because it saw no answer gets the first one's.
+ * The `Idempotency-Key` header: a client that saw no answer repeats its request, and gets the answer to the first one.
  *
  * @module
  */
@@ -47,7 +47,7 @@ function canonical(body: unknown): string {
   try {
     return canonicalJson(body);
   } catch (error) {
-    // The stack's end: what JSON can be parsed, JSON can also be too deep to be written.
+    // The stack is used up: JSON that can be parsed can still be too deep to be written.
     if (!(error instanceof RangeError)) throw error;
     const detail = "must not be nested so deeply";
     throw new RequestError("invalid-request", `body: ${detail}`, {

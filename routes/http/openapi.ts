@@ -36,24 +36,24 @@ export const PROBLEM = {
   content: { "application/problem+json": { schema: Problem } },
 };
 
-/** A request header that a handler reads itself: validating headers would copy all of them, on every request. */
+/** A request header that a handler reads itself, because validating headers copies all of them on every request. */
 export function header(name: string, description: string) {
   return { in: "header" as const, name, description, required: false, schema: { type: "string" as const } };
 }
 
-/** Of the routes that submit something once for each key. */
+/** The header of routes that submit something once for each key. */
 export const IDEMPOTENCY_KEY = header(
   "Idempotency-Key",
   "1 to 255 visible ASCII characters; repeats get the first answer.",
 );
 
-/** Of the routes that can wait for an end. */
+/** The header of routes that can wait for an end. */
 export const PREFER = header(
   "Prefer",
   "`wait=10`: answer at the end, or after so many seconds (30 at most).",
 );
 
-/** Of the routes whose answers have an ETag. */
+/** The header of routes whose answers have an ETag. */
 export const IF_NONE_MATCH = header(
   "If-None-Match",
   "An earlier answer's ETag: 304 while nothing has changed.",

@@ -1,5 +1,5 @@
 /**
- * What a path answers to the methods it does not serve: OPTIONS with 204, the others with 405, both with `Allow`.
+ * Answers the methods that a path does not serve: OPTIONS with 204, the others with 405, both with `Allow`.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Hono } from "hono";
 import type { Context, Env } from "../env.ts";
 import { RequestError } from "./problems.ts";
 
-/** For one path, after its own handlers: `app.all(path, otherMethods("GET, POST, OPTIONS"))`. */
+/** The handler of one path, to be added after the path's own: `app.all(path, otherMethods("GET, POST, OPTIONS"))`. */
 export function otherMethods(allow: string): (c: Context) => Response {
   return function otherMethods(c) {
     if (c.req.method !== "OPTIONS") refuseMethod(c, allow);

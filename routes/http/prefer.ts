@@ -1,5 +1,5 @@
 /**
- * `Prefer: wait=10` (RFC 7240): the client would rather wait for an end than poll.
+ * `Prefer: wait=10` (RFC 7240): the client waits for an end instead of polling.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const LONGEST_WAIT = 30;
 /**
  * Waits as long as the client asked for, and says in `Preference-Applied` how long that was at most.
  *
- * @returns what `wait` found then, or `null` when the client did not ask
+ * @returns the result of `wait`, or `null` when the client did not ask
  */
 export async function waitAsPreferred<Seen>(
   c: Context,
@@ -25,7 +25,7 @@ export async function waitAsPreferred<Seen>(
   return seen;
 }
 
-/** The same for a task. */
+/** Waits for a task, as {@link waitAsPreferred} does. */
 export function preferredWait(c: Context, queue: Queue, id: string): Promise<Task | null> {
   return waitAsPreferred(c, (wait) => queue.wait(id, wait));
 }

@@ -1,6 +1,6 @@
 /**
- * Every error answer: RFC 9457 problem details. One table says which status an error's code has; what is not in the
- * table is a 500 whose cause goes to the log and never to the client.
+ * Every error answer: RFC 9457 problem details. One table says which status an error's code has; an error that is not in
+ * the table is a 500, whose cause goes to the log and never to the client.
  *
  * @module
  */
@@ -68,7 +68,7 @@ type ProblemCode = keyof typeof PROBLEMS;
 /** Seconds after which a client may try again when the server could not serve, or a channel was full. */
 const RETRY_AFTER = "1";
 
-/** What a problem tells beside its code and sentence. */
+/** Fields of a problem beside its code and sentence. */
 interface ProblemDetails {
   readonly faults?: RequestFault[];
   /** Reasons that are not faults of the request. */
@@ -78,7 +78,7 @@ interface ProblemDetails {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a route throws when it refuses a request. */
+/** A refused request, for a route to throw. */
 export class RequestError extends Error {
   constructor(
     readonly code: ProblemCode,
@@ -110,7 +110,7 @@ function problem(c: Context, code: ProblemCode, detail: string, details: Problem
   });
 }
 
-/** Answers what a schema refused. */
+/** Answers a request that a schema refused. */
 export const refuseInvalid: Hook = (result, c) => {
   if (result.success) return;
   return refuseFaults(c, zodFaults(PARTS[result.target] ?? "body", result.error));
@@ -120,12 +120,12 @@ function refuseFaults(c: Context, faults: RequestFault[]) {
   return problem(c, "invalid-request", sentence(faults), { faults });
 }
 
-/** For a handler to throw: what is wrong with its request. */
+/** A request with faults, for a handler to throw. */
 export function invalidRequest(faults: RequestFault[]): RequestError {
   return new RequestError("invalid-request", sentence(faults), { faults });
 }
 
-/** Answers what a schema refused; of task requests together with what the engine finds in them. */
+/** Answers a body of task requests that a schema refused, with the faults that the engine finds too. */
 export function refuseInvalidTasks(queue: Queue): Hook {
   return refuseInvalidWith((body) => {
     const tasks = (body as { tasks?: unknown } | null)?.tasks;
@@ -137,9 +137,10 @@ export function refuseInvalidTasks(queue: Queue): Hook {
 }
 
 /**
- * Answers what a schema refused, of a body together with what the engine finds in it: every fault at once.
+ * Answers a request that a schema refused; for a body with the faults that the engine finds too, so that a client sees
+ * every fault at once.
  *
- * @param findIn the engine's faults in the parts of a body that are well-formed
+ * @param findIn finds the engine's faults in the parts of a body that are well-formed
  */
 export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
   return async function refuseInvalidWith(result, c) {
@@ -153,7 +154,7 @@ export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
 }
 
 /**
- * What the engine finds in a task request that may be anything.
+ * The faults that the engine finds in a task request, which may be any JSON.
  *
  * @param before how many arguments a workflow will put before the request's own
  */
@@ -173,14 +174,14 @@ export function taskFaults(queue: Queue, request: unknown, before = 0): Fault[] 
 
 const PARTS: Readonly<Record<string, RequestPart>> = { param: "path", query: "query", header: "header" };
 
-/** Answers a route that is not there. */
+/** Answers a request that no route takes. */
 export const refuseUnknownRoute: NotFoundHandler = (c) =>
   problem(c, "unknown-route", `No route answers ${c.req.method} ${c.req.path}`);
 
 /**
- * Answers what a handler threw.
+ * Answers an error that a handler threw.
  *
- * @param report told of each error that is nobody's fault but ours
+ * @param report called with each error that is a fault of the server, not of the request
  */
 export function answerError(report?: (error: unknown, requestId: string) => void): ErrorHandler {
   return async function answerError(error, c) {
@@ -203,13 +204,13 @@ export function answerError(report?: (error: unknown, requestId: string) => void
   };
 }
 
-/** nginx's word for it; seen in the access log only. */
+/** nginx's status for a client that has gone; seen in the access log only. */
 const CLIENT_GONE = 499;
 
 function engineProblem(c: Context, error: SluiceError): Response {
   const code = error.code as ProblemCode;
   if (error instanceof StoreUnavailableError) return problem(c, code, whyUnavailable(c, error));
-  // What the store says may name files and addresses.
+  // An error of the store may name files and addresses.
   if (PROBLEMS[code].status >= 500) return problem(c, code, "Not possible at the moment; try again");
   const part: RequestPart = c.req.method === "GET" ? "query" : "body";
   const prefix = c.get("bodyPrefix") ?? "";
@@ -231,7 +232,7 @@ function engineProblem(c: Context, error: SluiceError): Response {
 
 /** A client that does not know whether its request was carried out must not repeat it as a new one. */
 function whyUnavailable(c: Context, { sent }: StoreUnavailableError): string {
-  // Of the source systems' routes some submit on GET.
+  // Some routes of the source systems submit on GET.
   const reads = c.req.path.startsWith("/v1/") && ["GET", "HEAD"].includes(c.req.method);
   if (reads) return "The store does not answer; try again";
   if (!sent) return "The store does not answer, and nothing of this request was accepted; try again";

@@ -1,7 +1,10 @@
 /**
- * `/openapi.json`, and `/docs`: Swagger UI out of its own package, without the network. With a token set both need
- * it like any other route, which a browser cannot send by itself: open `/docs` through a proxy that adds the header,
- * or give `/openapi.json` to a tool of your own.
+ * All that a server needs beside the API: documentation, health checks, log, metrics, the clock's route and the settings.
+ * The folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
+ *
+ * This file: `/openapi.json`, and `/docs`, which is Swagger UI from its own package, without the network. With a token set
+ * both need the token like any other route, and a browser cannot send it by itself: open `/docs` through a proxy that adds
+ * the header, or give `/openapi.json` to a tool of your own.
  *
  * @module
  */
@@ -21,7 +24,7 @@ const DESCRIPTION = {
   },
 };
 
-/** The page may load what it is made of and the document, and nothing else. */
+/** The page may load its own files and the document, and nothing else. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -82,7 +85,7 @@ function describe(app: OpenAPIHono<Env>, secured: boolean): unknown {
   return document;
 }
 
-/** The part of the page that shows a route: its resource, or what it is there for. */
+/** The part of the page that shows a route: its resource, or its purpose. */
 function section(path: string): string {
   const [, first, resource] = path.split("/");
   if (first === "v1") return resource!;

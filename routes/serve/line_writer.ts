@@ -1,16 +1,16 @@
 /**
- * Writes lines to a stream without waiting for it and without a system call for each.
+ * Writes lines to a stream, without waiting for the stream and without a system call for each line.
  *
  * @module
  */
 
-/** A stream of bytes that can be written either way: `Deno.stdout`. */
+/** A stream of bytes that can be written with and without waiting: `Deno.stdout`. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
   writeSync(bytes: Uint8Array): number;
 }
 
-/** Characters waiting above which the writer blocks, so that a slow reader cannot fill the memory. */
+/** The writer blocks above so many waiting characters, so that a slow reader cannot fill the memory. */
 const MOST_WAITING = 1024 * 1024;
 
 const encoder = new TextEncoder();
@@ -38,7 +38,7 @@ export class LineWriter {
   }
 
   async #writeAll(): Promise<void> {
-    // The lines of this turn of the event loop go together.
+    // All lines of this turn of the event loop are written together.
     await new Promise((resolve) => setTimeout(resolve, 0));
     while (this.#waiting !== "") {
       let bytes = this.#take();
@@ -47,7 +47,7 @@ export class LineWriter {
     this.#writing = null;
   }
 
-  /** Deno lets a write in flight end first, so the order holds. */
+  /** Writes at once. Deno lets a write in flight end first, so the order holds. */
   #writeNow(): void {
     let bytes = this.#take();
     while (bytes.length > 0) bytes = bytes.subarray(this.#sink.writeSync(bytes));

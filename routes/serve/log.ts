@@ -1,8 +1,8 @@
 /**
- * The log: turns the engine's events and answered requests into lines, JSON or readable. It never sees arguments or
- * results.
+ * The log: turns the engine's events and answered requests into lines, JSON or readable. Arguments and results never
+ * reach the log.
  *
- * Three lines a task and one a request make it a hot path: lines are put together from text, not by serializing
+ * The log is a hot path, with three lines a task and one a request: lines are put together from text, not by serializing
  * objects, and {@link LineWriter} writes many at once.
  *
  * @module
@@ -11,15 +11,15 @@ import { type LogLevel, type QueueEvent, StoreUnavailableError, type TaskRef } f
 import type { AccessRecord } from "../http/gate.ts";
 import { LineWriter, type Sink } from "./line_writer.ts";
 
-/** Fields of a line after time, level and message; those that are `undefined` are left out. */
+/** Fields of a line after time, level and message; a field that is `undefined` is left out. */
 type Fields = Readonly<Record<string, string | number | undefined>>;
 
-/** Makes a line; what is said of a task begins with its id, name and channel. */
+/** Makes a line; a line about a task has its id, name and channel first. */
 type Format = (time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef) => string;
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Where the app writes what it has to say; {@link createLog} makes one. */
+/** The log as the app uses it; {@link createLog} makes one. */
 export interface AppLog {
   /** One answered request. */
   access(record: AccessRecord): void;
@@ -27,13 +27,13 @@ export interface AppLog {
   failure(error: unknown, requestId: string): void;
 }
 
-/** What a log is made of. */
+/** Options of {@link createLog}. */
 export interface LogOptions {
-  /** Where lines go: `Deno.stdout`. */
+  /** The stream that lines are written to: `Deno.stdout`. */
   readonly sink: Sink;
   /** JSON objects, or text for people. */
   readonly format: "json" | "text";
-  /** Least level that is written. */
+  /** The lowest level that is written. */
   readonly level: LogLevel;
   /** Wall clock, milliseconds. */
   readonly now: () => number;
@@ -60,7 +60,7 @@ export class Log {
     this.#format = format === "json" ? jsonLine : textLine;
   }
 
-  /** Writes a line of the program's own. */
+  /** Writes a line of the program itself. */
   readonly write = (level: LogLevel, message: string, fields: Fields = {}): void => {
     if (LEVELS[level] < this.#least) return;
     this.#lines.add(this.#format(this.#stamp(), level, message, fields));
@@ -77,7 +77,7 @@ export class Log {
     });
   };
 
-  /** Writes an error that a client did not get to see. */
+  /** Writes an error that was kept from the client. */
   readonly failure = (error: unknown, requestId: string): void => {
     this.write("error", "request failed", { request_id: requestId, error: stackOf(error) });
   };
@@ -130,7 +130,7 @@ export class Log {
       case "stopped":
         return this.write("info", event.type);
       case "fault":
-        // An outage has a line of its own when it begins, and one when it ends.
+        // The program writes a line when an outage begins, and one when it ends.
         if (event.error instanceof StoreUnavailableError) return;
         return this.write("error", event.message, { error: stackOf(event.error) });
       default:
@@ -182,7 +182,7 @@ function textLine(time: string, level: LogLevel, message: string, fields: Fields
   return `${line}\n`;
 }
 
-/** A stack reads best as it is; anything else stays on its line, because it may come from outside. */
+/** A value of a readable line. A stack keeps its lines; any other value stays on one line, because it may come from outside. */
 function quoted(name: string, value: string): string {
   if (name === "error") return value.replaceAll("\n", "\n  ");
   return /^[\w./:+-]+$/.test(value) ? value : JSON.stringify(value);

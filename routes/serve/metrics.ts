@@ -1,5 +1,5 @@
 /**
- * `/metrics`: what happened in this process and what waits in the store, in Prometheus' text format.
+ * `/metrics`: events of this process and tasks that wait in the store, in Prometheus' text format.
  *
  * @module
  */
@@ -7,20 +7,20 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Channel, Queue, QueueEvent, TaskRef, Worker } from "../../queue/mod.ts";
 import type { Env } from "../env.ts";
 
-/** What a task's series are told apart by. */
+/** The labels of a series of tasks. */
 const TASK_LABELS = ["name", "channel"];
 
-/** Seconds: upper bounds of the histograms' buckets. */
+/** Upper bounds of the histograms' buckets, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600];
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Values by labels, a level of the tree for each label: an event finds its own without a text made of them. */
+/** Values by labels, a level of a tree for each label: an event finds its value without making a text of the labels. */
 class Series<Value> {
   readonly #below = new Map<string, Series<Value>>();
   value: Value | undefined;
 
-  /** Where the values with this label are. */
+  /** The values with this label. */
   under(label: string): Series<Value> {
     let series = this.#below.get(label);
     if (!series) this.#below.set(label, series = new Series());

@@ -5,13 +5,13 @@
  */
 import { z } from "@hono/zod-openapi";
 
-/** One setting. Its default is a text, as it would stand in the environment; `null`: none. */
+/** One setting. The default is a text, as it would stand in the environment; `null`: none. */
 interface Setting<Value> {
   readonly meaning: string;
   readonly default: string | null;
-  /** The default on Deno Deploy, where it is another. */
+  /** The default on Deno Deploy, when it is another there. */
   readonly onDeploy?: string | undefined;
-  /** What a value must be, for the error message. */
+  /** The values that are allowed, for the error message. */
   readonly must: string;
   readonly form: z.ZodType<Value, string>;
 }
@@ -225,7 +225,7 @@ export type Settings = {
     : never;
 };
 
-/** Something in the environment is not as it must be; the message lists everything that is wrong. */
+/** The environment has settings that are not valid; the message lists every fault. */
 export class SettingsError extends Error {
   constructor(readonly faults: readonly string[]) {
     super(`Settings are not valid:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
@@ -237,8 +237,8 @@ export class SettingsError extends Error {
 const SECRET: ReadonlySet<string> = new Set<Name>(["API_TOKEN", "TICK_TOKEN", "SMTP_PASSWORD"]);
 
 /**
- * Reads the settings. An empty text counts as not set. Where `DENO_DEPLOY` is set, some have other defaults, and who may
- * reach the program is not asked: see {@link isOpenToAll}.
+ * Reads the settings. An empty text counts as not set. Where `DENO_DEPLOY` is set, some have other defaults, and a program
+ * that everybody can reach is not refused here: see {@link isOpenToAll}.
  *
  * @param env for example `Deno.env.toObject()`
  * @throws {SettingsError} listing every fault
@@ -281,7 +281,7 @@ export function isOnDeploy(env: Readonly<Record<string, string | undefined>>): b
   return env.DENO_DEPLOY !== undefined;
 }
 
-/** Whether everybody may use the program although nobody has said so: on Deno Deploy it must not serve then. */
+/** Whether everybody could use the program, and no setting allows that: on Deno Deploy it must not serve then. */
 export function isOpenToAll({ API_TOKEN, ALLOW_ANONYMOUS }: Settings): boolean {
   return API_TOKEN === null && !ALLOW_ANONYMOUS;
 }

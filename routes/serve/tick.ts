@@ -1,6 +1,7 @@
 /**
  * `/internal/tick`: one turn of work, for a clock from outside (an uptime monitor, a workflow on a schedule, a system's
- * cron) where the program itself is not always running. It has a token of its own, so that the clock can do nothing else.
+ * cron) where the program itself is not always running. The route has a token of its own, so that the clock can do
+ * nothing else.
  *
  * ```text
  * {"status":"working","seconds":2}     every 2 s, so that the connection, and what it keeps alive, stays
@@ -22,7 +23,7 @@ const HEARTBEAT = 2000;
 
 const PATH = "/internal/tick";
 
-/** What a line says. */
+/** One line of the answer. */
 const TickLine = z.object({
   status: z.enum(["working", "done", "failed"]).openapi({
     description: "`done` or `failed` in the last line",
@@ -63,7 +64,7 @@ const tick = createRoute({
 /**
  * The route of the clock.
  *
- * @param failed told why a tick did not do all that it should
+ * @param failed called with the reason when a tick did not do all that it should
  */
 export function tickRoutes(
   queue: Pick<Queue, "tick">,
@@ -100,7 +101,7 @@ export function tickRoutes(
     return c.body(body, 200, {
       "content-type": "application/x-ndjson",
       "cache-control": "no-store",
-      // nginx would collect lines before it passes them on.
+      // Without it nginx collects lines before it passes them on.
       "x-accel-buffering": "no",
     });
   });
@@ -110,7 +111,7 @@ export function tickRoutes(
 
 const encoder = new TextEncoder();
 
-/** What `work` comes to; `null` when that takes longer than so many milliseconds. */
+/** The result of `work`; `null` when the work takes longer than so many milliseconds. */
 async function orAfter<T>(milliseconds: number, work: Promise<T>): Promise<T | null> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<null>((resolve) => timer = setTimeout(resolve, milliseconds, null));

@@ -1,5 +1,5 @@
 /**
- * The app of a program that cannot serve before somebody has set it up: on Deno Deploy it has to listen all the same.
+ * The app of a program that cannot serve before a person has set it up: on Deno Deploy it has to listen all the same.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { healthRoutes } from "./health.ts";
 import type { AppLog } from "./log.ts";
 import { answerError, RequestError } from "../http/problems.ts";
 
-/** Seconds until it is worth asking again: somebody has to do something first. */
+/** Seconds until a client may ask again: a person has to set the program up first. */
 const RETRY_AFTER = "60";
 
 /**
  * Makes an app that answers every route but the health checks with a 503 problem.
  *
- * @param problems what is to be done, for the person who does it: everybody can read it
+ * @param problems steps for the person who sets it up; everybody can read them
  */
 export function createUnreadyApp(problems: readonly string[], log?: AppLog): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();

@@ -1,5 +1,8 @@
 /**
- * The first source system's routes, as its clients know them: each submits one demonstration task by GET or POST.
+ * The routes of the source systems, a file for each system: their clients go on as before, with the demonstration tasks.
+ * The folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
+ *
+ * This file has the first system's routes: each submits one demonstration task by GET or POST.
  *
  * @module
  */
@@ -27,7 +30,7 @@ const number = z.string()
   })
   .openapi({ type: "integer" });
 
-/** Routes without arguments: what they submit, and what they say. */
+/** Routes without arguments: path, task name, and the text of the answer. */
 const SUBMITS = [
   ["/retry", "app.tasks.failing_task", "Retry task submitted"],
   ["/important", "app.tasks.important_task", "Important task submitted"],

@@ -21,15 +21,15 @@ const Process = z.object({
 }).openapi("Process");
 
 /**
- * Words that submit nothing, beside the first segments of the routes that exist: their pages come and go, or are what
- * a container manager asks for every few seconds.
+ * Words that submit nothing, beside the first segments of the routes that exist: pages that come and go, and paths that a
+ * container manager asks for every few seconds.
  */
 const RESERVED = ["dashboard", "load-test", "metrics", "healthz", "livez", "readyz"];
 
 /** Letters with their marks, digits, `_` and `-`. */
 const WORD = /^[\p{L}\p{M}\p{Nd}_-]{1,200}$/u;
 
-/** What became of a task. */
+/** The route of a task's state. */
 export function s2Routes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
   app.openapi(
@@ -46,7 +46,7 @@ export function s2Routes(queue: Queue): OpenAPIHono<Env> {
 }
 
 /**
- * `/{word}` submits `test_celery`. To be added after every other route: the first segments of theirs are no words.
+ * Adds `/{word}`, which submits `test_celery`. Every other route must be there before: their first segments are no words.
  */
 export function addWordRoute(app: OpenAPIHono<Env>, queue: Queue): void {
   const reserved = new Set([...RESERVED, ...app.routes.map(({ path }) => path.split("/")[1]!)]);

@@ -1,5 +1,5 @@
 /**
- * The fourth source system's routes: a producer of jobs, and what became of each.
+ * The fourth source system's routes: a producer of jobs, and the state of each job.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const SumBody = strict({ number: z.int(must("an integer of at most 53 bits")) })
 /** Bytes of a request: one number. */
 const BODY_BYTES = 4096;
 
-/** Jobs by the last part of their path. */
+/** Task names by the last part of a job's path. */
 const JOBS = { wait_and_return: "wait_and_return", sum: "sum_to_n_job" } as const;
 
 const published = (job_id: string) => ({ message: "job published", job_id });

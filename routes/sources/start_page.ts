@@ -1,12 +1,12 @@
 /**
- * The page that `/` shows in a browser.
+ * The page that a browser shows for `/`.
  *
  * @module
  */
 import { accepts } from "hono/accepts";
 import type { Context } from "../env.ts";
 
-/** Whether the client would rather see a page than JSON. */
+/** Whether the client prefers a page to JSON. */
 export function prefersHtml(c: Context): boolean {
   const supports = ["application/json", "text/html"];
   return accepts(c, { header: "Accept", supports, default: "application/json" }) === "text/html";
@@ -16,7 +16,7 @@ export function prefersHtml(c: Context): boolean {
 export const START_PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** Forms, because a browser may fetch a link before anyone follows it. */
+/** The page. Forms submit, because a browser may fetch a link before a person follows it. */
 export const START_PAGE = `<!doctype html>
 <html lang="en">
 <head>

@@ -1,5 +1,5 @@
 /**
- * What the source systems' routes share: each submits one task by GET or POST and answers with its id.
+ * Shared by the source systems' routes: each submits one task by GET or POST and answers with its id.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { Queue, Task } from "../../queue/mod.ts";
 import type { Context } from "../env.ts";
 import { refuseMethod } from "../http/other_methods.ts";
 
-/** HEAD would run the GET handler, and so submit. */
+/** Methods of a route that submits; HEAD is none of them, because it would run the GET handler and so submit. */
 export const SUBMIT_METHODS = "GET, POST, OPTIONS";
 
-/** Submits a task, and answers what becomes of its id; no cache may keep that. */
+/** Submits a task, and answers what `answer` makes of its id; no cache may keep the answer. */
 export async function answerSubmitted<Answer extends Record<string, string>>(
   c: Context,
   queue: Queue,

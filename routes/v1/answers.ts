@@ -1,6 +1,9 @@
 /**
- * From the engine's words to the wire's: camelCase to snake_case, milliseconds to RFC 3339. Each answer is one literal:
- * a table of fields that is walked for each task takes 1.4 µs instead of 0.03.
+ * The product's own API, `/v1`: a file for each resource, `requests.ts` from the wire to the engine, and this one back. The
+ * folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
+ *
+ * This file turns the engine's words into answers: camelCase into snake_case, milliseconds into RFC 3339. Each answer is
+ * one literal, because a table of fields that is walked for each task takes 1.4 µs instead of 0.03.
  *
  * @module
  */
@@ -12,7 +15,7 @@ import { given } from "./given.ts";
 
 let lastTime = NaN, lastText = "";
 
-/** A moment on the wire. Under load many tasks share a millisecond, and its text. */
+/** A moment on the wire. The last text is kept, because under load many tasks share a millisecond. */
 export function timeText(milliseconds: number): string {
   if (milliseconds !== lastTime) {
     [lastTime, lastText] = [milliseconds, new Date(milliseconds).toISOString()];
@@ -186,7 +189,7 @@ export function wireWorker(worker: queue.Worker): z.output<typeof contract.Worke
   };
 }
 
-/** The whole as `GET /v1/stats` shows it. */
+/** The statistics as `GET /v1/stats` shows them. */
 export function wireStats(stats: queue.Stats): z.output<typeof contract.Stats> {
   return {
     version: config.version,

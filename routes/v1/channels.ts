@@ -1,5 +1,5 @@
 /**
- * `/v1/channels`: how much waits where; pause, slots, rate and depth cap at run time; purge.
+ * `/v1/channels`: how many tasks wait in which channel; pause, slots, rate and depth cap at run time; purge.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `/v1/definitions`: what can be submitted.
+ * `/v1/definitions`: the tasks that can be submitted.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * `/v1/tasks/{id}/events`: a task's changes as server-sent events, for `EventSource` in a browser.
  *
  * ```text
- * id: 000000000000000a0000         the version told; sent back as Last-Event-ID after a break
+ * id: 000000000000000a0000         the version of the task; sent back as Last-Event-ID after a break
  * event: state                     the state has changed: the task as GET /v1/tasks/{id} shows it
  * data: {"id": …, "state": "STARTED", …}
  *
@@ -12,8 +12,8 @@
  * : still here                     a heartbeat, so that no proxy takes the connection for dead
  * ```
  *
- * Events tell what is, not all that was: who was away is told the latest, once. The event of a final state is the last;
- * a client that comes back after it gets 204, which ends an `EventSource`.
+ * Events tell the present state, not every change: a client that was away is told the latest, once. The event of a final
+ * state is the last one; a client that comes back after it gets 204, which ends an `EventSource`.
  *
  * @module
  */
@@ -62,7 +62,7 @@ const HEADERS = {
 export function eventRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app.openapi(follow, async (c) => {
-    // HEAD would run this handler too, and nobody would ever cancel its stream.
+    // HEAD would run this handler too, and its stream would never be cancelled.
     if (c.req.method === "HEAD") refuseMethod(c, ALLOW);
     const gone = new AbortController();
     const signal = AbortSignal.any([gone.signal, c.req.raw.signal]);
@@ -74,7 +74,7 @@ export function eventRoutes(queue: Queue): OpenAPIHono<Env> {
     const events = eventsOf(first, changes, seen);
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       async pull(controller) {
-        // Whatever ends the watch, the queue's stop included, ends the stream: the client comes back.
+        // Any end of the watch, the queue's stop included, ends the stream: the client comes back.
         const event = await events.next().catch(() => null);
         if (event?.value) controller.enqueue(encoder.encode(event.value));
         else controller.close();

@@ -1,5 +1,5 @@
 /**
- * Looking at what goes on, without touching it: `/v1/stats`, why a task does not run, and the stored keys.
+ * Routes that look and change nothing: `/v1/stats`, why a task does not run, and the stored keys.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `/v1/tasks/{id}/retry` and `/v1/tasks/retry`: submit what failed anew.
+ * `/v1/tasks/{id}/retry` and `/v1/tasks/retry`: submit tasks that failed anew (redrive).
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From the wire's words to the engine's: snake_case to camelCase, RFC 3339 to milliseconds.
+ * Turns requests into the engine's words: snake_case into camelCase, RFC 3339 into milliseconds.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export function taskRequest(body: z.output<typeof contract.TaskRequestBody>): qu
   });
 }
 
-/** A schedule as the engine takes it, with all that a person decides; what is left out is the default. */
+/** A schedule as the engine takes it, with all that a person decides; a field that is left out has its default. */
 export function scheduleRequest(body: z.output<typeof contract.ScheduleChanges>) {
   return {
     task: taskRequest(body.task),
@@ -42,7 +42,7 @@ export function scheduleRequest(body: z.output<typeof contract.ScheduleChanges>)
   };
 }
 
-/** A trigger as it was sent: the engine says what is wrong with two kinds at once, or none. */
+/** A trigger as it was sent; the engine says what is wrong with a trigger of two kinds, or of none. */
 export function trigger({ date, ...rest }: z.output<typeof contract.Trigger>): queue.Trigger {
   return given({ ...rest, date: timeOf(date) }) as queue.Trigger;
 }
@@ -80,7 +80,7 @@ export function redriveFilter(body: z.output<typeof contract.RedriveBody>): queu
   });
 }
 
-/** Which page a query asks for. */
+/** The page that a query asks for. */
 export function pageOptions({ limit, cursor }: z.output<typeof contract.PageQuery>) {
   return given({ limit: integerOf(limit), cursor });
 }

@@ -1,5 +1,5 @@
 /**
- * `/v1/schedules`: create, look at, change, pause, run and delete schedules.
+ * `/v1/schedules`: create, read, change, pause, run and delete schedules.
  *
  * @module
  */
@@ -165,7 +165,7 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
       const merged = ScheduleChanges.safeParse(patched(current, patch));
       if (!merged.success) throw invalidRequest(zodFaults("body", merged.error));
       const { paused, ...changes } = scheduleRequest(merged.data);
-      // An orphan is shown as paused, which no edit of something else may make permanent.
+      // An orphan is shown as paused; an edit of another field must not make the pause permanent.
       const asked = "paused" in patch ? { ...changes, paused } : changes;
       return answer(c, await schedules.update(id, asked, current.revision), 200);
     })
@@ -200,7 +200,7 @@ function answer<Status extends 200 | 201>(c: Context, schedule: Schedule, status
   return tagged(c.json(wireSchedule(schedule), status), etagOf(schedule));
 }
 
-/** What a schedule would be with a patch: all that a person may change. */
+/** The fields of a schedule that a person may change, as they would be with the patch. */
 function patched(schedule: Schedule, patch: JsonObject): JsonObject {
   const { id: _id, origin: _origin, problem: _problem, ...rest } = wireSchedule(schedule);
   const { next_run_at: _next, last_run_at: _last, created_at: _created, updated_at: _updated, ...own } = rest;
@@ -211,7 +211,7 @@ function patched(schedule: Schedule, patch: JsonObject): JsonObject {
   return mergePatch(keeps ? own : { ...own, trigger: {} }, patch);
 }
 
-/** What the engine finds in the well-formed parts of a body that is not valid as a whole. */
+/** The faults that the engine finds in the well-formed parts of a body that is not valid as a whole. */
 function faultsIn(queue: Queue, body: unknown): Fault[] {
   if (!isObject(body)) return [];
   const task = taskFaults(queue, body.task).map((fault) => ({ ...fault, pointer: `/task${fault.pointer}` }));

@@ -1,5 +1,5 @@
 /**
- * `/v1/tasks`: submit, look at, list and revoke tasks.
+ * `/v1/tasks`: submit, read, list and revoke tasks.
  *
  * @module
  */
@@ -106,7 +106,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
       const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
       const [first] = tasks;
       const duplicate = first!.duplicate;
-      // The task is stored by now: what keeps us from waiting must not sound as if it were not.
+      // The task is stored: an error while waiting for it must not sound as if it were not.
       const waited = duplicate === "skip" ? null : await preferredWait(c, queue, first!.id).catch(() => null);
       const task = { ...waited ?? first!, ...duplicate && { duplicate } };
       const ended = waited !== null && isFinal(waited.state);

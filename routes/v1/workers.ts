@@ -1,5 +1,5 @@
 /**
- * `/v1/workers`: which processes execute tasks, and which tasks.
+ * `/v1/workers`: the processes that execute tasks, and the tasks that each runs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From a posted workflow to the engine's: each node is held against the schema of its kind, and every fault is told
+ * Turns a posted workflow into the engine's: each node is held against the schema of its kind, and every fault is told
  * with its place in the posted tree.
  *
  * @module
@@ -20,13 +20,13 @@ import { invalidRequest, taskFaults } from "../http/problems.ts";
 import { given } from "./given.ts";
 import { taskRequest } from "./requests.ts";
 
-/** The fields that tell the nodes apart which are no tasks. */
+/** The fields that name the kind of a node; a node without any is a task. */
 const KINDS = ["chain", "group", "chord", "map", "starmap"] as const;
 
 /**
  * Reads a posted workflow.
  *
- * @throws {RequestError} with every fault, those included that the engine would find
+ * @throws {RequestError} with every fault, the ones included that the engine would find
  */
 export function readNode(queue: Queue, body: unknown): WorkflowNode {
   const reader = new Reader();
@@ -42,10 +42,10 @@ export function readNode(queue: Queue, body: unknown): WorkflowNode {
 
 class Reader {
   readonly faults: RequestFault[] = [];
-  /** What was read as a task, with the number of arguments that the workflow will put before its own. */
+  /** Every task read so far, with the number of arguments that the workflow will put before its own. */
   readonly tasks: { readonly task: unknown; readonly at: string; readonly before: number }[] = [];
 
-  /** `null` when a fault was found in it. */
+  /** Reads a node; `null` when a fault was found in it. */
   node(value: unknown, at: string, depth: number, before: number): WorkflowNode | null {
     if (depth === DEPTH_LIMIT) {
       return this.#fault(at, `must not be nested more than ${DEPTH_LIMIT} levels deep`);
@@ -124,7 +124,7 @@ class Reader {
   }
 }
 
-/** A field of what may be an object. */
+/** A field of a value that may be no object. */
 function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }

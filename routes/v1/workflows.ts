@@ -1,5 +1,5 @@
 /**
- * `/v1/workflows`: submit, look at and revoke workflows.
+ * `/v1/workflows`: submit, read and revoke workflows.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { waitAsPreferred } from "../http/prefer.ts";
 import { wireWorkflow } from "./answers.ts";
 import { readNode } from "./workflow_node.ts";
 
-/** Bytes of a workflow: 10,000 tasks with some hundred bytes each. */
+/** Bytes of a workflow: 10,000 tasks of some hundred bytes each. */
 const WORKFLOW_BYTES = 8 * 1024 * 1024;
 
 const submit = createRoute({
@@ -74,7 +74,7 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
       const body = c.req.valid("json");
       const keyed = await idempotency(c, body);
       const { workflow, replayed } = await queue.submitWorkflow(readNode(queue, body), keyed);
-      // It is stored by now: what keeps us from waiting must not sound as if it were not.
+      // The workflow is stored: an error while waiting for it must not sound as if it were not.
       const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(workflow.id, wait)).catch(() =>
         null
       );

@@ -1,10 +1,10 @@
 /**
- * From a message as it was sent to the words that the model knows.
+ * Turns a message as it was sent into the words that the model knows.
  *
  * @module
  */
 
-/** A tag begins with a letter, with `/` and one, or with `!`, so `<3` and `5 < 6` are none. */
+/** A tag begins with a letter, with `/` and a letter, or with `!`, so `<3` and `5 < 6` are no tags. */
 const TAG = /<(?:\/?[a-z]|!)[^<>]*>/gi;
 
 const ENTITY = /&(?:amp|lt|gt|quot|apos|nbsp|pound|euro|#\d{1,6}|#x[\da-f]{1,5});/gi;
@@ -19,7 +19,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "&euro;": "€",
 };
 
-/** Mouths that are letters or slashes stand alone, or every `http://` would hold an emoticon. */
+/** An emoticon whose mouth is a letter or a slash stands alone, or every `http://` would hold one. */
 const EMOTICON = String
   .raw`[:;=][-'^]?[)(\]\[*]|(?<![\p{L}\p{N}])(?:[:;=][-'^]?[DPpOo3\\/|]|[xX]D|<3)(?![\p{L}\p{N}])`;
 const EMOTICONS = new RegExp(`(${EMOTICON})`, "gu");
@@ -48,8 +48,8 @@ export function clean(message: string): string {
 }
 
 /**
- * What a message consists of, each once: words, emoticons, runs of `!` and `?`, currency signs, numbers by their length
- * (`#11` is a telephone number whichever it is), and every two neighbours as a pair.
+ * The features of a message, each once: words, emoticons, runs of `!` and `?`, currency signs, numbers by their length
+ * (`#11` is any telephone number), and every two neighbours as a pair.
  */
 export function features(message: string): Set<string> {
   const words = (clean(message).match(WORD) ?? []).map((word) =>

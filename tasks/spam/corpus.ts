@@ -6,27 +6,27 @@
 import { CsvError, parse } from "csv-parse/sync";
 import { shuffled } from "./shuffled.ts";
 
-/** What a message can be. */
+/** The labels that a message can have. */
 export const LABELS = ["ham", "spam"] as const;
 
-/** What a message is. */
+/** The label of a message. */
 export type Label = typeof LABELS[number];
 
-/** A message and what a person says it is. */
+/** A message, and the label that a person gave it. */
 export interface Example {
   readonly label: Label;
   readonly message: string;
 }
 
-/** A corpus cannot be learnt from; the message, to be read after its name, says why and what was expected. */
+/** A corpus that cannot be learnt from; the message, to be read after its name, says why and what was expected. */
 export class CorpusError extends Error {
   override readonly name = "CorpusError";
 }
 
-/** What is held out of training, as a share of each label's messages. */
+/** The share of each label's messages that is held out of training. */
 const HELD_OUT = 0.3;
 
-/** With fewer of a label, one of the parts would have none. */
+/** The fewest messages of a label: with fewer, one of the parts would have none. */
 const LEAST = 4;
 
 /**

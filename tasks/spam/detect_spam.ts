@@ -1,12 +1,12 @@
 /**
- * What a thread runs for `ml.detect_spam`.
+ * The work of `ml.detect_spam`, which a thread runs.
  *
  * @module
  */
 import type { ThreadContext } from "../../queue/mod.ts";
 import { loadModel, predict, type Prediction, type SpamModel } from "./model.ts";
 
-/** Read at the thread's first message; when that fails, at the next. */
+/** The model, read at the thread's first message; when that fails, at the next one. */
 let model: SpamModel | null = null;
 
 /**

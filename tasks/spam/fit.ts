@@ -12,12 +12,12 @@ import { shuffled } from "./shuffled.ts";
 const EPOCHS = 30;
 /** First step; it falls to 0 in equal steps. */
 const STEP = 1;
-/** How strongly a weight is drawn back to 0 by each example that has its word. */
+/** How strongly each example draws the weights of its words back to 0. */
 const DECAY = 3e-4;
-/** A word or pair of fewer messages is not learnt. */
+/** The fewest messages that have a word or pair, for it to be learnt. */
 const LEAST_MESSAGES = 2;
 
-/** What was learnt: how much each word and pair speaks for spam, and where a message without any stands. */
+/** The outcome of learning: how much each word and pair speaks for spam, and the score of a message without any. */
 export interface Weights {
   readonly bias: number;
   readonly weights: ReadonlyMap<string, number>;
@@ -27,7 +27,7 @@ export interface Weights {
  * Learns from examples. Rare labels count for as much as frequent ones.
  *
  * @param seed decides the order of the examples: the same examples and seed give the same weights
- * @param progress is told the share that is done, 0 to 1
+ * @param progress called with the share that is done, 0 to 1
  */
 export function fit(
   examples: readonly Example[],
@@ -78,7 +78,7 @@ function probability(score: number): number {
   return 1 / (1 + Math.exp(-score));
 }
 
-/** Four decimals: no decision turns on more, and the model's file is half as long. */
+/** Rounds to four decimals: no decision turns on more, and the model's file is half as long. */
 function rounded(weight: number): number {
   return Math.round(weight * 1e4) / 1e4;
 }

@@ -1,5 +1,5 @@
 /**
- * The model: what was learnt, from which corpus, how good it is, and its file.
+ * The model: its weights, its corpus, its quality, and its file.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Label } from "./corpus.ts";
 import { spamProbability, type Weights } from "./fit.ts";
 import { metrics } from "./report.ts";
 
-/** Counts up when a file of before cannot be used any more: another form, or words are told apart another way. */
+/** Counts up when older files cannot be used any more: the form is another, or words are told apart in another way. */
 const VERSION = 1;
 
 const file = z.strictObject({
@@ -27,17 +27,17 @@ const file = z.strictObject({
 /** A model. */
 export interface SpamModel extends Weights, Pick<z.output<typeof file>, "corpus" | "metrics"> {}
 
-/** What a message is taken for. */
+/** The label that a message is taken for. */
 export interface Prediction {
   readonly label: Label;
   /** 0 to 1. */
   readonly spam_probability: number;
 }
 
-/** The model's file cannot be used; the message names it and says what to do. Another run would meet the same file. */
+/** The model's file cannot be used; the message names it and says what to do. A retry would meet the same file. */
 export class SpamModelError extends NonRetryableError {}
 
-/** Says what a message is. */
+/** Tells whether a message is spam. */
 export function predict(model: Weights, message: string): Prediction {
   const spam_probability = spamProbability(model, message);
   return { label: spam_probability >= 0.5 ? "spam" : "ham", spam_probability };
@@ -56,7 +56,7 @@ export function serialize({ weights, bias, corpus, metrics }: SpamModel): string
 }
 
 /**
- * Reads a model's file. Blocks, so it belongs into a thread or a command.
+ * Reads a model's file. Reading blocks, so it belongs into a thread or a command.
  *
  * @throws {SpamModelError} when there is none, or it is no model of this version
  */
@@ -84,7 +84,7 @@ export function loadModel(path: string): SpamModel {
   return { bias, corpus, metrics, weights: new Map(Object.entries(vocabulary)) };
 }
 
-/** Writes a model's file; whoever reads it meanwhile sees the former or the new one, whole. */
+/** Writes a model's file; a reader meanwhile sees the former or the new one, whole. */
 export function saveModel(path: string, model: SpamModel): void {
   Deno.mkdirSync(dirname(path), { recursive: true });
   Deno.writeTextFileSync(`${path}.new`, serialize(model));

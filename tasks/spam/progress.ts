@@ -1,10 +1,10 @@
 /**
- * A progress bar, for people only.
+ * A progress bar for people at a terminal.
  *
  * @module
  */
 
-/** Where the bar is drawn: `Deno.stderr`. */
+/** The terminal that the bar is drawn on: `Deno.stderr`. */
 interface Terminal {
   isTerminal(): boolean;
   writeSync(bytes: Uint8Array): number;
@@ -15,7 +15,7 @@ const WIDTH = 40;
 /**
  * Draws a bar that is redrawn in place, and wiped when all is done. Draws nothing where the output is no terminal.
  *
- * @returns to be told the share that is done, 0 to 1
+ * @returns a function to be called with the share that is done, 0 to 1
  */
 export function progressBar(terminal: Terminal, title: string): (done: number) => void {
   if (!terminal.isTerminal()) return () => {};

@@ -25,7 +25,7 @@ export const metrics = z.strictObject({
 export type Metrics = z.output<typeof metrics>;
 type Score = z.output<typeof score>;
 
-/** What a message is, and what it was taken for. */
+/** The label of a message, and the label that it was taken for. */
 export interface Verdict {
   readonly label: Label;
   readonly predicted: Label;

@@ -1,5 +1,5 @@
 /**
- * Order by chance that a seed repeats.
+ * A random order that a seed repeats.
  *
  * @module
  */

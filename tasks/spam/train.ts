@@ -19,10 +19,10 @@ import { measure, type Metrics, table } from "./report.ts";
 
 const SEED = 42;
 
-/** What ships. */
+/** The corpus and the model that ship. */
 const SHIPPED = { corpus: `${import.meta.dirname}/corpus.csv`, model: `${import.meta.dirname}/model.json` };
 
-/** Where the model of another corpus goes: its words are its owner's business, so never among the sources. */
+/** The file of the model of another corpus: its words may be private, so it is never among the sources. */
 const OWN_MODEL = "data/spam-model.json";
 
 const USAGE = `Usage: deno task train [corpus.csv] [--model model.json] [--splits 10]
@@ -33,7 +33,7 @@ class UsageError extends Error {}
 try {
   run(Deno.args);
 } catch (error) {
-  // Whatever it is, the reader wants the reason and no stack.
+  // The reader wants the reason and no stack.
   console.error(`train: ${(error as Error).message}`);
   Deno.exit(1);
 }
@@ -95,7 +95,7 @@ function readCorpus(path: string): { examples: Example[]; sha256: string } {
   }
 }
 
-/** Measures the model with messages that it has not seen, and says how. */
+/** Measures the model with messages that it has not seen, and prints the report. */
 function printReport(model: Weights, training: readonly Example[], heldOut: readonly Example[]): Metrics {
   const metrics = evaluate(model, heldOut);
   console.log(`\n${table(metrics)}\n`);
@@ -126,7 +126,7 @@ function time(model: Weights, examples: readonly Example[]): [mean: number, slow
   return [sum / examples.length, slowest];
 }
 
-/** Divides the corpus in other ways, to show how much of the figures is the luck of one division. */
+/** Divides the corpus in other ways, to show how much of the figures is chance. */
 function compareSplits(examples: readonly Example[], count: number): void {
   const bar = progressBar(Deno.stderr, "Other splits");
   const all = Array.from({ length: count }, (_, index) => {
