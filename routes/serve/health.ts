@@ -36,12 +36,11 @@ export function healthRoutes(queue: Pick<Queue, "health">): OpenAPIHono<Env> {
     throw new RequestError("not-ready", problems.join(" "), { problems });
   }
   const app = new OpenAPIHono<Env>();
-  app
-    .openapi(health, answer)
-    .openapi(ready, answer)
-    .openapi(live, (c) => {
-      c.header("cache-control", "no-store");
-      return c.json({ status: "alive" }, 200);
-    });
+  app.openapi(health, answer);
+  app.openapi(ready, answer);
+  app.openapi(live, (c) => {
+    c.header("cache-control", "no-store");
+    return c.json({ status: "alive" }, 200);
+  });
   return app;
 }

@@ -53,22 +53,21 @@ const purge = createRoute({
 /** The routes of channels. */
 export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
-  app
-    .openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200))
-    .openapi(change, async (c) => {
-      const { name } = c.req.valid("param");
-      return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);
-    })
-    .openapi(purge, async (c) => {
-      const { name } = c.req.valid("param");
-      const { confirm } = c.req.valid("json");
-      if (confirm !== name) {
-        const detail = `must be the channel's name, '${name}': got '${confirm}'`;
-        throw new RequestError("invalid-request", `body /confirm: ${detail}`, {
-          faults: [{ in: "body", pointer: "/confirm", detail }],
-        });
-      }
-      return c.json({ purged: await queue.purge(name) }, 200);
-    });
+  app.openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200));
+  app.openapi(change, async (c) => {
+    const { name } = c.req.valid("param");
+    return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);
+  });
+  app.openapi(purge, async (c) => {
+    const { name } = c.req.valid("param");
+    const { confirm } = c.req.valid("json");
+    if (confirm !== name) {
+      const detail = `must be the channel's name, '${name}': got '${confirm}'`;
+      throw new RequestError("invalid-request", `body /confirm: ${detail}`, {
+        faults: [{ in: "body", pointer: "/confirm", detail }],
+      });
+    }
+    return c.json({ purged: await queue.purge(name) }, 200);
+  });
   return app;
 }

@@ -20,7 +20,6 @@ const list = createRoute({
 /** The routes of task definitions. */
 export function definitionRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
-  app
-    .openapi(list, (c) => c.json({ definitions: queue.definitions().map(wireDefinition) }, 200));
+  app.openapi(list, (c) => c.json({ definitions: queue.definitions().map(wireDefinition) }, 200));
   return app;
 }

@@ -47,20 +47,19 @@ const keys = createRoute({
 /** The routes of inspection. */
 export function inspectRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
-  app
-    .openapi(stats, async (c) => c.json(wireStats(await queue.stats()), 200))
-    .openapi(explain, async (c) => {
-      const { id, state, place, reasons } = await queue.explain(c.req.valid("param").id);
-      return c.json({ id, state, place, reasons: [...reasons] }, 200);
-    })
-    .openapi(taskKeys, async (c) => {
-      const found = await queue.keysOf(c.req.valid("param").id);
-      return c.json({ keys: found.map(wireKey), next_cursor: null }, 200);
-    })
-    .openapi(keys, async (c) => {
-      const { prefix, ...query } = c.req.valid("query");
-      const page = await queue.keys({ ...pageOptions(query), ...given({ prefix: prefix?.split("/") }) });
-      return c.json({ keys: page.keys.map(wireKey), next_cursor: page.cursor }, 200);
-    });
+  app.openapi(stats, async (c) => c.json(wireStats(await queue.stats()), 200));
+  app.openapi(explain, async (c) => {
+    const { id, state, place, reasons } = await queue.explain(c.req.valid("param").id);
+    return c.json({ id, state, place, reasons: [...reasons] }, 200);
+  });
+  app.openapi(taskKeys, async (c) => {
+    const found = await queue.keysOf(c.req.valid("param").id);
+    return c.json({ keys: found.map(wireKey), next_cursor: null }, 200);
+  });
+  app.openapi(keys, async (c) => {
+    const { prefix, ...query } = c.req.valid("query");
+    const page = await queue.keys({ ...pageOptions(query), ...given({ prefix: prefix?.split("/") }) });
+    return c.json({ keys: page.keys.map(wireKey), next_cursor: page.cursor }, 200);
+  });
   return app;
 }

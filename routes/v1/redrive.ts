@@ -41,20 +41,19 @@ const many = createRoute({
 /** The routes of redrive. */
 export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
-  app
-    .openapi(one, async (c) => {
-      const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
-      return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
-    })
-    .openapi(many, async (c) => {
-      const body = c.req.valid("json");
-      const { tasks, cursor } = await queue.redriveAll(redriveFilter(body));
-      const page = {
-        dry_run: body.dry_run,
-        tasks: tasks.map(({ id, name, taskId, skipped }) => ({ id, name, task_id: taskId, skipped })),
-        next_cursor: cursor,
-      };
-      return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
-    });
+  app.openapi(one, async (c) => {
+    const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
+    return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
+  });
+  app.openapi(many, async (c) => {
+    const body = c.req.valid("json");
+    const { tasks, cursor } = await queue.redriveAll(redriveFilter(body));
+    const page = {
+      dry_run: body.dry_run,
+      tasks: tasks.map(({ id, name, taskId, skipped }) => ({ id, name, task_id: taskId, skipped })),
+      next_cursor: cursor,
+    };
+    return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
+  });
   return app;
 }

@@ -137,58 +137,57 @@ const occurrences = createRoute({
 export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
   const { schedules } = queue;
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidWith((body) => faultsIn(queue, body)) });
-  app
-    .openapi(create, async (c) => {
-      const body = c.req.valid("json");
-      const request = { ...scheduleRequest(body), id: body.id };
-      const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
-      return submitted(answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
-    })
-    .openapi(list, async (c) => {
-      const page = await schedules.list(pageOptions(c.req.valid("query")));
-      const body = { schedules: page.schedules.map(wireSchedule), next_cursor: page.cursor };
-      return linkNext(c, c.json(body, 200), page.cursor);
-    })
-    .openapi(read, async (c) => answer(c, await schedules.get(c.req.valid("param").id), 200))
-    .openapi(change, async (c) => {
-      const { id } = c.req.valid("param");
-      const expected = c.req.header("if-match");
-      if (expected === undefined) {
-        throw new RequestError(
-          "precondition-required",
-          "Request must carry 'If-Match' with the ETag of the schedule as it was read",
-        );
-      }
-      const current = await schedules.get(id);
-      if (!matchesStrongly(expected, etagOf(current))) throw new ScheduleChangedError(id);
-      const patch = c.req.valid("json");
-      const merged = ScheduleChanges.safeParse(patched(current, patch));
-      if (!merged.success) throw invalidRequest(zodFaults("body", merged.error));
-      const { paused, ...changes } = scheduleRequest(merged.data);
-      // An orphan is shown as paused; an edit of another field must not make the pause permanent.
-      const asked = "paused" in patch ? { ...changes, paused } : changes;
-      return answer(c, await schedules.update(id, asked, current.revision), 200);
-    })
-    .openapi(remove, async (c) => {
-      await schedules.delete(c.req.valid("param").id);
-      return c.body(null, 204);
-    })
-    .openapi(pause, async (c) => answer(c, await schedules.pause(c.req.valid("param").id), 200))
-    .openapi(resume, async (c) => answer(c, await schedules.resume(c.req.valid("param").id), 200))
-    .openapi(run, async (c) => {
-      const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
-      return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
-    })
-    .openapi(next, async (c) => {
-      const { count } = c.req.valid("query");
-      const moments = await schedules.next(c.req.valid("param").id, count === undefined ? 10 : Number(count));
-      return c.json({ next: moments.map(timeText) }, 200);
-    })
-    .openapi(occurrences, async (c) => {
-      const page = await schedules.occurrences(c.req.valid("param").id, pageOptions(c.req.valid("query")));
-      const body = { occurrences: page.occurrences.map(wireOccurrence), next_cursor: page.cursor };
-      return linkNext(c, c.json(body, 200), page.cursor);
-    });
+  app.openapi(create, async (c) => {
+    const body = c.req.valid("json");
+    const request = { ...scheduleRequest(body), id: body.id };
+    const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
+    return submitted(answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
+  });
+  app.openapi(list, async (c) => {
+    const page = await schedules.list(pageOptions(c.req.valid("query")));
+    const body = { schedules: page.schedules.map(wireSchedule), next_cursor: page.cursor };
+    return linkNext(c, c.json(body, 200), page.cursor);
+  });
+  app.openapi(read, async (c) => answer(c, await schedules.get(c.req.valid("param").id), 200));
+  app.openapi(change, async (c) => {
+    const { id } = c.req.valid("param");
+    const expected = c.req.header("if-match");
+    if (expected === undefined) {
+      throw new RequestError(
+        "precondition-required",
+        "Request must carry 'If-Match' with the ETag of the schedule as it was read",
+      );
+    }
+    const current = await schedules.get(id);
+    if (!matchesStrongly(expected, etagOf(current))) throw new ScheduleChangedError(id);
+    const patch = c.req.valid("json");
+    const merged = ScheduleChanges.safeParse(patched(current, patch));
+    if (!merged.success) throw invalidRequest(zodFaults("body", merged.error));
+    const { paused, ...changes } = scheduleRequest(merged.data);
+    // An orphan is shown as paused; an edit of another field must not make the pause permanent.
+    const asked = "paused" in patch ? { ...changes, paused } : changes;
+    return answer(c, await schedules.update(id, asked, current.revision), 200);
+  });
+  app.openapi(remove, async (c) => {
+    await schedules.delete(c.req.valid("param").id);
+    return c.body(null, 204);
+  });
+  app.openapi(pause, async (c) => answer(c, await schedules.pause(c.req.valid("param").id), 200));
+  app.openapi(resume, async (c) => answer(c, await schedules.resume(c.req.valid("param").id), 200));
+  app.openapi(run, async (c) => {
+    const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
+    return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
+  });
+  app.openapi(next, async (c) => {
+    const { count } = c.req.valid("query");
+    const moments = await schedules.next(c.req.valid("param").id, count === undefined ? 10 : Number(count));
+    return c.json({ next: moments.map(timeText) }, 200);
+  });
+  app.openapi(occurrences, async (c) => {
+    const page = await schedules.occurrences(c.req.valid("param").id, pageOptions(c.req.valid("query")));
+    const body = { occurrences: page.occurrences.map(wireOccurrence), next_cursor: page.cursor };
+    return linkNext(c, c.json(body, 200), page.cursor);
+  });
   return app;
 }
 

@@ -100,43 +100,42 @@ const revoke = createRoute({
 /** The routes of tasks. */
 export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) });
-  app
-    .openapi(submit, async (c) => {
-      const body = c.req.valid("json");
-      const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
-      const [first] = tasks;
-      const duplicate = first!.duplicate;
-      // The task is stored: an error while waiting for it must not sound as if it were not.
-      const waited = duplicate === "skip" ? null : await preferredWait(c, queue, first!.id).catch(() => null);
-      const task = { ...waited ?? first!, ...duplicate && { duplicate } };
-      const ended = waited !== null && isFinal(waited.state);
-      const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
-      return submitted(response, `${c.req.path}/${first!.id}`, replayed);
-    })
-    .openapi(submitBatch, async (c) => {
-      const body = c.req.valid("json");
-      c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
-      const requests = body.tasks.map(taskRequest);
-      const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
-      const response = c.json(
-        { tasks: tasks.map(wireTask) },
-        tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
-      );
-      return submitted(response, null, replayed);
-    })
-    .openapi(read, async (c) => {
-      const { id } = c.req.valid("param");
-      const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
-      const etag = entityTag(JSON.stringify(task));
-      return notChanged(c, etag) ?? tagged(c.json(task, 200), etag);
-    })
-    .openapi(list, async (c) => {
-      const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
-      return linkNext(c, c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200), cursor);
-    })
-    .openapi(revoke, async (c) => {
-      const task = await queue.revoke(c.req.valid("param").id);
-      return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
-    });
+  app.openapi(submit, async (c) => {
+    const body = c.req.valid("json");
+    const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
+    const [first] = tasks;
+    const duplicate = first!.duplicate;
+    // The task is stored: an error while waiting for it must not sound as if it were not.
+    const waited = duplicate === "skip" ? null : await preferredWait(c, queue, first!.id).catch(() => null);
+    const task = { ...waited ?? first!, ...duplicate && { duplicate } };
+    const ended = waited !== null && isFinal(waited.state);
+    const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
+    return submitted(response, `${c.req.path}/${first!.id}`, replayed);
+  });
+  app.openapi(submitBatch, async (c) => {
+    const body = c.req.valid("json");
+    c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
+    const requests = body.tasks.map(taskRequest);
+    const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
+    const response = c.json(
+      { tasks: tasks.map(wireTask) },
+      tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
+    );
+    return submitted(response, null, replayed);
+  });
+  app.openapi(read, async (c) => {
+    const { id } = c.req.valid("param");
+    const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
+    const etag = entityTag(JSON.stringify(task));
+    return notChanged(c, etag) ?? tagged(c.json(task, 200), etag);
+  });
+  app.openapi(list, async (c) => {
+    const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
+    return linkNext(c, c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200), cursor);
+  });
+  app.openapi(revoke, async (c) => {
+    const task = await queue.revoke(c.req.valid("param").id);
+    return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
+  });
   return app;
 }

@@ -20,7 +20,6 @@ const list = createRoute({
 /** The routes of workers. */
 export function workerRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
-  app
-    .openapi(list, async (c) => c.json({ workers: (await queue.workers()).map(wireWorker) }, 200));
+  app.openapi(list, async (c) => c.json({ workers: (await queue.workers()).map(wireWorker) }, 200));
   return app;
 }

@@ -69,28 +69,27 @@ const revoke = createRoute({
 /** The routes of workflows. */
 export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
-  app
-    .openapi(submit, async (c) => {
-      const body = c.req.valid("json");
-      const keyed = await idempotency(c, body);
-      const { workflow, replayed } = await queue.submitWorkflow(readNode(queue, body), keyed);
-      // The workflow is stored: an error while waiting for it must not sound as if it were not.
-      const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(workflow.id, wait)).catch(() =>
-        null
-      );
-      const response = c.json(wireWorkflow(waited ?? workflow), waited && waited.doneAt !== null ? 200 : 202);
-      return submitted(response, `${c.req.path}/${workflow.id}`, replayed);
-    })
-    .openapi(read, async (c) => {
-      const { id } = c.req.valid("param");
-      const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(id, wait));
-      const workflow = wireWorkflow(waited ?? await queue.workflow(id));
-      const etag = entityTag(JSON.stringify(workflow));
-      return notChanged(c, etag) ?? tagged(c.json(workflow, 200), etag);
-    })
-    .openapi(revoke, async (c) => {
-      const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
-      return c.json(wireWorkflow(workflow), workflow.finished === workflow.total ? 200 : 202);
-    });
+  app.openapi(submit, async (c) => {
+    const body = c.req.valid("json");
+    const keyed = await idempotency(c, body);
+    const { workflow, replayed } = await queue.submitWorkflow(readNode(queue, body), keyed);
+    // The workflow is stored: an error while waiting for it must not sound as if it were not.
+    const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(workflow.id, wait)).catch(() =>
+      null
+    );
+    const response = c.json(wireWorkflow(waited ?? workflow), waited && waited.doneAt !== null ? 200 : 202);
+    return submitted(response, `${c.req.path}/${workflow.id}`, replayed);
+  });
+  app.openapi(read, async (c) => {
+    const { id } = c.req.valid("param");
+    const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(id, wait));
+    const workflow = wireWorkflow(waited ?? await queue.workflow(id));
+    const etag = entityTag(JSON.stringify(workflow));
+    return notChanged(c, etag) ?? tagged(c.json(workflow, 200), etag);
+  });
+  app.openapi(revoke, async (c) => {
+    const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
+    return c.json(wireWorkflow(workflow), workflow.finished === workflow.total ? 200 : 202);
+  });
   return app;
 }
