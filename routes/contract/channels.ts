@@ -28,7 +28,7 @@ export const ChannelList = z.object({ channels: z.array(Channel) });
 /** Body of `PATCH /v1/channels/{name}`, a merge patch. */
 export const ChannelPatch = strict({
   paused: z.boolean(must("true, false or null")).nullable().optional(),
-  slots: integer(1, 9999).nullable().optional().describe("Of each process that executes the channel."),
+  slots: integer(1, 9999).nullable().optional().describe("Slots of each process that executes the channel."),
   rate_limit: z.string(must("a rate like '10/m', or null")).nullable().optional().describe(
     "How often its tasks start, in all processes together: 10/s, 10/m, 10/h or 10/d.",
   ),

@@ -18,7 +18,7 @@ export const Definition = z.object({
   soft_time_limit: z.number().nullable(),
   time_limit: z.number(),
   idempotency: z.object({ ttl: z.number(), on_duplicate: z.enum(["skip", "return", "raise"]) }).nullable()
-    .openapi({ description: "Of a definition that makes an idempotency key of the arguments." }),
+    .openapi({ description: "Given when the definition makes an idempotency key of the arguments." }),
   args: z.any().openapi({ description: "JSON Schema of the argument array." }),
 }).openapi("Definition");
 
@@ -42,7 +42,7 @@ export const Worker = z.object({
     reserved: z.boolean().nullable().openapi({
       description: "Claimed, and waiting for a free thread; null: only its own process knows.",
     }),
-  })).openapi({ description: "What it runs now." }),
+  })).openapi({ description: "The tasks that the worker runs now." }),
 }).openapi("Worker");
 
 /** Answer of `GET /v1/workers`. */
@@ -61,7 +61,7 @@ export const Stats = z.object({
     ready: z.int(),
     delayed: z.int(),
     blocked: z.int(),
-    waiting: z.int().openapi({ description: "Of workflows: not released yet." }),
+    waiting: z.int().openapi({ description: "Tasks of workflows that are not released yet." }),
     running: z.int(),
     failure: z.int(),
     revoked: z.int(),
@@ -76,7 +76,7 @@ export const Stats = z.object({
     succeeded: z.int(),
     failed: z.int(),
     revoked: z.int(),
-  }).openapi({ description: "What this process has done." }),
+  }).openapi({ description: "Counts of this process." }),
   channels: z.array(Channel),
 }).openapi("Stats");
 
@@ -85,7 +85,7 @@ export const Explanation = z.object({
   id,
   state: TaskState,
   place: z.enum(["ready", "delayed", "blocked", "waiting", "run"]).nullable().openapi({
-    description: "Where it stands; null when it has ended.",
+    description: "Where the task stands; null when it has ended.",
   }),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
 }).openapi("Explanation");
@@ -103,7 +103,7 @@ export const KeyQuery = strict({
 export const KeyPage = z.object({
   keys: z.array(z.object({
     key: z.array(z.union([z.string(), z.number()])),
-    value: z.string().openapi({ description: "Its beginning, as text." }),
+    value: z.string().openapi({ description: "The beginning of the value, as text." }),
     versionstamp: z.string(),
   })),
   next_cursor: nextCursor,

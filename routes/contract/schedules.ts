@@ -13,7 +13,7 @@ export const ScheduledTask = strict(taskFields).openapi("ScheduledTask");
 /** When a schedule is due. */
 export const Trigger = strict({
   cron: text("cron text", 200).optional().describe("Five fields, or six with seconds first."),
-  timezone: text("an IANA time zone", 100).optional().describe("Of the cron text; UTC by default."),
+  timezone: text("an IANA time zone", 100).optional().describe("Time zone of the cron text; UTC by default."),
   interval: z.number(must("a number of seconds")).optional().describe("Seconds, from 0.01."),
   date: time.optional().describe("Once, at this moment."),
 }).openapi("Trigger", { description: "One of cron, interval and date." });
@@ -29,7 +29,7 @@ const scheduleFields = {
     "An occurrence late by more is missed; 60 s unless it is given.",
   ),
   catch_up: z.enum(["skip", "one", "all"], must("skip, one or all")).optional().describe(
-    "What becomes of missed occurrences: nothing, one task for all of them (the default), or one each.",
+    "Tasks for missed occurrences: none, one for all of them (the default), or one each.",
   ),
   catch_up_limit: integer(1, 1000).optional().describe("With all: the last so many; 100 unless it is given."),
   max_instances: integer(1, 100).optional().describe(
@@ -64,7 +64,7 @@ export const Schedule = z.object({
   catch_up_limit: z.int(),
   max_instances: z.int(),
   origin: z.enum(["api", "code"]),
-  problem: z.string().nullable().openapi({ description: "Why it cannot fire although it should." }),
+  problem: z.string().nullable().openapi({ description: "Why the schedule cannot fire although it should." }),
   next_run_at: moment.nullable(),
   last_run_at: moment.nullable(),
   created_at: moment,
@@ -78,7 +78,7 @@ export const SchedulePage = z.object({ schedules: z.array(Schedule), next_cursor
 /** An occurrence and its outcome. */
 export const Occurrence = z.object({
   planned_at: moment,
-  missed_until: moment.nullable().openapi({ description: "Of several missed ones: the last." }),
+  missed_until: moment.nullable().openapi({ description: "The last one of several missed occurrences." }),
   started_at: moment.nullable().openapi({ description: "When its task was submitted." }),
   task_id: id.nullable(),
   late_by: z.number().openapi({ description: "Seconds from the planned moment until it was handled." }),

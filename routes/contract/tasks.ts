@@ -86,12 +86,14 @@ export const TaskQuery = strict({
   channel: z.string(must("one channel name")).optional(),
   tag: z.string(must("one tag")).optional(),
   schedule_id: z.string(must("one schedule id")).optional(),
-  root_id: z.string(must("one task id")).optional().openapi({ description: "Of one workflow." }),
+  root_id: z.string(must("one task id")).optional().openapi({
+    description: "The tasks of one workflow, by its id.",
+  }),
   group_id: z.string(must("one group id")).optional().openapi({ description: "A workflow's group." }),
   created_after: time.optional().openapi({ description: "Made then or later." }),
   created_before: time.optional().openapi({ description: "Made before." }),
   redriven: z.enum(["true", "false"], must("true or false")).optional().openapi({
-    description: "Whether it was submitted anew; with state=FAILURE or state=REVOKED only.",
+    description: "Whether the task was submitted anew; with state=FAILURE or state=REVOKED only.",
   }),
   limit: pageLimit(50),
   cursor: pageCursor,
@@ -117,7 +119,7 @@ export const RedrivePage = z.object({
     id,
     name: z.string(),
     task_id: id.nullable().openapi({ description: "The new task; null when skipped, and in a dry run." }),
-    skipped: z.string().nullable().openapi({ description: "Why it was not submitted anew." }),
+    skipped: z.string().nullable().openapi({ description: "Why the task was not submitted anew." }),
   })),
   next_cursor: z.string().nullable().openapi({
     description: "There may be more: send it as cursor, with the same filter.",

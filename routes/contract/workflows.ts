@@ -57,11 +57,12 @@ export const WorkflowNode = z.any().openapi("WorkflowNode", {
         properties: {
           immutable: {
             type: "boolean",
-            description: "Its own arguments alone, not the result before it first.",
+            description: "Takes its own arguments alone, without the result before it.",
           },
           link_error: {
             allOf: [{ $ref: "#/components/schemas/TaskRequest" }],
-            description: "Submitted when it fails; the failed task's id and error come before its arguments.",
+            description:
+              "Submitted when the task fails; the failed task's id and error come before its arguments.",
           },
         },
       }],
@@ -87,9 +88,9 @@ export const WorkflowNode = z.any().openapi("WorkflowNode", {
 
 /** A workflow. */
 export const Workflow = z.object({
-  id: id.openapi({ description: "Its first task's id, which is the root_id of all of them." }),
+  id: id.openapi({ description: "The id of the first task, which is the root_id of every task." }),
   state: z.enum(["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]),
-  total: z.int().openapi({ description: "Its tasks." }),
+  total: z.int().openapi({ description: "Tasks of the workflow." }),
   finished: z.int().openapi({ description: "Tasks that have ended." }),
   failed: z.int().openapi({ description: "Tasks that have ended in FAILURE." }),
   result_id: id.openapi({ description: "The task or group whose result is the workflow's." }),

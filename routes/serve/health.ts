@@ -15,14 +15,14 @@ const live = createRoute({
   method: "get",
   path: "/health/live",
   summary: "The process answers",
-  responses: { 200: json("It does.", Status), default: PROBLEM },
+  responses: { 200: json("The process is alive.", Status), default: PROBLEM },
 });
 
 const ready = createRoute({
   method: "get",
   path: "/health/ready",
   summary: "The process can do its work; 503 with the reasons when it cannot",
-  responses: { 200: json("It can.", Status), default: PROBLEM },
+  responses: { 200: json("The process is ready.", Status), default: PROBLEM },
 });
 
 const health = createRoute({ ...ready, path: "/health" });

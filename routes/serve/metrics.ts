@@ -210,9 +210,9 @@ export function metricsRoutes(queue: Queue, metrics: Metrics): OpenAPIHono<Env> 
   app.openAPIRegistry.registerPath({
     method: "get",
     path: "/metrics",
-    summary: "What happened in this process and what waits in the store, for Prometheus",
+    summary: "Events of this process and tasks that wait in the store, for Prometheus",
     responses: {
-      200: { description: "Its text format.", content: { "text/plain": { schema: z.string() } } },
+      200: { description: "Prometheus' text format.", content: { "text/plain": { schema: z.string() } } },
     },
   });
   app.get("/metrics", async (c) => {

@@ -171,7 +171,7 @@ export const SETTINGS = {
   ),
   SMTP_HOST: setting("Mail server of email.send.", null, "a host name or address", text.regex(/^[^\s/:]+$/)),
   SMTP_PORT: setting(
-    "Its port: mostly 587 with starttls, 465 with tls.",
+    "Port of the mail server: mostly 587 with starttls, 465 with tls.",
     "587",
     "an integer from 1 to 65535",
     number(1, 65535).pipe(z.int()),

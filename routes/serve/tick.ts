@@ -56,7 +56,7 @@ const tick = createRoute({
       description: "Lines of JSON: one every 2 s, and at the end what was done.",
       content: { "application/x-ndjson": { schema: TickLine } },
     },
-    401: { description: "It carries no token, or another." },
+    401: { description: "The request carries no token, or another one." },
     default: PROBLEM,
   },
 });

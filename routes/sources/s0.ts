@@ -20,7 +20,7 @@ const Submitted = z.object({ task_id: z.string(), status: z.string() }).openapi(
 const Result = z.object({
   task_id: z.string(),
   status: z.string().optional().openapi({ description: "While the task has not ended." }),
-  result: z.any().openapi({ description: "Of a task that succeeded." }),
+  result: z.any().openapi({ description: "The return value of a task that succeeded." }),
   error: z.string().optional().openapi({ description: "`Type: message` of a task that failed." }),
 }).openapi("Result");
 
@@ -45,7 +45,7 @@ export function s0Routes(queue: Queue): OpenAPIHono<Env> {
     method: "get",
     path: "/",
     summary: "A greeting; a start page in a browser",
-    responses: { 200: json("It.", z.object({ message: z.string() })) },
+    responses: { 200: json("The greeting.", z.object({ message: z.string() })) },
   });
   app.get("/", (c) => {
     c.header("vary", "Accept");
@@ -84,9 +84,12 @@ export function s0Routes(queue: Queue): OpenAPIHono<Env> {
     createRoute({
       method: "get",
       path: "/result/{task_id}",
-      summary: "What became of a task",
+      summary: "A task's state and result",
       request: { params: z.object({ task_id: z.string().openapi({ format: "uuid" }) }) },
-      responses: { 200: json("Its result, its error, or that it has not ended.", Result), default: PROBLEM },
+      responses: {
+        200: json("The task's result, its error, or that it has not ended.", Result),
+        default: PROBLEM,
+      },
     }),
     async (c) => c.json(result(await queue.get(c.req.valid("param").task_id)), 200),
   );

@@ -38,7 +38,7 @@ export function s2Routes(queue: Queue): OpenAPIHono<Env> {
       path: "/process/{task_id}",
       summary: "A task's state, error, result and progress",
       request: { params: z.object({ task_id: z.string().openapi({ format: "uuid" }) }) },
-      responses: { 200: json("As it is now.", Process), default: PROBLEM },
+      responses: { 200: json("The task as it is now.", Process), default: PROBLEM },
     }),
     async (c) => c.json(process(await queue.get(c.req.valid("param").task_id)), 200),
   );

@@ -20,7 +20,7 @@ const Message = z.object({ message: z.string() }).openapi("Message");
 const Published = Message.extend({ job_id: z.string() }).openapi("Published");
 
 const Job = z.object({
-  ready: z.boolean().openapi({ description: "Whether it has ended." }),
+  ready: z.boolean().openapi({ description: "Whether the job has ended." }),
   result: z.any().openapi({ description: "The return value; null until it has succeeded." }),
   error: z.string().optional().openapi({ description: "`Type: message` of a job that failed." }),
 }).openapi("Job");
@@ -45,7 +45,7 @@ export function s3Routes(queue: Queue): OpenAPIHono<Env> {
       method: "get",
       path: "/producer/api/",
       summary: "A greeting",
-      responses: { 200: json("It.", Message) },
+      responses: { 200: json("The greeting.", Message) },
     }),
     (c) => c.json({ message: GREETING }, 200),
   );
@@ -80,9 +80,9 @@ export function s3Routes(queue: Queue): OpenAPIHono<Env> {
       createRoute({
         method: "get",
         path: `/producer/api/${path}/{job_id}`,
-        summary: `What became of a ${name}`,
+        summary: `The state and result of a ${name}`,
         request: { params: z.object({ job_id: z.string().openapi({ format: "uuid" }) }) },
-        responses: { 200: json("Whether it has ended, and how.", Job), default: PROBLEM },
+        responses: { 200: json("Whether the job has ended, and how.", Job), default: PROBLEM },
       }),
       async (c) => {
         const task = await queue.get(c.req.valid("param").job_id);

@@ -22,7 +22,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/channels",
   summary: "Channels with their depths; counted up to 10,000",
-  responses: { 200: json("All of them.", ChannelList), default: PROBLEM },
+  responses: { 200: json("All channels.", ChannelList), default: PROBLEM },
 });
 
 const change = createRoute({
@@ -43,8 +43,8 @@ const change = createRoute({
 const purge = createRoute({
   method: "post",
   path: "/v1/channels/{name}/purge",
-  summary: "End as REVOKED whatever waits in a channel",
-  description: "The channel is paused meanwhile. What runs goes on.",
+  summary: "End as REVOKED all tasks that wait in a channel",
+  description: "The channel is paused meanwhile. Tasks that run go on.",
   middleware: [limitBody(BYTES)],
   request: { params, body: jsonBody(PurgeBody) },
   responses: { 200: json("How many tasks were ended.", Purged), default: PROBLEM },

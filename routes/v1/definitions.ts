@@ -14,7 +14,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/definitions",
   summary: "Task definitions that this process knows",
-  responses: { 200: json("All of them.", DefinitionList), default: PROBLEM },
+  responses: { 200: json("All definitions.", DefinitionList), default: PROBLEM },
 });
 
 /** The routes of task definitions. */

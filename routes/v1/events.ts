@@ -42,7 +42,7 @@ const follow = createRoute({
       description: "`state` events with the task, `progress` events with its report.",
       content: { "text/event-stream": { schema: z.string() } },
     },
-    204: { description: "It has ended, and the client was told." },
+    204: { description: "The task has ended, and the client was told." },
     default: PROBLEM,
   },
 });

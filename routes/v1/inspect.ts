@@ -16,8 +16,8 @@ import { pageOptions } from "./requests.ts";
 const stats = createRoute({
   method: "get",
   path: "/v1/stats",
-  summary: "What stands where, who works, and what this process has done; counted up to 10,000 each",
-  responses: { 200: json("The whole at a glance.", Stats), default: PROBLEM },
+  summary: "Tasks by place, workers, and counts of this process; counted up to 10,000 each",
+  responses: { 200: json("The statistics.", Stats), default: PROBLEM },
 });
 
 const explain = createRoute({
@@ -25,7 +25,7 @@ const explain = createRoute({
   path: "/v1/tasks/{id}/explain",
   summary: "Why a task does not run",
   request: { params: ID_PARAMS },
-  responses: { 200: json("Where it stands, and what it waits for.", Explanation), default: PROBLEM },
+  responses: { 200: json("Where the task stands, and what it waits for.", Explanation), default: PROBLEM },
 });
 
 const taskKeys = createRoute({
@@ -33,7 +33,7 @@ const taskKeys = createRoute({
   path: "/v1/tasks/{id}/keys",
   summary: "The stored keys of a task",
   request: { params: ID_PARAMS },
-  responses: { 200: json("All that are there.", KeyPage), default: PROBLEM },
+  responses: { 200: json("All stored keys of the task.", KeyPage), default: PROBLEM },
 });
 
 const keys = createRoute({

@@ -28,12 +28,12 @@ const many = createRoute({
   method: "post",
   path: "/v1/tasks/retry",
   summary: "Submit failed tasks anew, newest first, a page at a time",
-  description: "Each task is submitted anew once, whoever asks and however often: repeat a call as you like.",
+  description: "Each task is submitted anew once, however often the call is repeated.",
   middleware: [limitBody(64 * 1024)],
   request: { body: jsonBody(RedriveBody) },
   responses: {
     200: json("Nothing was submitted: a dry run, or nothing fits.", RedrivePage),
-    202: json("What became of each.", RedrivePage),
+    202: json("The outcome for each task.", RedrivePage),
     default: PROBLEM,
   },
 });

@@ -100,7 +100,7 @@ const pause = createRoute({
 const resume = createRoute({
   method: "post",
   path: `${PATH}/{id}/resume`,
-  summary: "Resume a schedule; what the pause lasted is not made up for",
+  summary: "Resume a schedule; occurrences during the pause are not made up for",
   request: { params },
   responses: { 200: json("The resumed schedule.", WireSchedule), default: PROBLEM },
 });
@@ -128,7 +128,7 @@ const next = createRoute({
 const occurrences = createRoute({
   method: "get",
   path: `${PATH}/{id}/occurrences`,
-  summary: "What became of the last 1,000 occurrences, newest first",
+  summary: "The last 1,000 occurrences with their outcomes, newest first",
   request: { params, query: PageQuery },
   responses: { 200: json("A page; `Link: rel=next` leads to the next.", OccurrencePage), default: PROBLEM },
 });

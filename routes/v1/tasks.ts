@@ -48,7 +48,10 @@ const submit = createRoute({
   parameters: [IDEMPOTENCY_KEY, PREFER],
   request: { body: jsonBody(TaskRequestBody) },
   responses: {
-    200: json("It has ended within the preferred wait, or is a duplicate by its definition's key.", Task),
+    200: json(
+      "The task has ended within the preferred wait, or is a duplicate by its definition's key.",
+      Task,
+    ),
     202: json("Accepted and stored.", Task),
     default: PROBLEM,
   },
@@ -91,8 +94,8 @@ const revoke = createRoute({
   summary: "End a task as REVOKED",
   request: { params: ID_PARAMS },
   responses: {
-    200: json("It has ended.", Task),
-    202: json("Its run is being aborted.", Task),
+    200: json("The task has ended.", Task),
+    202: json("The task's run is being aborted.", Task),
     default: PROBLEM,
   },
 });

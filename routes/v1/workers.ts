@@ -14,7 +14,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/workers",
   summary: "Registered workers and what they run",
-  responses: { 200: json("All of them.", WorkerList), default: PROBLEM },
+  responses: { 200: json("All workers.", WorkerList), default: PROBLEM },
 });
 
 /** The routes of workers. */

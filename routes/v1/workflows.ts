@@ -35,7 +35,7 @@ const submit = createRoute({
   parameters: [IDEMPOTENCY_KEY, PREFER],
   request: { body: jsonBody(WorkflowNode) },
   responses: {
-    200: json("It has ended within the preferred wait.", Workflow),
+    200: json("The workflow has ended within the preferred wait.", Workflow),
     202: json("Accepted and stored.", Workflow),
     default: PROBLEM,
   },
@@ -60,8 +60,8 @@ const revoke = createRoute({
   summary: "End all of a workflow as REVOKED",
   request: { params: ID_PARAMS },
   responses: {
-    200: json("All of it has ended.", Workflow),
-    202: json("Some of its runs are being aborted.", Workflow),
+    200: json("The whole workflow has ended.", Workflow),
+    202: json("Some of the workflow's runs are being aborted.", Workflow),
     default: PROBLEM,
   },
 });
