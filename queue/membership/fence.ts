@@ -1,5 +1,5 @@
 /**
- * Shuts every registered process out of the store.
+ * The fence: shuts every registered process out of the store.
  *
  * @module
  */
@@ -11,11 +11,12 @@ import type { Mutation, Store } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 
 /**
- * Judges all workers lost: their lanes are deleted, so nothing of theirs can land any more (invariant 3), and whoever
- * registers next gives their tasks to others at once. No process may register meanwhile.
+ * Judges all workers lost. Their lanes are deleted, so none of their commits can land any more (invariant 3); their
+ * entries are marked lost, so the next process that registers rescues their tasks at once. No process may register
+ * meanwhile.
  *
- * @param commit applies mutations, and tells whether it did
- * @returns whether all are shut out
+ * @param commit commits mutations, and tells whether they landed
+ * @returns whether all workers are shut out; `false` after the first commit that did not land
  */
 export async function fence(
   store: Store,

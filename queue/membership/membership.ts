@@ -1,6 +1,6 @@
 /**
- * Keeps this process registered: registers it before its first commit, shows every few seconds that it lives, looks
- * after the other workers, and registers anew when others judged it lost.
+ * Membership: keeps this process registered. Registers it before its first commit, sends a heartbeat every few seconds,
+ * has lost workers rescued after each heartbeat, and registers the process anew when others have judged it lost.
  *
  * @module
  */
@@ -21,16 +21,16 @@ export class Membership {
   #showing: Promise<boolean> | null = null;
   #looking: Promise<void> | null = null;
   #stopped = false;
-  /** It did not beat when it was time to, as there was no need. */
+  /** Whether the last due heartbeat was left out: the process had no work, so others might judge it lost. */
   #rested = false;
   #lastBeat = -Infinity;
-  /** Monotonic time since which there was no gap between heartbeats. */
+  /** Monotonic time since which there was no gap between this process's heartbeats. */
   #steadySince = -Infinity;
 
   /**
-   * @param row what the worker entry says
-   * @param onLost the registration of this worker is gone: end its runs
-   * @param onBeat called after each heartbeat
+   * @param row makes the worker entry
+   * @param onLost called when a worker of this process was judged lost: ends its runs
+   * @param onBeat called after a heartbeat and the rescue that follows it
    * @param onBroken called when the store can serve no more
    * @param isNeeded whether others must not judge this process lost now
    */
@@ -65,14 +65,19 @@ export class Membership {
     return this.#lastBeat;
   }
 
-  /** Registers unless that is done. After a rest it shows first that the process lives: others may have judged it lost. */
+  /**
+   * Registers this process unless it is registered. After a rest of three heartbeats or more, sends a heartbeat, which
+   * shows whether others have judged the process lost meanwhile.
+   *
+   * @returns resolves when the process may commit; `undefined`: at once
+   */
   ensure(): Promise<void> | undefined {
     if (!this.#registration) return this.#registering ??= this.#register();
     if (!this.#rested || this.engine.clock.monotonic() - this.#lastBeat < 3 * this.interval) return;
     return this.#wake();
   }
 
-  /** Gives back what lost workers left behind, now. */
+  /** Rescues the tasks of lost workers now. */
   rescue(): Promise<void> {
     return this.rescuer.runOnce(
       this.worker,
@@ -80,7 +85,7 @@ export class Membership {
     );
   }
 
-  /** Judged lost: the former worker is dropped and a new one registered. */
+  /** Drops a worker of this process that others have judged lost, and registers a new one. */
   fenced(worker: string): void {
     if (this.#registration?.worker !== worker || this.#stopped) return;
     this.#registration = null;
@@ -90,7 +95,7 @@ export class Membership {
     this.#registering.catch(this.onBroken);
   }
 
-  /** Leaves the store. Nothing may be in flight. */
+  /** Ends the registration. No commit may be in flight. */
   async retire(): Promise<void> {
     this.#stopped = true;
     this.#cancel?.();
@@ -101,7 +106,7 @@ export class Membership {
     await this.#registration?.retire();
   }
 
-  /** Stops the heartbeat without a word to the store, as a crash would. */
+  /** Stops the heartbeat and leaves the registration in the store, as a crash would. */
   abandon(): void {
     this.#stopped = true;
     this.#cancel?.();
@@ -134,11 +139,11 @@ export class Membership {
   async #beat(): Promise<void> {
     this.#rested = !this.isNeeded();
     if (this.#rested || !await this.#show()) return;
-    // No heartbeat waits for a rescue: a long one must not cost the rescuer its own standing.
+    // The next heartbeat does not wait for the rescue: a long rescue must not make this process seem lost.
     this.#looking ??= this.#look().finally(() => this.#looking = null);
   }
 
-  /** @returns whether the heartbeat landed */
+  /** Sends a heartbeat, or joins the one in flight. @returns whether it landed */
   #show(): Promise<boolean> {
     return this.#showing ??= this.#send().finally(() => this.#showing = null);
   }

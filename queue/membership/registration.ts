@@ -1,6 +1,6 @@
 /**
- * A process's registration: a worker entry and its lanes, written in one commit before anything else, and a heartbeat
- * that shows it lives. Registering always makes a new worker id.
+ * The registration of a process: a worker entry and its lanes, written in one commit before any other, and the
+ * heartbeat that shows that the process lives. Each registration has a new worker id.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export class Registration {
     readonly row: WorkerRow,
     versionstamp: string,
     readonly lanes: readonly Lane[],
-    /** The heartbeat's own lane, so that it waits behind nothing. */
+    /** The heartbeat's own lane, so that a heartbeat waits for no other commit. */
     readonly own: Lane,
     readonly keys: Keys,
   ) {
@@ -35,29 +35,29 @@ export class Registration {
     return this.#versionstamp;
   }
 
-  /** Shows that the process lives. @throws {LaneGone} when it was judged lost */
+  /** Sends a heartbeat. @throws {LaneGone} when the process was judged lost */
   async beat(): Promise<void> {
     const row = { ...this.row, beat: ++this.#beat };
     const commit = { checks: [], mutations: [put(this.keys.worker(this.worker), row)] };
     this.#versionstamp = (await this.own.send(commit, (same) => Promise.resolve(same))).versionstamp;
   }
 
-  /** Leaves: worker entry and lanes are deleted. Nothing may be in flight. */
+  /** Ends the registration: deletes the worker entry and the lanes. No commit may be in flight. */
   async retire(): Promise<void> {
     const keys = [this.keys.worker(this.worker), ...[...this.lanes, this.own].map((lane) => lane.key)];
     try {
       await this.own.send({ checks: [], mutations: keys.map(del) }, (same) => Promise.resolve(same));
     } catch (error) {
-      // It had landed without an answer, or others had judged this worker lost: it is gone either way.
+      // The commit landed but its answer was lost, or this worker was judged lost: the registration is gone either way.
       if (!(error instanceof LaneGone)) throw error;
     }
   }
 }
 
 /**
- * Registers this process, after the stored data were brought to its version.
+ * Registers this process, once the stored data are of its version. Tries until the store answers.
  *
- * @param worker a new id
+ * @param worker a new worker id
  * @throws {StoreBrokenError} when the stored data cannot be brought to its version, or the store can serve no more
  */
 export async function register(
@@ -87,7 +87,8 @@ export async function register(
       if (error instanceof StoreBrokenError) throw error;
       await sleep(clock, 100);
     }
-    // No answer, or a repeat of the client's found the first try's rows: the worker entry tells.
+    // The commit may have landed all the same: its answer was lost, or the store's client has repeated it and the
+    // repeat has failed. The worker entry tells.
     versionstamp ??= (await readUntilAnswered(store, clock, [keys.worker(worker)]))[0]?.versionstamp ?? null;
     if (versionstamp !== null) {
       const [own, ...lanes] = laneKeys.map((key) => new Lane(store, key, versionstamp, clock));

@@ -1,14 +1,14 @@
 /**
  * The rescuer: finds workers that are lost, and gives their tasks to others.
  *
- * A worker is lost when its entry's versionstamp stayed the same for so long by the observer's own monotonic clock,
- * without a gap in the observer's own heartbeats (invariant 9). Or, on a store that nobody else can have open, when
- * it registered in an earlier opening: then it is dead for certain, and need not be waited for.
+ * A worker is lost when the observer has seen its entry's versionstamp unchanged for `workerLostAfter` seconds of the
+ * observer's own monotonic clock, without a gap in the observer's own heartbeats (invariant 9). On a store that no
+ * other process can have open, a worker that registered in an earlier opening is lost at once: it is certainly dead.
  *
  * Rescue is two steps. First one commit deletes the worker's lanes and marks it lost, under check of the entry as
- * judged: from then on nothing of its can land (invariant 3). Then its runs are given back in batches that each check
- * and rewrite the entry, so that two rescuers never give back the same run; the last batch deletes the entry. Whoever
- * finds an entry marked lost goes on with it at once.
+ * judged: from then on none of its commits can land (invariant 3). Then its runs are given back in batches that each
+ * check and rewrite the entry, so that two rescuers never give back the same run; the last batch deletes the entry. A
+ * process that finds an entry marked lost continues the rescue at once.
  *
  * @module
  */
@@ -25,17 +25,18 @@ import { pagesOf } from "../rows/pages.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put, together, type Unit } from "../rows/unit.ts";
 
-/** No record of a task that ends with its worker takes more of a commit. */
+/** Most bytes that one task of a lost worker takes of a commit. */
 const RECORD_BYTES = 2 * INLINE_BYTES;
 
-/** Hand-overs to workers that were lost after which a task fails as WorkerLostError. */
+/** Deliveries to workers that were lost, after which a task fails as WorkerLostError. */
 const MAX_DELIVERIES = 3;
 
-/** When an observer saw a worker entry change, by its own monotonic clock. */
+/** A worker entry as this process has seen it. */
 interface Sighting {
   readonly versionstamp: string;
+  /** Monotonic time since which this process has seen that versionstamp, without a gap in its own heartbeats. */
   readonly at: number;
-  /** The entry was seen to change: its process lives, or lived after the observer had begun to look. */
+  /** Whether the entry changed, or appeared, between two looks of this process: its worker lived then. */
   readonly changed: boolean;
   readonly row: WorkerRow;
 }
@@ -48,18 +49,18 @@ export class Rescuer {
 
   constructor(readonly engine: Base & Signals) {}
 
-  /** Whether some worker may be lost that was neither seen to live nor rescued. */
+  /** Whether there is a worker that was neither seen to live nor rescued yet. */
   get isUndecided(): boolean {
     return [...this.#seen.values()].some(({ changed }) => !changed);
   }
 
-  /** Seconds since a worker's entry was seen to change. */
+  /** Seconds since this process saw a worker's entry change; 0 for a worker that it has not seen. */
   ageOf(worker: string): number {
     const seen = this.#seen.get(worker);
     return seen ? (this.engine.clock.monotonic() - seen.at) / 1000 : 0;
   }
 
-  /** The other workers that execute a channel and were seen to live lately. */
+  /** The other workers that execute a channel and were seen to live within half of `workerLostAfter`. */
   executing(channel: string): string[] {
     const since = this.engine.clock.monotonic() - this.engine.settings.workerLostAfter * 500;
     return [...this.#seen].flatMap(([worker, { row, at, changed }]) =>
@@ -71,8 +72,8 @@ export class Rescuer {
    * Looks at every other worker once, and rescues the lost ones.
    *
    * @param own this process's worker id
-   * @param steadySince monotonic time since which this process had no gap between its own heartbeats: what it saw
-   *   before, it saw before it was stopped itself
+   * @param steadySince monotonic time since which this process had no gap between its own heartbeats: a sighting from
+   *   before does not count, because this process itself stood still in between
    */
   async runOnce(own: string, steadySince: number): Promise<void> {
     const { engine } = this;
@@ -80,6 +81,7 @@ export class Rescuer {
     const entries = await engine.store.list(engine.keys.workers(), { limit: engine.store.limits.listBatch });
     const lost: Entry[] = [];
     const seen = new Map<string, Sighting>();
+    // Whether this process has looked before, without a gap in its heartbeats since.
     const goesOn = this.#lookedAt >= steadySince;
     for (const entry of entries) {
       const worker = idOf(entry.key);
@@ -126,7 +128,7 @@ export class Rescuer {
       const batch = runs.slice(at, at + size);
       const last = at + size >= runs.length;
       versionstamp = await this.#giveBack(entry, row, versionstamp, batch, last);
-      // Another rescuer goes on with it.
+      // Another rescuer has rewritten the entry: it continues the rescue.
       if (versionstamp === null) return;
       tasks += batch.length;
     }
@@ -146,7 +148,11 @@ export class Rescuer {
     return found;
   }
 
-  /** Gives a batch of runs back, or ends those that were revoked or lost too often. */
+  /**
+   * Gives a batch of runs back, and ends the tasks that must not run again.
+   *
+   * @returns versionstamp of the worker entry; `null`: another rescuer was faster
+   */
   async #giveBack(
     entry: Entry,
     row: WorkerRow,
@@ -188,7 +194,7 @@ export class Rescuer {
   }
 }
 
-/** How a run of a lost worker ends; `null`: it is repeated. */
+/** The end of a task whose worker was lost; `null`: the task runs again. */
 export function lostOutcome(record: TaskRecord, run: RunRow, revoked: boolean): Ending | null {
   if (revoked) return REVOKED_LOST;
   if (record.acks === "early") return LOST;

@@ -1,14 +1,14 @@
 /**
- * The version of the stored data, and the steps that bring an older store to it: before a process registers, however
- * many start at the same time.
+ * Upgrades: the version of the stored data, and the steps that bring an older store to it. They are taken before a
+ * process registers, and any number of processes may start at the same time.
  *
- * The `meta` row is all there is to it. Every commit of an upgrade checks the row and rewrites it, as a lane is checked
- * and rewritten (invariants 3 and 10): each batch lands once, whoever sends it, and a process that dies leaves in the row
- * how far it came. Who finds its commit refused steps aside for a moment and then reads the row again; so the racing
- * processes wait for the one that gets on, and go on for it when it does not.
+ * The state of an upgrade is kept in the `meta` row alone. Every commit of an upgrade checks the row and rewrites it,
+ * as a lane is checked and rewritten (invariants 3 and 10). So each batch lands once, whichever process sends it, and
+ * the row tells how far a process came that died. A process whose commit did not land waits a moment and reads the row
+ * again. So racing processes wait for the one that gets ahead, and continue its work if it stops.
  *
- * The first commit of a step writes the new version: from then on no older program registers. Then the lanes of those
- * that are registered are deleted, so that they can commit nothing more. Only then is the layout touched.
+ * A step begins with a commit that writes the new version: from then on no older program registers. Then the lanes of
+ * all registered workers are deleted, so that they can commit nothing more. Only then is the layout changed.
  *
  * @module
  */
@@ -23,20 +23,21 @@ import { put } from "../rows/unit.ts";
 import type { Json } from "../ground/task.ts";
 import { fence } from "./fence.ts";
 
-/** What one batch of a step changes, and where the next one begins; `null`: the step is done. */
+/** One batch of a step. */
 interface UpgradeBatch {
-  /** At most what one commit may hold, less one. */
+  /** At most as many as one commit may hold, less one for the `meta` row. */
   readonly mutations: readonly Mutation[];
+  /** Where the next batch begins; `null`: the step is done. */
   readonly cursor: Json;
 }
 
 /** One change of the stored layout. */
 export interface Upgrade {
-  /** The version that it makes, of the one before. */
+  /** The version that the step makes of the one before. */
   readonly to: number;
   /**
-   * The batch at a cursor, at first `null`. While a step runs nobody but it writes; it may be asked for the same batch
-   * again, and several times at once.
+   * Makes the batch at a cursor; the first cursor is `null`. Nothing else is written while a step runs. The same batch
+   * may be asked for again, and several times at once.
    */
   run(store: Store, keys: Keys, cursor: Json): Promise<UpgradeBatch>;
 }
@@ -44,7 +45,7 @@ export interface Upgrade {
 /** All changes of the stored layout since version 1, in order. */
 const UPGRADES: readonly Upgrade[] = [];
 
-/** Milliseconds that a process steps aside when another has upgraded meanwhile. */
+/** Milliseconds that a process waits after a commit that did not land: another one may be upgrading. */
 const ASIDE = 100;
 
 /** The version of the stored data that a program with these steps reads and writes. */
@@ -53,7 +54,7 @@ export function dataVersion(upgrades: readonly Upgrade[] = UPGRADES): number {
 }
 
 /**
- * Brings the stored data to this program's version. Resolves when they are.
+ * Brings the stored data to this program's version. Resolves when they have it.
  *
  * @returns the `meta` row; `null` when nothing is stored yet
  * @throws {StoreBrokenError} when the data are of a newer version, when a restore was not finished, or when the store
@@ -77,9 +78,9 @@ export async function upgrade(
 }
 
 /**
- * For who works with the stored data without registering.
+ * Refuses stored data of another version than this program's: for work on a store without a registration.
  *
- * @throws {StoreBrokenError} when they are of another version than this program's
+ * @throws {StoreBrokenError} when the data are of another version, or a restore was not finished
  */
 export async function assertCurrent(store: Store, keys: Keys): Promise<void> {
   const [entry] = await store.getMany([keys.meta()]);
@@ -93,7 +94,11 @@ export async function assertCurrent(store: Store, keys: Keys): Promise<void> {
   );
 }
 
-/** @throws {StoreBrokenError} when a program that knows this version cannot work with the stored data */
+/**
+ * Refuses stored data that no upgrade brings to a known version.
+ *
+ * @throws {StoreBrokenError} when the data are of a newer version, or a restore was not finished
+ */
 function assertUsable({ version, restoring }: MetaRow, known: number): void {
   if (version > known) {
     throw new StoreBrokenError(
@@ -109,7 +114,7 @@ function assertUsable({ version, restoring }: MetaRow, known: number): void {
   }
 }
 
-/** Does the next thing. @returns whether it landed, as far as the answer tells */
+/** Does the next part of the upgrade. @returns whether it landed, as far as the answers tell */
 async function advance(
   store: Store,
   keys: Keys,
@@ -141,7 +146,7 @@ async function advance(
       return await withDeadline(clock, COMMIT_DEADLINE, answer) !== null;
     } catch (error) {
       if (error instanceof StoreBrokenError || error instanceof RefusedCommitError) throw error;
-      return false; // Nobody knows: the row will tell.
+      return false; // The outcome is open: the row tells at the next read.
     }
   }
 }
