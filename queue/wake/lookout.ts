@@ -1,6 +1,6 @@
 /**
- * Looks for changes of rows that somebody waits for. What happens in this process is told at once by who does it; what
- * happens elsewhere is found here. One loop looks at all that is waited for, ten rows in a read.
+ * The lookout: finds changes of awaited rows by reading them again and again. A change made in this process rings the
+ * waiters' bells at once; a change made elsewhere is found here. One loop reads all awaited rows, ten in a read.
  *
  * @module
  */
@@ -10,23 +10,24 @@ import type { Sight } from "../task/read.ts";
 import { keyId } from "../store/key_id.ts";
 import type { Key, Store } from "../store/port.ts";
 
-/** Milliseconds between two looks at a row that others may write: doubled each time, from the first to the last. */
+/** Milliseconds between two looks at a row that others may write: doubled each time, from `first` to `last`. */
 const SHARED = { first: 100, last: 1000, tick: 100 } as const;
-/** The same where no other process can write: a look finds only what a ring was lost for (invariant 8). */
+/** The same where no other process can write: a look then only finds a change whose ring was lost (invariant 8). */
 const ALONE = { first: 10_000, last: 10_000, tick: 1000 } as const;
 
-/** A row that is waited for. */
+/** A row whose change is awaited. */
 interface AwaitedRow {
   readonly key: Key;
   readonly bells: Set<Bell>;
-  /** What all know who wait for it; `undefined`: not all know the same. */
+  /** Versionstamp that all waiters know; `null`: the row was absent; `undefined`: they know different ones. */
   seen: string | null | undefined;
+  /** Milliseconds between the last look and the next. */
   pause: number;
   /** Monotonic time of the next look. */
   at: number;
 }
 
-/** See the module's text. */
+/** Watches rows, and rings the bells of their waiters. */
 export class Lookout {
   readonly #rows = new Map<string, AwaitedRow>();
   readonly #pauses: { readonly first: number; readonly last: number; readonly tick: number };
@@ -40,7 +41,7 @@ export class Lookout {
   /**
    * Rings the bell whenever one of the rows has changed.
    *
-   * @returns ends that
+   * @returns ends the watch
    */
   watch(rows: readonly Sight[], bell: Bell): () => void {
     const ids = rows.map((row) => this.#add(row, bell));
@@ -89,7 +90,7 @@ export class Lookout {
     };
   }
 
-  /** Looks at all rows that are due. Never rejects: what could not be read is looked at again. */
+  /** Looks at all rows that are due. Never rejects: rows that could not be read stay due. */
   async #look(): Promise<void> {
     const now = this.clock.monotonic();
     const due = [...this.#rows.values()].filter(({ at }) => at <= now);

@@ -1,5 +1,6 @@
 /**
- * Waiting for a task's end: told at once when it ends in this process, found by looking when elsewhere.
+ * Waiting for the end of a task or group. An end in this process wakes its waiters at once; an end elsewhere is found
+ * by the lookout.
  *
  * @module
  */
@@ -8,29 +9,33 @@ import type { Clock } from "../ground/clock.ts";
 import type { Found } from "../task/read.ts";
 import type { Lookout } from "./lookout.ts";
 
-/** Those who wait, by the id of the task, or of a workflow's group. */
+/** The waits of this process. */
 export class Waits {
+  /** The waiters' bells, by the id of the task, or of a workflow's group. */
   #waiting = new Map<string, Set<Bell>>();
+  /** Set when the queue has stopped. */
   #over: Error | null = null;
 
   constructor(readonly clock: Clock, readonly lookout: Lookout) {}
 
-  /** The task or group has ended. */
+  /** Wakes the waiters of a task or group that has ended. */
   ended(id: string): void {
     const bells = this.#waiting.get(id);
     if (bells) { for (const bell of bells) bell.ring(); }
   }
 
-  /** The queue has stopped: nobody waits any longer for what has not ended by now. */
+  /** Ends all waits, as the queue has stopped: a wait for something that has not ended by now rejects with `reason`. */
   end(reason: Error): void {
     this.#over = reason;
     for (const id of this.#waiting.keys()) this.ended(id);
   }
 
   /**
-   * Looks whenever something may have changed until what is waited for has ended, or `timeout` seconds are over.
+   * Looks at a task or group whenever it may have changed, until it has ended or `timeout` seconds are over.
    *
-   * @param id of the task or group whose end is told
+   * @param id of the task or group
+   * @param look reads it
+   * @returns what the last look has seen
    */
   async wait<Seen>(
     id: string,

@@ -1,17 +1,18 @@
 /**
- * Wake-ups: in this process by a ring of the consumer's bell; in others through the store, where it carries hints (see
- * `Doorbell`); and under both the consumers' own polling. All are hints (invariant 8).
+ * Wake-ups: tell the consumers of a channel that it has work. The consumer in this process is rung; consumers elsewhere
+ * are told through the store, if it carries hints (see `Doorbell`). A lost wake-up costs no more than a poll interval,
+ * because each consumer also polls (invariant 8).
  *
  * @module
  */
 import type { Doorbell, Entry } from "../store/port.ts";
 
-/** Carries the news that a channel has work. */
+/** Tells consumers that their channel has work. */
 export class Wakeups {
   /**
-   * @param channels that this process executes
-   * @param ring rings the bell of whoever executes a channel in this process
-   * @param hear tells them what the store's doorbell says
+   * @param channels whose hints this process listens to
+   * @param ring rings this process's consumer of a channel, if it has one
+   * @param hear tells this process's consumer of a channel that the store's doorbell has rung for it
    */
   constructor(
     readonly doorbell: Doorbell | null,
@@ -22,12 +23,16 @@ export class Wakeups {
     if (channels.length > 0) doorbell?.listen(channels, hear);
   }
 
-  /** A channel has work: the task of this entry, when this process has just stored it. */
+  /**
+   * Tells the consumers of a channel that it has work.
+   *
+   * @param entry the `ready` row of the task, when this process has just stored it
+   */
   wake(channel: string, entry?: Entry): void {
     this.ring(channel, entry);
     this.doorbell?.ring(channel).catch(lost);
   }
 }
 
-/** It costs a poll interval. */
+/** A hint that could not be sent costs a poll interval, so its error is dropped. */
 function lost(): void {}

@@ -1,6 +1,6 @@
 /**
- * Watching tasks change: told at once what happens in this process, found by looking what happens elsewhere. However
- * many watch one task, one loop looks.
+ * Watching tasks change. A change made in this process is told at once; a change made elsewhere is found by the
+ * lookout. One loop looks at a task, however many watch it.
  *
  * @module
  */
@@ -13,15 +13,16 @@ import { findTask, type Reading } from "../task/read.ts";
 import { viewOf } from "../task/state.ts";
 import { isFinal, type TaskChange } from "../ground/task.ts";
 
-/** Milliseconds until a store is asked again that did not answer. */
+/** Milliseconds from a look that the store did not answer to the next one. */
 const AGAIN = 1000;
 
 /** A task that somebody watches. */
 class Watched {
-  /** Rung when there may be something new. */
+  /** Rung when the task may have changed, and when the loop has to end. */
   readonly bell: Bell;
-  /** Those who watch. */
+  /** The bells of its watchers. */
   readonly watchers = new Set<Bell>();
+  /** The last change that was seen. */
   latest: TaskChange | null = null;
   failed: { readonly error: unknown } | null = null;
 
@@ -29,7 +30,7 @@ class Watched {
     this.bell = new Bell(engine.clock);
   }
 
-  /** Looks whenever something may have changed until the task has ended or nobody watches any more. */
+  /** Looks at the task whenever it may have changed, until it has ended or nobody watches any more. Never rejects. */
   async look(): Promise<void> {
     const { engine, id } = this;
     let unwatch: (() => void) | null = null;
@@ -46,7 +47,7 @@ class Watched {
         await this.bell.wait(Infinity);
       }
     } catch (error) {
-      // Who was told once goes on when the store answers again.
+      // Once a change was seen, the watch outlasts a store that does not answer. A first look that fails ends it.
       if (!(this.latest && error instanceof StoreUnavailableError)) return this.fail(error);
       await this.bell.wait(AGAIN);
       await this.look();
@@ -66,20 +67,22 @@ class Watched {
   }
 }
 
-/** Those who watch, by task id. */
+/** The watches of this process. */
 export class Watches {
+  /** By task id. */
   #watched = new Map<string, Watched>();
+  /** Set when the queue has stopped. */
   #over: Error | null = null;
 
   constructor(readonly lookout: Lookout) {}
 
-  /** Something has happened in this process. */
+  /** Has the task looked at that an event of this process is about. */
   heard(event: QueueEvent): void {
     if (this.#watched.size === 0 || !("task" in event) || event.type === "log") return;
     this.#watched.get(event.task.id)?.bell.ring();
   }
 
-  /** The queue has stopped. */
+  /** Ends all watches with an error, as the queue has stopped. */
   end(reason: Error): void {
     this.#over = reason;
     for (const watched of this.#watched.values()) {
@@ -105,7 +108,7 @@ export class Watches {
         if (latest && latest.version !== told) {
           told = latest.version;
           yield latest;
-          // What has come since is told in the next round.
+          // Not `watched.latest`: a change that was seen since then is told in the next round.
           if (isFinal(latest.task.state)) return;
         } else if (watched.failed) {
           throw watched.failed.error;
