@@ -1,5 +1,5 @@
 /**
- * What people do to channels while everything runs: pause and resume, slots, rate, depth cap, purge.
+ * Operating channels while everything runs: pause and resume, slots, rate, depth cap, purge.
  *
  * @module
  */
@@ -24,25 +24,25 @@ import type { Entry, KeyRange } from "../store/port.ts";
 import { nearest } from "../ground/suggest.ts";
 import { parseRate, RATE_FORM } from "../ground/rate.ts";
 
-/** Slots that a process can be given for a channel. */
+/** Most slots that a channel can be given in each process. */
 const MOST_SLOTS = 9999;
-/** Largest depth cap: the depth is measured by listing. */
+/** Largest depth cap: the depth is measured by listing tasks, up to the cap. */
 const MOST_DEPTH = 100_000;
-/** Tasks of a purge that are ended together. */
+/** Most tasks that a purge reads and ends together. */
 const PIECE = 200;
 
-/** What may be set for a channel; `null` is the default, what is left out stays. */
+/** Changes of a channel's settings. `null` restores the default; a setting that is left out stays as it is. */
 export interface ChannelChange {
   readonly paused?: boolean | null;
-  /** Tasks that each process which executes the channel runs at a time. */
+  /** How many tasks of the channel each process that executes it runs at a time. */
   readonly slots?: number | null;
-  /** How often its tasks start, in all processes together: `"10/m"`. */
+  /** How often tasks of the channel start, in all processes together: `"10/m"`. */
   readonly rateLimit?: string | null;
-  /** Ready tasks from which on submissions are refused. */
+  /** Number of ready tasks from which on submissions are refused. */
   readonly maxDepth?: number | null;
 }
 
-/** What changes and purges channels. */
+/** The parts of the engine that a change or a purge of a channel takes. */
 interface Controlling extends Base, Signals, Here {
   readonly overrides: Overrides;
 }
@@ -69,19 +69,22 @@ export async function changeChannel(
       Object.entries(next).filter(([, value]) => value !== null && value !== undefined),
     );
   });
-  await settled(engine, channel);
+  await takeEffect(engine, channel);
 }
 
-/** A pause holds from now on: nothing that was taken before it is still on its way to run. */
-async function settled(engine: Controlling, channel: string): Promise<void> {
+/**
+ * Brings a changed row into effect. If the channel is paused, waits until no task that this process took before is
+ * still about to start. On a shared store, has the other processes look at the channel.
+ */
+async function takeEffect(engine: Controlling, channel: string): Promise<void> {
   if (engine.overrides.isPaused(channel)) await engine.consumer(channel)?.quiet();
   if (engine.overrides.shared) engine.wake(channel);
 }
 
 /**
- * Ends what waits in a channel and was submitted before this moment; what runs goes on. While it works the channel is
- * paused, whoever works it off; if this process dies, the others (on a local file the next one) end the pause, and
- * what was not ended by then stays. See `Queue.purge`.
+ * Ends the ready, delayed and parked tasks of a channel that were submitted before this moment; runs go on. Meanwhile
+ * the channel is paused in all processes. If this process dies, the others (on a local file: the next one) end the
+ * pause, and the tasks that were not ended by then stay. See `Queue.purge`.
  *
  * @returns how many tasks were ended
  * @throws {ChannelNotFoundError}
@@ -92,11 +95,11 @@ export async function purge(engine: Controlling, channel: string): Promise<numbe
   const worker = engine.worker();
   try {
     await overrides.change(channel, (row) => ({ ...row, purging: worker }));
-    await settled(engine, channel);
+    await takeEffect(engine, channel);
     const before = engine.nextId();
     const ranges = [keys.delayedAll(), keys.blockedAll(), keys.readyOf(channel)];
     let purged = 0;
-    // Once more for what was being moved from one place to another.
+    // Until a round finds nothing: a task may have moved from one place to another while the places were read.
     for (let found = 1; found > 0;) {
       found = 0;
       for (const range of ranges) found += await purgeRange(engine, range, channel, before);
@@ -106,7 +109,8 @@ export async function purge(engine: Controlling, channel: string): Promise<numbe
     return purged;
   } catch (error) {
     const paused = endPause();
-    // Nobody is kept waiting for a store that does not answer, but nor is the channel kept paused when it does again.
+    // The caller does not wait for a store that does not answer. The end of the pause does, so the channel is not left
+    // paused.
     if (error instanceof StoreUnavailableError) paused.catch(() => {});
     else await paused;
     throw error;
@@ -118,10 +122,11 @@ export async function purge(engine: Controlling, channel: string): Promise<numbe
       ({ purging: by, ...row }) => by === undefined || by === worker ? row : { ...row, purging: by },
       true,
     );
-    await settled(engine, channel);
+    await takeEffect(engine, channel);
   }
 }
 
+/** Ends the tasks of a range that belong to a channel and have a lower id than `before`. @returns how many */
 async function purgeRange(
   engine: Base & Signals,
   range: KeyRange,
@@ -147,7 +152,7 @@ async function endAll(engine: Base & Signals, entries: readonly Entry[]): Promis
     const record = records[i];
     if (!record) return false;
     const final = ended(record, null, PURGED, now);
-    // Not landed: it was moved, claimed or ended at this moment.
+    // Not landed: the task was moved, claimed or ended meanwhile.
     if (await engine.committer.commit(endWaitingUnit(engine.keys, final, entry)) === null) return false;
     engine.ended(final);
     return true;

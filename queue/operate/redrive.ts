@@ -1,7 +1,7 @@
 /**
- * Redrive: a task that ended in FAILURE or REVOKED is submitted anew, as a new task that says whom it repeats. Final is
- * final: the former keeps its record, and its `ended` row is marked in the commit that stores the new task, so each is
- * redriven once whoever asks and however often.
+ * Redrive: submits a task that ended in FAILURE or REVOKED anew, as a new task whose record names the former. Final is
+ * final: the former task keeps its record. Its `ended` row is checked and marked by the commit that stores the new
+ * task, so each task is redriven at most once, however many callers ask and however often.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { store, type Submitting, toKeyedRecord } from "../request/submit.ts";
 import type { Idempotency, Json, Task, TaskRequest } from "../ground/task.ts";
 import { resolveArgs, type Resolving } from "../workflow/value.ts";
 
-/** Tasks whose arguments are in memory at a time. */
+/** Most tasks that are redriven at a time: their arguments are in memory. */
 const AT_ONCE = 50;
 
 /** Tasks that `redriveAll` takes; newest first. */
@@ -35,17 +35,17 @@ export interface RedriveFilter extends Omit<TaskFilter, "state" | "redriven"> {
   readonly state?: "FAILURE" | "REVOKED";
   /** 1 to 500 tasks are looked at in one call. @default {100} */
   readonly limit?: number;
-  /** Says what would be redriven, and stores nothing. @default {false} */
+  /** Whether only to say which tasks would be redriven, and to store nothing. @default {false} */
   readonly dryRun?: boolean;
 }
 
-/** What became of one task. */
+/** The outcome of `redriveAll` for one task. */
 export interface Redriven {
   readonly id: string;
   readonly name: string;
-  /** The task that repeats it; `null` in a dry run, and when it was skipped. */
+  /** Id of the new task that repeats it; `null` in a dry run, and when the task was skipped. */
   readonly taskId: string | null;
-  /** Why it was skipped. */
+  /** Why the task was skipped; `null`: it was not. */
   readonly skipped: string | null;
 }
 
@@ -59,7 +59,8 @@ export async function redrive(
     const { record: former } = await findTask(engine, id);
     const now = engine.clock.now();
     const keyed = keyedAt(engine, idempotency, now);
-    // Read before the key: who finds the mark of an earlier call finds its key as well.
+    // The row is read before the idempotency key. One commit writes both, so a repeat of a request that finds the mark
+    // finds the key as well.
     const { entry, row } = await endedRow(engine, former);
     const request = requestOf(former, await argsOf(engine, former));
     const record = { ...toKeyedRecord(engine, request, "", now, keyed), redriveOf: id };
@@ -83,11 +84,16 @@ export async function redrive(
     } finally {
       leave();
     }
-    // Redriven or removed at this moment, or somebody took a key: look again.
+    // The task was redriven or removed meanwhile, or another request took a key: look again.
   }
 }
 
-/** @throws {RedriveError} when the task has not ended in FAILURE or REVOKED */
+/**
+ * The `ended` row of a task.
+ *
+ * @throws {RedriveError} when the task has not ended in FAILURE or REVOKED
+ * @throws {TaskNotFoundError} when the row has been removed
+ */
 async function endedRow(engine: Namespace, { id, state }: TaskRecord) {
   if (state !== "FAILURE" && state !== "REVOKED") {
     throw new RedriveError(id, `it is ${state}, and only what ended in FAILURE or REVOKED can`);
@@ -98,9 +104,10 @@ async function endedRow(engine: Namespace, { id, state }: TaskRecord) {
 }
 
 /**
- * The arguments that a task ran with, or would have. A workflow's task runs alone: what was before it is not run again.
+ * The arguments that a task ran with, or would have run with. A task of a workflow is redriven alone: the tasks before
+ * it do not run again.
  *
- * @throws {RedriveError} when a part of them never came, or is no longer kept
+ * @throws {RedriveError} when a part of the arguments never came, or is no longer kept
  */
 async function argsOf(engine: Resolving, record: TaskRecord): Promise<readonly Json[]> {
   const { takes, waitsFor } = record.workflow ?? {};
@@ -123,7 +130,7 @@ async function argsOf(engine: Resolving, record: TaskRecord): Promise<readonly J
   }
 }
 
-/** The submission that made a task; its delay is over. */
+/** The request that submits a task anew; without a delay, which is over. */
 function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
   const { name, channel, priority, maxRetries, softTimeLimit, timeLimit, ignoreResult, tags } = record;
   return {
@@ -162,7 +169,7 @@ export async function redriveAll(
   return { tasks, cursor: page.cursor };
 }
 
-/** An error about one task; the others may be redriven. */
+/** Whether an error concerns one task only, so that the others may still be redriven. */
 function isItsOwn(error: unknown): error is SluiceError {
   return error instanceof SluiceError && !isOver(error);
 }
