@@ -46,12 +46,12 @@ export class Parking {
    * stops after a page of which less than half was parked. So a long row of tasks with one key is parked at once, even
    * if the channel has few slots and a claim chooses only a few tasks at a time.
    *
-   * @param bys scopes of `blocked`
+   * @param scopes of `blocked`
    */
-  async sweep(bys: readonly string[], behind: Entry): Promise<void> {
+  async sweep(scopes: readonly string[], behind: Entry): Promise<void> {
     const { engine, channel } = this;
     const { store, keys } = engine;
-    const limits = new Map(bys.map((by) => [limitOfBlocked(by), by]));
+    const limits = new Map(scopes.map((by) => [limitOfBlocked(by), by]));
     for (const limit of limits.keys()) if (this.#sweeping.has(limit)) limits.delete(limit);
     if (limits.size === 0) return;
     for (const limit of limits.keys()) this.#sweeping.add(limit);

@@ -113,9 +113,9 @@ export class Releaser {
   }
 
   /** Looks at scopes. @returns how many tasks were released */
-  async #look(what: readonly string[]): Promise<number> {
-    if (what.length === 0) return 0;
-    const { name: names = [], ...rest } = Object.groupBy(what, (by) => whatBlocks(by).kind);
+  async #look(scopes: readonly string[]): Promise<number> {
+    if (scopes.length === 0) return 0;
+    const { name: names = [], ...rest } = Object.groupBy(scopes, (by) => whatBlocks(by).kind);
     const known = names.map((by) => this.#releaseKnown(by));
     const limited = Object.values(rest).flat();
     const counts = await Promise.all([
