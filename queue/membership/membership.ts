@@ -11,7 +11,7 @@ import type { WorkerRow } from "../rows/record.ts";
 import { register, type Registration } from "./registration.ts";
 import { Rescuer } from "./rescuer.ts";
 
-/** The process's standing in the store. */
+/** This process among the workers of a store. */
 export class Membership {
   readonly rescuer: Rescuer;
   #registration: Registration | null = null;
