@@ -1,6 +1,7 @@
 /**
- * The signposts of the documentation are true: every file, word, test, page and heading that a page names is there.
- * Words stand in code behind a file: `queue/commit/lane.ts` (`send`, `tried`).
+ * The signposts of the documentation are true: every file, word, test, page, heading and command that a page names is
+ * there, and the tables of rooms are those of the code. Words stand in parentheses behind their file:
+ * `queue/commit/lane.ts` (`send`, `tried`).
  *
  * @module
  */
