@@ -198,7 +198,7 @@ Deno.test("without settings the task fails at once and says which are missing", 
   }
 });
 
-Deno.test("an address or subject with line breaks, or that is none, is refused at submit", async () => {
+Deno.test("a malformed address, and a subject with line breaks, are refused at submit", async () => {
   await using server = await mailServer();
   await using q = await openMail(smtpOf(server));
   const cases: [unknown[], string][] = [

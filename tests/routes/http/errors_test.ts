@@ -60,7 +60,7 @@ Deno.test("an unexpected error is a 500 that says nothing, and goes to the log",
   }
 });
 
-Deno.test("what the engine finds too large is a 413", async () => {
+Deno.test("arguments that the engine finds too large are answered by 413", async () => {
   const { app } = brokenApp(new TooLargeError("Arguments must be at most 524288 bytes: got 600000"));
   assert.match((await problem(await app.request("/retry"), 413, "too-large")).detail, /524288/);
 });

@@ -62,7 +62,7 @@ Deno.test("a key lives its time and no longer", async () => {
   assert.equal((await t.queue.list()).tasks.length, 2);
 });
 
-Deno.test("a key that is none is refused", async () => {
+Deno.test("a malformed key is refused", async () => {
   await using t = await openApp({ start: false });
   for (const key of ["", "a b", "k".repeat(256), "é"]) {
     const response = await t.post("/v1/tasks", ADD, { "idempotency-key": key });

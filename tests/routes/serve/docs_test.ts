@@ -85,7 +85,7 @@ Deno.test("/openapi.json says when a token is needed", async () => {
   assert.deepEqual(document.components.securitySchemes.token, { type: "http", scheme: "bearer" });
 });
 
-Deno.test("/docs and all it loads come from here, under a strict policy", async () => {
+Deno.test("/docs and all its files come from the program itself, under a strict policy", async () => {
   await using t = await openApp({ start: false });
   const page = await t.get("/docs");
   assert.match(page.headers.get("content-security-policy")!, /^default-src 'none'; script-src 'self'; /);

@@ -15,14 +15,14 @@ async function linesOf(response: Response): Promise<Record<string, unknown>[]> {
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("without a token of its own there is no such route", async () => {
+Deno.test("/internal/tick is no route without a token of its own", async () => {
   await using t = await openApp({ start: false });
   await problem(await t.post("/internal/tick"), 404, "unknown-route");
   const document = await (await t.get("/openapi.json")).json();
   assert.equal(document.paths["/internal/tick"], undefined);
 });
 
-Deno.test("it asks for its own token, and for no other", async () => {
+Deno.test("/internal/tick asks for its own token, and for no other", async () => {
   await using t = await openApp({ start: false, apiToken: "a-token-of-16-char", tickToken: TOKEN });
   for (const authorization of ["", "Bearer", "Bearer a-token-of-16-char", TOKEN]) {
     const response = await t.post("/internal/tick", undefined, { authorization });
@@ -39,7 +39,7 @@ Deno.test("it asks for its own token, and for no other", async () => {
   assert.deepEqual(document.components.securitySchemes.tick, { type: "http", scheme: "bearer" });
 });
 
-Deno.test("it fires what is due, works it off, and tells what was done", async () => {
+Deno.test("/internal/tick fires what is due, works it off, and tells what was done", async () => {
   await using t = await openApp({
     definitions: [quick],
     schedules: [{ id: "hourly", trigger: { interval: 3600 }, task: quick, args: [] }],
@@ -67,7 +67,7 @@ Deno.test("it fires what is due, works it off, and tells what was done", async (
   });
 });
 
-Deno.test("it refuses seconds that are none, and does nothing", async () => {
+Deno.test("/internal/tick refuses seconds out of its range, and does nothing", async () => {
   await using t = await openApp({ start: false, tickToken: TOKEN });
   for (const seconds of ["0", "601", "x", "-1", "1.5", ""]) {
     const body = await problem(
@@ -81,7 +81,7 @@ Deno.test("it refuses seconds that are none, and does nothing", async () => {
   }
 });
 
-Deno.test("a line every 2 s keeps the connection alive, and who goes ends the tick", async () => {
+Deno.test("/internal/tick sends a line every 2 s, and ends when the client goes", async () => {
   const called: { seconds?: number; signal?: AbortSignal }[] = [];
   const tick = (options: typeof called[number] = {}) => {
     called.push(options);

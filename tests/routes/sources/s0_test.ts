@@ -38,7 +38,7 @@ for (const [path, name, args, status] of SUBMITS) {
   });
 }
 
-Deno.test("/add refuses what is no integer", async () => {
+Deno.test("/add refuses arguments that are no integers", async () => {
   await using t = await openApp({ start: false });
   const cases: [string, string[]][] = [
     ["/add/a/1", ["path /x"]],

@@ -38,7 +38,7 @@ const NO_WORDS = [
   "x".repeat(201),
 ];
 
-Deno.test("what is no word, or reserved, is an unknown route and submits nothing, whatever the method", async () => {
+Deno.test("a path that is no word, or a reserved one, is an unknown route and submits nothing with any method", async () => {
   await using t = await openApp({ start: false });
   for (const path of NO_WORDS) {
     for (const method of ["GET", "POST", "OPTIONS", "PUT"]) {

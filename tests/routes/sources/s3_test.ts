@@ -51,7 +51,7 @@ Deno.test("POST /producer/api/sum publishes a job with its number", async () => 
   }
 });
 
-Deno.test("POST /producer/api/sum refuses what is no integer", async () => {
+Deno.test("POST /producer/api/sum refuses a number that is no integer", async () => {
   const { definitions } = heldJobs();
   await using t = await openApp({ definitions, start: false });
   const cases: [unknown, string[]][] = [

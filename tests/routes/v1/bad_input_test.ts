@@ -186,7 +186,7 @@ Deno.test("GET /v1/tasks names each wrong query parameter", async () => {
   assert.deepEqual(places(cursor), ["query /cursor"]);
 });
 
-Deno.test("every fault of a request is told at once, whoever finds it", async () => {
+Deno.test("every fault of a request is told at once, the schema's and the engine's", async () => {
   await using t = await openApp({ start: false });
   const bad = { name: "app.tasks.add", args: ["a", 1.5], priority: 11, delay: -1, channel: "celry" };
   const answer = await problem(await t.post("/v1/tasks", JSON.stringify(bad)), 422, "invalid-request");

@@ -70,7 +70,7 @@ Deno.test("after a failure the same order is a new task", async () => {
   await t.clock.advance(3000);
 });
 
-Deno.test("a batch: duplicates are marked, and all of it is 200 when nothing is new", async () => {
+Deno.test("a batch marks its duplicates, and is answered by 200 when nothing in it is new", async () => {
   await using t = await open();
   const tasks = [1, 2, 1].map((n) => ({ name: "order", args: [n] }));
   const first = await t.post("/v1/tasks/batch", { tasks });
@@ -93,7 +93,7 @@ Deno.test("a batch of more keys than a commit can check is refused and stores no
   assert.deepEqual((await t.queue.list()).tasks, []);
 });
 
-Deno.test("what a key function cannot make a key of is the request's fault", async () => {
+Deno.test("arguments that a key function cannot make a key of are a fault of the request", async () => {
   const picky = defineTask({
     name: "picky",
     args: z.tuple([z.object({ id: z.string().optional() })]),

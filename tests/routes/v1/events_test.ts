@@ -78,7 +78,7 @@ Deno.test("test_celery is followed to its end: every step's progress, then the r
   assert.deepEqual([ids.length, new Set(ids).size], [12, 12]);
 });
 
-Deno.test("who comes back with Last-Event-ID is told what is new, once, and nothing when all was told", async () => {
+Deno.test("a client that comes back with Last-Event-ID is told the news once, and nothing when it was told all", async () => {
   const held = heldTask("held");
   await using t = await openApp({ definitions: [held.definition], channels: { default: 1 } });
   const { id } = await t.queue.submit(held.definition, []);

@@ -3,7 +3,7 @@ import { type Body, openApp, places, problem } from "../../support/open_app.ts";
 
 const ADD = { name: "app.tasks.add", args: [1, 2] };
 
-Deno.test("GET /v1/stats tells the whole at a glance", async () => {
+Deno.test("GET /v1/stats tells tasks by place, workers and counts of the process", async () => {
   await using t = await openApp();
   const made = await Promise.all([1, 2, 3].map(async () => (await t.post("/v1/tasks", ADD)).json()));
   await (await t.post("/v1/tasks", { ...ADD, delay: 600 })).body?.cancel();
@@ -62,7 +62,7 @@ Deno.test("GET /v1/tasks/{id}/keys and /v1/keys show what is stored", async () =
   assert.deepEqual(places(cursor), ["query /cursor"]);
 });
 
-Deno.test("what people look at is behind the token like all else", async () => {
+Deno.test("the routes of inspection ask for the token like all others", async () => {
   await using t = await openApp({ start: false, apiToken: "a-token-of-16-char" });
   for (const path of ["/v1/stats", "/v1/keys", "/v1/tasks/x/keys", "/v1/tasks/x/explain"]) {
     await problem(await t.get(path), 401, "unauthorized");

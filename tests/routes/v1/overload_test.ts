@@ -123,7 +123,7 @@ Deno.test("progress reports do not pile up behind a store that does not answer: 
   runs[0]!.finish();
 });
 
-Deno.test("what was accepted is not refused by a full channel: retries and occurrences come on top, redrives do not", async () => {
+Deno.test("a full channel refuses no accepted task: retries and occurrences come on top, redrives do not", async () => {
   const held = heldTask("held", { channel: "mail", maxRetries: 1, retry: { delay: 1, factor: 1 } });
   const frail = task("frail", () => {
     throw new Error("no luck");

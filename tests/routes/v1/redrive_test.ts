@@ -65,7 +65,7 @@ Deno.test("POST /v1/tasks/retry submits failed tasks anew by filter, a page at a
   assert.equal((await t.queue.list()).tasks.length, 6);
 });
 
-Deno.test("POST /v1/tasks/retry refuses what is no filter, and submits nothing", async () => {
+Deno.test("POST /v1/tasks/retry refuses a malformed filter, and submits nothing", async () => {
   await using t = await openApp({ start: false });
   const wrong = { state: "SUCCESS", limit: 0, created_after: "yesterday", dry_run: "yes", nam: "x" };
   const body = await problem(await t.post("/v1/tasks/retry", wrong), 422, "invalid-request");

@@ -154,7 +154,7 @@ Deno.test("a bad PATCH names every fault and changes nothing", async () => {
   assert.equal(await (await t.get("/v1/schedules/daily")).text(), before);
 });
 
-Deno.test("a bad schedule is refused with every fault, whoever finds it, and nothing is stored", async () => {
+Deno.test("a bad schedule is refused with every fault, the schema's and the engine's, and nothing is stored", async () => {
   await using t = await open();
   const cases: [unknown, string, string[]][] = [
     [{}, "invalid-request", ["/task", "/trigger"]],
@@ -230,13 +230,13 @@ Deno.test("Idempotency-Key on a run that is asked for: one task however often it
   );
 });
 
-Deno.test("an id can be taken once", async () => {
+Deno.test("a schedule's id can be taken once", async () => {
   await using t = await open();
   await t.post("/v1/schedules", daily);
   await problem(await t.post("/v1/schedules", daily), 409, "schedule-exists");
 });
 
-Deno.test("pause, resume, run now, and the history that tells of it", async () => {
+Deno.test("a schedule is paused, resumed and run now, and its history tells of it", async () => {
   await using t = await open();
   await t.post("/v1/schedules", { ...daily, trigger: { interval: 10 } });
   const paused = await t.post("/v1/schedules/daily/pause");

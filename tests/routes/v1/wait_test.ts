@@ -48,7 +48,7 @@ Deno.test("GET /v1/tasks/{id} waits too", async () => {
   assert.equal((await response.json()).result, 3);
 });
 
-Deno.test("a preference that is none is ignored", async () => {
+Deno.test("a malformed preference is ignored", async () => {
   await using t = await openApp({ start: false });
   for (const prefer of ["wait", "wait=-1", "wait=soon", "waiting=5", "return=minimal"]) {
     const response = await t.post("/v1/tasks", ADD, { prefer });

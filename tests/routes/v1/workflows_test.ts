@@ -88,7 +88,7 @@ Deno.test("GET /v1/workflows/{id} shows groups, their members and how far they a
   assert.deepEqual((await changed.json()).result, [["a", "b"]]);
 });
 
-Deno.test("over 100 members are left out, and listed by GET /v1/tasks?group_id=", async () => {
+Deno.test("a group of over 100 members leaves them out of the graph, and GET /v1/tasks?group_id= lists them", async () => {
   await using t = await openApp({ definitions });
   const items = Array.from({ length: 101 }, (_, i) => [i, 1]);
   const body = { chain: [{ starmap: { name: "add", items } }, { name: "echo" }] };

@@ -24,7 +24,7 @@ function small(): SpamModel {
   };
 }
 
-Deno.test("what was learnt is better than to take every message for the frequent label", () => {
+Deno.test("a learnt model is better than taking every message for the frequent label", () => {
   const weights = fit(training, 42);
   const { accuracy, ham, spam } = measure(
     heldOut.map(({ label, message }) => ({ label, predicted: predict(weights, message).label })),

@@ -77,7 +77,7 @@ Deno.test("train takes --model for the model's file, and the corpus that ships; 
   );
 });
 
-Deno.test("messages that both parts have are counted, and measured without", async () => {
+Deno.test("messages in both parts are counted, and the model is measured without them too", async () => {
   using place = folder();
   const lines = ["ham,see you at lunch", "ham,lunch was good", "spam,free cash now", "spam,claim free cash"];
   Deno.writeTextFileSync(
@@ -98,7 +98,7 @@ Deno.test("train --help says how it is called, and trains nothing", async () => 
   assert.match(stdout, /^Usage: deno task train \[corpus\.csv\]/);
 });
 
-Deno.test("train refuses what it cannot use, says what it is, and writes nothing", async () => {
+Deno.test("train refuses input that it cannot use, names it, and writes nothing", async () => {
   using place = folder();
   const write = (name: string, content: string | Uint8Array<ArrayBuffer>) =>
     Deno.writeFileSync(
