@@ -61,17 +61,21 @@ export class InvalidTaskError extends SluiceError {
   }
 }
 
+/** Why an id names nothing. */
+type NotFound = "malformed" | "unknown" | "expired";
+
+function notFound(kind: "task" | "workflow", id: string, reason: NotFound): string {
+  const Kind = kind === "task" ? "Task" : "Workflow";
+  if (reason === "malformed") return `${Kind} id must be a UUID: '${id.slice(0, 64)}'`;
+  if (reason === "expired") return `${Kind} '${id}' is no longer kept: its retention is over`;
+  return `No ${kind} has the id '${id}'`;
+}
+
 /** The id names no task: it is malformed, was never given out, or its record's retention is over. */
 export class TaskNotFoundError extends SluiceError {
   readonly code: "malformed-id" | "task-unknown" | "task-expired";
-  constructor(readonly taskId: string, reason: "malformed" | "unknown" | "expired") {
-    super(
-      reason === "malformed"
-        ? `Task id must be a UUID: '${taskId.slice(0, 64)}'`
-        : reason === "expired"
-        ? `Task '${taskId}' is no longer kept: its retention is over`
-        : `No task has the id '${taskId}'`,
-    );
+  constructor(readonly taskId: string, reason: NotFound) {
+    super(notFound("task", taskId, reason));
     this.code = reason === "malformed" ? "malformed-id" : `task-${reason}`;
   }
 }
@@ -87,14 +91,8 @@ export class TaskFinalError extends SluiceError {
 /** The id names no workflow: it is malformed, names something else, or its retention is over. */
 export class WorkflowNotFoundError extends SluiceError {
   readonly code: "malformed-id" | "workflow-unknown" | "workflow-expired";
-  constructor(readonly workflowId: string, reason: "malformed" | "unknown" | "expired") {
-    super(
-      reason === "malformed"
-        ? `Workflow id must be a UUID: '${workflowId.slice(0, 64)}'`
-        : reason === "expired"
-        ? `Workflow '${workflowId}' is no longer kept: its retention is over`
-        : `No workflow has the id '${workflowId}'`,
-    );
+  constructor(readonly workflowId: string, reason: NotFound) {
+    super(notFound("workflow", workflowId, reason));
     this.code = reason === "malformed" ? "malformed-id" : `workflow-${reason}`;
   }
 }
