@@ -12,24 +12,26 @@ import { examine } from "./examine.ts";
 import type { Finding } from "./law.ts";
 import { repair } from "./repair.ts";
 
-/** What is to be done, and who is told. */
+/** The options of {@link diagnose}. */
 export interface DiagnoseOptions {
   readonly namespace: string;
   readonly definitions: readonly AnyTaskDefinition[];
-  /** Whether what can be put right is put right. @default {false} */
+  /** Whether to repair what can be repaired. @default {false} */
   readonly repair?: boolean;
-  /** Whether each line is a JSON value: `{"finding": …}`, and in the end `{"summary": …}`. @default {false} */
+  /** Whether each line is a JSON value: `{"finding": …}`, and at the end `{"summary": …}`. @default {false} */
   readonly json?: boolean;
-  /** Takes a line. */
+  /** Takes one line of the report. */
   readonly tell: (line: string) => void;
   readonly clock?: Clock;
 }
 
-/** What was done. */
+/** The result of {@link diagnose}. */
 export interface Diagnosis {
-  /** Rows and tasks that were read, at the last look. */
+  /** Rows that the last examination has read. */
   readonly rows: number;
+  /** Tasks among them. */
   readonly tasks: number;
+  /** Findings that were repaired. */
   readonly repaired: number;
   /** Findings that are left. */
   readonly broken: number;

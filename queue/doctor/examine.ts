@@ -1,11 +1,11 @@
 /**
  * The doctor: reads a whole store, page by page, and tells which of its laws are broken. It writes nothing.
  *
- * Every law speaks of a row and a few others. A page is held against what is read beside it, and that may be rows of
- * different moments while a system is at work; so what looks broken is read again in one snapshot before it is told.
- * Nothing that holds at every moment can look broken there: a running system gives no false alarm.
+ * Every law holds a row against a few others. The rows of a page and those read beside it may be of different moments
+ * while a system is at work. So a law that looks broken is judged again in one snapshot before it is told. Laws hold at
+ * every moment, so in a snapshot nothing but a real fault looks broken: a running system raises no false alarm.
  *
- * A page is all that is in memory.
+ * One page is in memory at a time, beside the tasks of schedules that `Histories` notes.
  *
  * @module
  */
@@ -24,17 +24,17 @@ import { type Case, Rows, storedOf, UNREADABLE } from "./rows.ts";
 import { scheduleLaws } from "./schedules.ts";
 import { workflowLaws } from "./workflows.ts";
 
-/** How often a row is read that changes each time. What does so is not stuck. */
+/** Tries to read a row and those beside it in one snapshot. A row that changes at each try is in use: no finding. */
 const TRIES = 10;
 
-/** What an examination may be told besides the store. */
+/** The options of {@link examine}. */
 export interface ExamineOptions {
   /** First part of every key. @default {"sluice"} */
   readonly namespace?: string;
-  /** Tells how many tasks of a concurrency key may run. @default {[]} */
+  /** Definitions, which say how many tasks of a concurrency key may run. @default {[]} */
   readonly definitions?: readonly AnyTaskDefinition[];
   readonly clock?: Clock;
-  /** Is given the number of rows of each kind. */
+  /** Receives the number of rows of each kind. */
   readonly counts?: Map<string, number>;
 }
 
@@ -47,7 +47,7 @@ for (const [families, law] of [...placeLaws, ...recordLaws, ...limitLaws, ...wor
 /**
  * Examines a store, at rest or at work, and tells what is broken as it finds it.
  *
- * @throws {StoreBrokenError} and whatever a store that does not answer throws
+ * @throws {StoreBrokenError} and the errors of a store that does not answer
  */
 export async function* examine(store: Store, options: ExamineOptions = {}): AsyncGenerator<Finding, void> {
   const { namespace = "sluice", definitions = [], clock = systemClock, counts } = options;
@@ -79,7 +79,7 @@ export async function* examine(store: Store, options: ExamineOptions = {}): Asyn
   yield* histories.examine();
 }
 
-/** All pages. Each kind of row ends where it ended when its turn came: more could come than are read meanwhile. */
+/** Reads all pages, each kind of row up to its last key when its turn comes: new ones could arrive without end. */
 async function* everything({ store, keys }: Case): AsyncGenerator<Entry[], void> {
   for (let rest = keys.under([]);;) {
     const [first] = await store.list(rest, { limit: 1 });
@@ -98,13 +98,13 @@ async function* everything({ store, keys }: Case): AsyncGenerator<Entry[], void>
   }
 }
 
-/** A row and a law that it may break. */
+/** A row, and a law that looks broken there. */
 interface Suspicion {
   readonly row: Stored<unknown>;
   readonly law: Law<never>;
 }
 
-/** What seems to be broken on a page. */
+/** Judges the rows of a page by their laws, and returns those that look broken. */
 async function suspicions(subject: Case, found: readonly Stored<unknown>[]): Promise<Suspicion[]> {
   const look = new Rows(subject);
   look.add(found);
@@ -121,7 +121,7 @@ async function suspicions(subject: Case, found: readonly Stored<unknown>[]): Pro
   }
 }
 
-/** What a law says of a row and the others at one moment. */
+/** Judges a row once more, in one snapshot; `null` when the law holds there or no try found the rows at rest. */
 async function confirmed(subject: Case, { row, law }: Suspicion): Promise<Finding | null> {
   const look = new Rows(subject);
   look.add([row]);

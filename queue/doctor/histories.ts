@@ -14,17 +14,17 @@ import { decode } from "../rows/codec.ts";
 import type { Finding } from "./law.ts";
 import type { Case } from "./rows.ts";
 
-/** How often a history is read that changes each time. */
+/** Tries to read a history that changes while it is read. */
 const TRIES = 10;
 
 /** Compares tasks with the histories of their schedules. */
 export class Histories {
-  /** Tasks of each schedule, as many as its history can hold: after more of them some are forgotten there. */
+  /** Tasks of each schedule, up to one more than its history can hold: by then it has forgotten some of them. */
   #tasks = new Map<string, Pick<TaskRecord, "id" | "createdAt">[]>();
 
   constructor(readonly subject: Case) {}
 
-  /** A task was seen. */
+  /** Notes a task, if a schedule has made it. */
   note({ id, createdAt, scheduleId }: TaskRecord): void {
     if (scheduleId === undefined) return;
     const tasks = this.#tasks.get(scheduleId) ?? [];
@@ -32,7 +32,7 @@ export class Histories {
     this.#tasks.set(scheduleId, tasks);
   }
 
-  /** Looks at each schedule; all tasks have been seen. */
+  /** Examines each schedule, after all tasks have been noted. */
   async *examine(): AsyncGenerator<Finding, void> {
     const { store, keys } = this.subject;
     for await (const page of pagesOf(store, keys.schedules())) {
@@ -58,10 +58,10 @@ export class Histories {
       const message = `Occurrence of ${id} at ${plannedAt} was handled twice`;
       findings.push({ law: 7, message, keys: [before.key, entry.key], repair: null });
     }
-    // Older occurrences have been forgotten, or the schedule is being deleted.
+    // Some occurrences have been forgotten, or the schedule is being deleted.
     if (history.length < schedule.handled) return findings;
     for (const task of this.#tasks.get(id) ?? []) {
-      // Of a schedule that had the same id before.
+      // A task older than the schedule belongs to an earlier schedule of the same id.
       if (task.createdAt < schedule.createdAt || fired.has(task.id)) continue;
       const message = `Task ${task.id} of schedule ${id} is in none of its occurrences`;
       findings.push({ law: 7, message, keys: [keys.task(task.id), keys.schedule(id)], repair: null });
@@ -69,7 +69,10 @@ export class Histories {
     return findings;
   }
 
-  /** A schedule with its history; what changes the one rewrites the other. */
+  /**
+   * Reads a schedule with its history. Each change of the history rewrites the schedule too: both are of one moment if
+   * the schedule is the same before and after.
+   */
   async #read(id: string): Promise<{ schedule: ScheduleRow; history: Entry[] } | null> {
     const { store, keys } = this.subject;
     for (let tries = 0; tries < TRIES; tries++) {

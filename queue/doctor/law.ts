@@ -1,6 +1,6 @@
 /**
- * What a law of the stored data is: a pure function that holds one row against others. It asks for those by their
- * keys, so that the same function judges a page at first sight and, where it finds fault, one snapshot.
+ * A law of the stored data: a pure function that holds one row against others. A law asks for the others by their keys,
+ * so that the same function judges a page at first sight and, where the page looks broken, one snapshot.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { Keys } from "../rows/keys.ts";
 import type { Check, Key } from "../store/port.ts";
 import type { Unit } from "../rows/unit.ts";
 
-/** A row as it was read: the check that it is still so, and what it says. */
+/** A row as it was read: its contents, and the check that it has not changed since. */
 export interface Stored<Row> extends Check {
   readonly versionstamp: string;
   readonly row: Row;
 }
 
-/** Rows at one moment, as far as a law has asked for them. */
+/** The stored rows as laws see them, at one moment or on one page. */
 export interface Look {
   readonly keys: Keys;
   readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
@@ -23,35 +23,35 @@ export interface Look {
   readonly now: number;
   /** The row under a key; `null`: there is none. */
   at<Row>(key: Key): Stored<Row> | null;
-  /** Whether the submission of the workflow with this root has not come to its end. */
+  /** Whether the workflow with this root is still being submitted, or its submission is being undone. */
   isWritten(root: string): boolean;
 }
 
-/** How a finding can be put right: one commit, under check of what was seen. */
+/** How a finding can be repaired: one commit, under check of the rows that were seen. */
 export interface Repair {
-  /** "requeued", "deleted", …: what it has done when it has landed. */
+  /** The repair in a word, once it has landed: "requeued", "deleted", … */
   readonly does: string;
   readonly unit: Unit;
 }
 
 /** A broken law. */
 export interface Finding {
-  /** Number of the invariant (docs/architecture.md); `null`: what it guards has no number. */
+  /** Number of the invariant (docs/architecture.md); `null`: the law guards none of them. */
   readonly law: number | null;
   readonly message: string;
   /** Keys of the rows that do not agree. */
   readonly keys: readonly Key[];
-  /** `null`: it cannot be put right without knowing more than the store does. */
+  /** `null`: the store does not say enough to repair it. */
   readonly repair: Repair | null;
 }
 
 /**
- * Holds a row against others. What proves that a law is broken is asked for first, and takes at most nine further keys:
- * they are read in one snapshot with the row. What only its repair has to know may come after them.
+ * Holds a row against others. The rows that prove a law broken are asked for first, nine at most beside the row itself:
+ * these ten are read in one snapshot. Rows that only the repair needs may be asked for after them.
  */
 export type Law<Row> = (found: Stored<Row>, look: Look) => Finding | null;
 
-/** The check that a key is as a law has seen it. */
+/** The check that the row under a key is as a law has seen it. */
 export function seen(look: Look, key: Key): Check {
   return { key, versionstamp: look.at(key)?.versionstamp ?? null };
 }

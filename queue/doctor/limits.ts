@@ -1,6 +1,6 @@
 /**
  * Laws of concurrency keys: the key's row names all that run under it, once each, and no more run than the definitions
- * let run. Who is named and does not run counts for nothing (`task/concurrency.ts`).
+ * let run. A task that the row names and that does not run is not counted (`task/concurrency.ts`).
  *
  * @module
  */
@@ -50,7 +50,10 @@ function namesEachOnce({ key, row }: Stored<SlotsRow>, look: Look): Finding | nu
   };
 }
 
-/** Every start rewrites the row. So while it does not change, what runs of it at one time has run all along. */
+/**
+ * Every start under the key rewrites its row. So if the row is the same after all `run` rows were read, the runs found
+ * had started before the first read, and ran at the same time.
+ */
 function letsNoMoreRun({ key, row }: Stored<SlotsRow>, look: Look): Finding | null {
   const { keys, definitions } = look;
   const ids = [...new Set(row.tasks.map(([id]) => id))];

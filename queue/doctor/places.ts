@@ -1,6 +1,6 @@
 /**
  * Laws of where a task stands: one that has not ended is in exactly one place, which its record tells, and one that has
- * ended is in none (invariants 2 and 5). What runs belongs to a registered worker.
+ * ended is in none (invariants 2 and 5). A run belongs to a registered worker.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { del, together, type Unit } from "../rows/unit.ts";
 import { isFinal } from "../ground/task.ts";
 import { type Finding, type Law, type Look, seen, type Stored } from "./law.ts";
 
-/** Of a task in two places the first of these is kept: what runs is not begun again, what waits is not begun early. */
+/** Places, the one to keep first: a task that runs is not begun again, and one that waits is not begun early. */
 const KEPT = ["run", "waiting", "delayed", "blocked", "ready"];
 
 /** See the module's text. */
@@ -29,7 +29,7 @@ function inOnePlace({ key, row: record }: Stored<TaskRecord>, look: Look): Findi
   if (isFinal(record.state)) return null;
   const places = placesOf(look, record).filter((place) => look.at(place) !== null);
   if (places.length === 1) return null;
-  // The last commit of a large workflow brings those to their places that begin it.
+  // The last commit of a large workflow writes the pointers of the tasks that begin it.
   if (places.length === 0 && record.workflow && look.isWritten(record.workflow.root)) return null;
   const names = places.map(familyOf);
   const where = places.length === 0 ? "in no place" : `in ${places.length} places: ${names.join(", ")}`;
@@ -70,7 +70,7 @@ function whereItsRecordSays(place: Stored<unknown>, look: Look): Finding | null 
   return { ...finding, repair: { does: "moved to its place", unit } };
 }
 
-/** A pointer, or a run, that no task stands behind. */
+/** The finding of a pointer or run that is not in its task's place, to be deleted. */
 function removed(message: string, law: number, { key }: Stored<unknown>, look: Look): Finding & object {
   const task = look.keys.task(idOf(key));
   const unit: Unit = { checks: [seen(look, key), seen(look, task)], mutations: [del(key)] };
@@ -89,11 +89,11 @@ function underAWorker({ key, row: run }: Stored<RunRow>, look: Look): Finding | 
   };
 }
 
-/** A run that nobody gives back any more ends, or is repeated, as if its worker was lost now. */
+/** Ends a run whose worker is not registered, or gives its task back, as the rescue of a lost worker would. */
 function givenBack(id: string, run: RunRow, look: Look): Finding["repair"] {
   const { keys, now } = look;
   const task = look.at<TaskRecord>(keys.task(id));
-  if (!task || isFinal(task.row.state)) return null; // that law has a repair of its own
+  if (!task || isFinal(task.row.state)) return null; // `whereItsRecordSays` repairs these
   const asSeen: Unit = {
     checks: [keys.run(id), keys.task(id), keys.worker(run.worker), keys.revoke(id)].map((key) =>
       seen(look, key)
@@ -114,7 +114,7 @@ export function placesOf({ keys }: Look, record: TaskRecord): Key[] {
   return [keys.run(record.id), ...waitingKeys(keys, record)];
 }
 
-/** no place → the one where it belongs. */
+/** no place → the place where the task belongs. */
 function requeued(look: Look, record: TaskRecord): Unit {
   const checks = [look.keys.task(record.id), ...placesOf(look, record)].map((key) => seen(look, key));
   return { checks, mutations: [belongs(look, record)] };
@@ -123,7 +123,7 @@ function requeued(look: Look, record: TaskRecord): Unit {
 function belongs(look: Look, record: TaskRecord): Mutation {
   const { keys, now } = look;
   const { waitsFor, root } = record.workflow ?? {};
-  // What has started once was released.
+  // A task that has started once was released before.
   if (waitsFor === undefined || record.startedAt !== undefined) return wait(keys, record, 0, now);
   const group = look.at<GroupRow>(keys.group(waitsFor))?.row.state;
   const task = look.at<TaskRecord>(keys.task(waitsFor))?.row.state;

@@ -1,6 +1,6 @@
 /**
- * Laws of the rows that belong to a record or to a worker: what ended badly is listed, a key is held by its task, a
- * chunk is counted by its record, a lane belongs to a process (invariants 3, 5 and 6).
+ * Laws of the rows that belong to a record or to a worker: a task that ended in FAILURE or REVOKED is listed, a key is
+ * held by its task, a chunk is counted by its record, a lane belongs to a worker (invariants 3, 5 and 6).
  *
  * @module
  */
@@ -52,7 +52,8 @@ function holdsItsKey({ key, row: record }: Stored<TaskRecord>, look: Look): Find
   const holder = look.at<IdempotencyRow>(held);
   if (holder?.row.ids.includes(id)) return null;
   const whose = holder ? `, which task ${holder.row.ids[0]} holds` : "";
-  // Two tasks do one piece of work: which of them shall go on, nobody but a person knows.
+  // If another task holds the key, both do one piece of work, and a person has to say which goes on. Arguments in
+  // chunks are not read here, and the key's row would need their fingerprint.
   const isFree = holder === null && record.argsChunks === undefined;
   return {
     law: 6,
@@ -92,7 +93,7 @@ function laneHasItsWorker({ key }: Stored<unknown>, look: Look): Finding | null 
   return leftBehind(message, 3, look, key, worker);
 }
 
-/** A row whose reason is gone: it is deleted, unless one of the rows that say so has changed. */
+/** The finding of a row that has lost its reason: the row of the first key is deleted, if all of `keys` are as seen. */
 export function leftBehind(
   message: string,
   law: number | null,

@@ -1,6 +1,6 @@
 /**
- * Putting right what the doctor finds. Every repair is one commit under check of the rows that the finding speaks of,
- * and changes one of them: on what has changed meanwhile, and sent twice, it does nothing.
+ * Repairs what the doctor finds. Each repair is one commit that checks the rows of its finding and changes at least one
+ * of them. So a repair does nothing when one of these rows has changed meanwhile, or when it is sent twice.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import type { Store } from "../store/port.ts";
 import { examine, type ExamineOptions } from "./examine.ts";
 import type { Finding } from "./law.ts";
 
-/** A repair can bring to light what is to be put right next: a pointer moved, a task that is to be released then. */
+/** Rounds of repairs: one can uncover the next, as when a pointer was moved whose task is then to be released. */
 const ROUNDS = 5;
 
 /**
  * Repairs a store, at rest or at work, in rounds, until one finds nothing to repair.
  *
- * @param repaired is told each finding that was put right
+ * @param repaired called with each finding that was repaired
  * @returns the findings that are left
- * @throws what `examine` throws, and a commit whose outcome is unknown: repair again
+ * @throws what `examine` throws, and when the outcome of a commit is unknown: repair again
  */
 export async function repair(
   store: Store,
@@ -33,7 +33,7 @@ export async function repair(
         continue;
       }
       const { checks, mutations } = finding.repair.unit;
-      // Not landed: it is not so any more, or the next round finds it as it is now.
+      // A repair that does not land met a change: the next round examines the rows as they are then.
       if (await store.commit(checks, mutations) !== null) repaired(finding);
       again = true;
     }

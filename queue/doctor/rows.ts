@@ -1,5 +1,5 @@
 /**
- * Reading for laws: what they ask for is noted, read, and shown to them at their next try.
+ * Reads the rows that laws ask for: a key that is asked for is noted, read, and shown at the law's next try.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { Finding, Law, Look, Stored } from "./law.ts";
 /** Keys that a store reads in one snapshot. */
 const SNAPSHOT = 10;
 
-/** Stands for a row that is not what the engine writes. */
+/** Stands for a row that cannot be decoded. */
 export const UNREADABLE = Symbol("unreadable");
 
-/** What is the same for all laws of an examination. */
+/** The subject of an examination, the same for all laws. */
 export interface Case {
   readonly store: Store;
   readonly keys: Keys;
@@ -26,20 +26,21 @@ export interface Case {
   readonly now: number;
 }
 
-/** The rows that laws have asked for. */
+/** The rows that laws have asked for, and those given to `add`. */
 export class Rows implements Look {
   readonly keys: Keys;
   readonly definitions: ReadonlyMap<string, AnyTaskDefinition>;
   readonly now: number;
   readonly #store: Store;
-  /** In the order in which they were asked for. */
+  /** Keys by their ids, in the order in which they were asked for. */
   #asked = new Map<string, Key>();
+  /** Rows by the ids of their keys; `null`: there is none. */
   #read = new Map<string, Stored<unknown> | typeof UNREADABLE | null>();
-  /** Roots of the workflows whose submission has not come to its end; `undefined`: nobody has asked. */
+  /** Roots for which `isWritten` holds; `undefined`: no law has asked; `null`: asked for, and not read yet. */
   #written: ReadonlySet<string> | null | undefined;
-  /** Something was asked for that is not read yet. */
+  /** Whether the law being tried has asked for something that is not read yet. */
   #lacking = false;
-  /** Something was asked for that says nothing. */
+  /** Whether the law being tried has asked for a row that cannot be decoded. */
   #blind = false;
 
   constructor({ store, keys, definitions, now }: Case) {
@@ -66,7 +67,12 @@ export class Rows implements Look {
     return this.#written?.has(root) ?? false;
   }
 
-  /** What a law says; `undefined` when it has asked for what is not read yet, nothing about what cannot be read. */
+  /**
+   * Tries a law.
+   *
+   * @returns the finding; `null` when the law holds, or needs a row that cannot be decoded; `undefined` when it has
+   *   asked for something that is not read yet
+   */
   judge(law: Law<never>, found: Stored<unknown>): Finding | null | undefined {
     this.#lacking = false;
     this.#blind = false;
@@ -83,19 +89,19 @@ export class Rows implements Look {
     }
   }
 
-  /** Reads what was asked for and not shown. */
+  /** Reads what was asked for and is not read yet. */
   async readRest(): Promise<void> {
     if (this.#written === null) await this.#readWritten();
     await this.#readAll([...this.#asked].filter(([id]) => !this.#read.has(id)));
   }
 
   /**
-   * Reads all of it anew: the first ten in one snapshot, and the others while the first one does not change.
+   * Reads everything that was asked for anew: the first ten keys in one snapshot, then the others.
    *
-   * @returns whether that was so
+   * @returns whether the first row was the same before and after the others were read
    */
   async readSnapshot(): Promise<boolean> {
-    // Before the rows themselves: a workflow whose row was seen earlier and that nobody writes now is complete.
+    // Submissions before rows: a workflow that was seen earlier, and is not being submitted now, is stored completely.
     if (this.#written !== undefined) await this.#readWritten();
     const asked = [...this.#asked];
     await this.#readAll(asked.slice(0, SNAPSHOT));
@@ -121,7 +127,7 @@ export class Rows implements Look {
   }
 }
 
-/** Decodes an entry. Chunks and lanes are raw values; a task knows its id. */
+/** Decodes an entry. Chunks and lanes are stored as raw values; the id of a task is taken from its key. */
 export function storedOf({ key, value, versionstamp }: Entry): Stored<unknown> | typeof UNREADABLE {
   const family = familyOf(key);
   if (family === "blob" || family === "lane") return { key, versionstamp, row: value };

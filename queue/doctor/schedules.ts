@@ -1,5 +1,6 @@
 /**
- * Laws of schedules: each is due exactly while it may fire, and its history is its own (invariant 7).
+ * Laws of schedules: a schedule has a `due` row exactly while it may fire, and an occurrence belongs to a schedule that
+ * has handled it (invariant 7).
  *
  * @module
  */

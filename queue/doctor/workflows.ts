@@ -1,7 +1,7 @@
 /**
- * Laws of workflows: nothing waits for what has come to its end, unless a `cascade` row says that this is owed, and
- * nothing is owed to what is not there (invariants 1 and 5). A repair leaves the `cascade` row that was missing: the
- * next queue on the store does the rest.
+ * Laws of workflows: no task waits for a task or group that has ended, unless a `cascade` row says what its end still
+ * owes; and no `cascade` row names a workflow or group that is not there (invariants 1 and 5). A repair writes the
+ * `cascade` row that is missing: the next queue on the store does the rest.
  *
  * @module
  */
@@ -27,14 +27,14 @@ export const workflowLaws: readonly (readonly [families: string, law: Law<never>
   ["cascade", owedToSomething],
 ];
 
-/** What is owed after an end. */
+/** The cascades that the end of a task or group may owe. */
 const OWED_BY_AN_END: readonly CascadeKind[] = ["release", "fail", "close"];
 
 function waitsForWhatGoesOn({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
   const [waitsFor, id] = [scopeOf(key), idOf(key)];
   const part = look.at<TaskRecord>(keys.task(id))?.row.workflow;
-  // That it has no record, or waits elsewhere, is for another law.
+  // A task that has no record, or waits for something else, is a finding of another law.
   if (part?.waitsFor !== waitsFor || look.isWritten(part.root) || owes(look, "revoke", part.root)) {
     return null;
   }
@@ -59,7 +59,7 @@ function openInItsGroup({ key, row: record }: Stored<TaskRecord>, look: Look): F
     law: 1,
     message: `Task ${id} is ${state} and not open in its group ${workflow.group}`,
     keys: [key, open],
-    // The group has gone on without it: that cannot be taken back.
+    // A group that has fired has gone on without the task: that cannot be taken back.
     repair: !goes ? null : {
       does: "opened",
       unit: { checks: [key, open, group].map((each) => seen(look, each)), mutations: [put(open, {})] },
@@ -122,7 +122,10 @@ function openWhileItGoesOn({ key }: Stored<unknown>, look: Look): Finding | null
   return { ...finding, message, repair: kind && owe(look, kind, member, key, group, task, inner) };
 }
 
-/** A member that has started once goes on, wherever a retry, a give-back or a rescue has put it. */
+/**
+ * A closed group ends its members that have not started. A member that has started once goes on, wherever a retry, a
+ * give-back or a rescue has put it.
+ */
 function endsWithItsGroup({ key }: Stored<unknown>, look: Look): Finding | null {
   const { keys } = look;
   const [id, member] = [scopeOf(key), idOf(key)];
@@ -131,7 +134,7 @@ function endsWithItsGroup({ key }: Stored<unknown>, look: Look): Finding | null 
   if (!record || isFinal(record.state) || record.startedAt !== undefined) return null;
   const places = placesOf(look, record).flatMap((place) => look.at<{ deliveries: number }>(place) ?? []);
   if (places.some(({ row }) => row.deliveries > 0) || owes(look, "close", id)) return null;
-  // These do not change any more while the member waits.
+  // The state of a closed group, and the revocation of its workflow, last while the member waits.
   const row = look.at<GroupRow>(group)?.row;
   if (row?.state !== "closed" || owes(look, "revoke", row.root)) return null;
   return {
@@ -154,7 +157,7 @@ function owedToSomething({ key }: Stored<unknown>, look: Look): Finding | null {
   return leftBehind(`Nothing is there to ${kind}: ${id}`, null, look, key, to);
 }
 
-/** Whether a task or group has not come to its end, or has and something of that is still owed. */
+/** Whether a task or group has not ended, or has ended and something that its end owes is still to be done. */
 function goesOn(look: Look, what: string): boolean {
   const { keys } = look;
   const group = look.at<GroupRow>(keys.group(what))?.row;
@@ -163,7 +166,7 @@ function goesOn(look: Look, what: string): boolean {
   return OWED_BY_AN_END.some((kind) => owes(look, kind, what));
 }
 
-/** What the end of a task or group has left to be done for those who wait for it; `null`: it goes on, or is gone. */
+/** The cascade that an ended task or group owes to the tasks waiting for it; `null` when it goes on, or is gone. */
 function endOf(look: Look, what: string): CascadeKind | null {
   const { keys } = look;
   const group = look.at<GroupRow>(keys.group(what))?.row.state;
@@ -176,7 +179,7 @@ function owes(look: Look, kind: CascadeKind, id: string): boolean {
   return look.at(look.keys.cascade(kind, id)) !== null;
 }
 
-/** Has an end worked off once more, while what tells of it does not change. */
+/** The repair that has a cascade worked off once more, under check of the rows in `as`, which showed what is owed. */
 function owe(look: Look, kind: CascadeKind, id: string, ...as: readonly Key[]): Repair {
   const cascade = look.keys.cascade(kind, id);
   return {
