@@ -17,10 +17,10 @@ import { idOf, timeIn } from "../rows/keys.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { del, together } from "../rows/unit.ts";
 
-/** Entries handled in one look. */
+/** Entries of each kind that are handled in one look. */
 const BATCH = 200;
 
-/** Watches what becomes due. */
+/** The loop over the delayed tasks, the reminders of expiry (`later`) and the parked tasks. */
 export class Promoter extends Loop {
   constructor(readonly engine: Base & Signals, readonly releaser: Releaser) {
     super(engine.clock);
@@ -35,7 +35,7 @@ export class Promoter extends Loop {
     }
   }
 
-  /** One look at everything due. Returns how many tasks were moved or ended. */
+  /** Looks once at everything that is due. @returns how many tasks were moved, released or ended */
   async runOnce(): Promise<number> {
     const { engine } = this;
     const now = engine.clock.now();
@@ -51,7 +51,7 @@ export class Promoter extends Loop {
     return moved.filter(Boolean).length + released;
   }
 
-  /** The entries of a range in order of time whose time has come, and the time of the first that has not. */
+  /** Reads the entries of a range whose time has come, and the time of the first whose time has not. */
   async #due(range: KeyRange, now: number): Promise<{ entries: Entry[]; next: number }> {
     const entries = await this.engine.store.list(range, { limit: BATCH });
     const timeOf = (entry: Entry) => timeIn(entry.key);
@@ -69,7 +69,7 @@ export class Promoter extends Loop {
     return landed !== null;
   }
 
-  /** Ends a task that expired while it waited; one that has started or ended is left alone. */
+  /** Handles the reminder of an expiry: ends the task if it waits and has never started. */
   async #lookAgain(reminder: Entry, now: number): Promise<boolean> {
     const { engine } = this;
     const { keys } = engine;
@@ -84,13 +84,13 @@ export class Promoter extends Loop {
     const places = await engine.store.getMany(waitingKeys(keys, record));
     const place = places.find((found) => found !== null);
     if (!place || decode<Pointer>(place.value).deliveries > 0) {
-      // Not landed: it was released to a later time between the reads; the next look tells.
+      // This does not land if the task was released to a later time between the two reads: the next look decides.
       await engine.committer.commit({ ...done, checks: [entry] });
       return true;
     }
     const final = ended(record, null, EXPIRED, now);
     const unit = together({ ...done, checks: [entry] }, endWaitingUnit(keys, final, place));
-    // Not landed: it was claimed, retried or promoted at this moment; the next look tells.
+    // This does not land if the task was claimed, retried or promoted at this moment: the next look decides.
     if (await engine.committer.commit(unit) !== null) engine.ended(final);
     return true;
   }

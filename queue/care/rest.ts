@@ -14,17 +14,17 @@ import { standsOf } from "../task/concurrency.ts";
 import { timeLeft } from "../run/locks.ts";
 import { isAtRest } from "../ground/rate.ts";
 
-/** Rows looked at in one step. */
+/** Rows read in one step. */
 const STEP = 100;
 
-/** Goes round and round through the rows of limits. */
+/** Goes through the rows of limits, again and again. */
 export class RestingLimits {
-  /** The last row looked at, by its family. */
+  /** The last row that was read, by its family. */
   #cursors = new Map<string, Key>();
 
   constructor(readonly engine: Base) {}
 
-  /** One step through each kind. Returns whether there are more to look at in this round. */
+  /** Takes one step through each kind of row. @returns whether this round has more rows to read */
   async runOnce(): Promise<boolean> {
     const { engine } = this;
     const { keys } = engine;
@@ -41,6 +41,7 @@ export class RestingLimits {
     return this.#cursors.size > 0;
   }
 
+  /** Reads the next rows of a range, and deletes those that are at rest. */
   async #step(range: KeyRange, rests: (entry: Entry) => Promise<boolean>): Promise<void> {
     const { store, committer } = this.engine;
     const family = familyOf(range.prefix);
@@ -49,7 +50,7 @@ export class RestingLimits {
     if (entries.length < STEP) this.#cursors.delete(family);
     else this.#cursors.set(family, entries.at(-1)!.key);
     await Promise.all(entries.map(async (entry) => {
-      // Not landed: it is in use again.
+      // This does not land if the row is in use again.
       if (await rests(entry)) await committer.commit({ checks: [entry], mutations: [del(entry.key)] });
     }));
   }

@@ -1,8 +1,8 @@
 /**
  * The sweeper: removes final tasks whose retention is over, behind a stored cursor in id order, so that the store does
  * its deleting in small commits all the time. (A million rows left to `expireIn` stall every commit for 2.7 s when
- * they are collected.) Tasks that ended long after they were made are met again by the next round. Now and then it looks
- * at the rows of limits.
+ * they are collected.) Tasks that ended long after they were made are met again by the next round. Now and then the
+ * sweeper looks at the rows of limits.
  *
  * @module
  */
@@ -24,12 +24,12 @@ import { isKept } from "../workflow/retention.ts";
 
 /** Keys of tasks deleted in one unit. Units of one look share commits where the store takes that many. */
 const KEYS = 200;
-/** Most milliseconds between two rounds over all tasks; else as long as tasks are kept. */
+/** Milliseconds after which a round over all tasks begins anew; the retention time, if that is shorter. */
 const ROUND = 86_400_000;
 /** Milliseconds between two looks when nothing was due. */
 const PAUSE = 10_000;
 
-/** Removes what is no longer kept. */
+/** The loop that removes tasks whose retention is over, and rows of limits at rest. */
 export class Sweeper extends Loop {
   readonly #pause: number;
   readonly #limits: RestingLimits;
@@ -52,7 +52,7 @@ export class Sweeper extends Loop {
     let passed = 0;
     try {
       passed = await this.runOnce();
-      // Also while there are always tasks to remove.
+      // Limits have their turn by time, so that a backlog of tasks to remove cannot keep them waiting.
       if (clock.monotonic() >= this.#limitsAt && !await this.#limits.runOnce()) {
         this.#limitsAt = clock.monotonic() + this.#pause;
       }
@@ -62,7 +62,7 @@ export class Sweeper extends Loop {
     return passed > 0;
   }
 
-  /** One look. Returns how many tasks the cursor passed. */
+  /** Looks once at the tasks behind the cursor. @returns how many tasks the cursor passed */
   async runOnce(): Promise<number> {
     const { engine } = this;
     const { keys, store, settings } = engine;
@@ -70,7 +70,7 @@ export class Sweeper extends Loop {
     const round = Math.min(ROUND, settings.resultTtl * 1000);
     const [entry] = await store.getMany([keys.sweep()]);
     const row = decodeEntry<SweepRow>(entry);
-    // One that began in the future was begun by a clock that has been corrected since.
+    // A round that began in the future was begun by a clock that has been corrected since: a new one begins.
     const goesOn = row !== null && timeUntil(row.startedAt + round, round, now) > 0;
     const after = goesOn ? row.after : "";
     // A task that took a tenth of the retention time to end is met in this round, a slower one in the next.
@@ -85,7 +85,7 @@ export class Sweeper extends Loop {
       if (record.doneAt === undefined || keptUntil(engine, record) > now) continue;
       if (!await isKept(engine, record, now)) over.push(record);
     }
-    // Before its record: a task is kept as long as its keys.
+    // Keys go before records, because a record lives at least as long as its task's keys (invariant 6).
     await this.#forgetKeys(over);
     const { committer } = engine;
     await Promise.all(this.#units(over).map((mutations) => committer.commit({ checks: [], mutations })));
@@ -94,11 +94,11 @@ export class Sweeper extends Loop {
       checks: [{ key: keys.sweep(), versionstamp: entry?.versionstamp ?? null }],
       mutations: [put(keys.sweep(), next)],
     });
-    // Not landed: another process sweeps.
+    // The cursor does not move if another process sweeps.
     return landed === null ? 0 : entries.length;
   }
 
-  /** What is deleted of tasks, in pieces. */
+  /** The deletions of all keys of these tasks, cut into units. */
   #units(records: readonly TaskRecord[]): Mutation[][] {
     const units: Mutation[][] = [];
     for (const record of records) {
@@ -110,10 +110,10 @@ export class Sweeper extends Loop {
     return units;
   }
 
-  /** Deletes the idempotency keys of tasks, those that still name them. */
+  /** Deletes the idempotency keys that still name one of these tasks. */
   async #forgetKeys(records: readonly TaskRecord[]): Promise<void> {
     const { keys, store, committer } = this.engine;
-    // The tasks of a batch share one.
+    // Tasks that were submitted together share the request's key.
     const held = new Map(
       records.flatMap((record) => keysHeldBy(keys, record).map((key) => [keyId(key), { key, record }])),
     );
