@@ -1,17 +1,18 @@
 /**
- * Backup of a database that may be at work: a database file that holds all of it.
+ * Makes backups. A backup of a database, which may be at work, is a database file that holds all of it.
  *
- * A file is copied as it is at one moment (`store/file.ts`). A KV server gives no such moment from afar: only a page of
- * rows is one. Its rows are read in an order in which what is torn apart between two pages can be told, and the copy,
- * with which nobody works, is then put right as the doctor does it:
+ * A file is copied as it is at one moment (`store/file.ts`). A KV server shows no more than a page of rows as it is at
+ * one moment, so rows that belong together may be copied from different moments. They are read in an order that lets
+ * the doctor's repairs put the copy right, while nobody works with it:
  *
  * ```text
- * workflow   first: what is stored of one that was not there yet was accepted after the backup began, and is left out
- * others     where tasks stand, who runs them, what ends have left to be done
- * task       after them: a task that has ended by now stands nowhere; one that has not, and that no page has met, is put
- *            where it belongs
- * blob       after the records that count them
- * beside     last, what handlers have stored: at least all that goes with the ends in this backup
+ * workflow   first: a workflow that is not among them was accepted after the backup began, so its groups, and those of
+ *            its tasks that have not ended, are left out
+ * others     pointers, runs, workers, cascades, schedules and the rest, then groups
+ * task       after them: if a task has ended by now, its pointer or run is deleted; if it has not, and no page held its
+ *            pointer or run, it is put where it belongs
+ * blob       after the records that count the chunks
+ * beside     last, what handlers have stored: all writes that landed with the ends in this backup, and maybe later ones
  * ```
  *
  * @module
@@ -29,14 +30,14 @@ import { isServer } from "../store/server.ts";
 import { putRaw } from "../rows/unit.ts";
 import { commitsOf, rowsBeside, rowsOf } from "./copy.ts";
 
-/** What a backup may be told. */
+/** The options of {@link backup}. */
 interface BackupOptions {
-  /** First part of the keys of the Sluice to copy from a server; a file is copied whole. @default {"sluice"} */
+  /** First part of the keys to copy from a server; a file is copied whole. @default {"sluice"} */
   readonly namespace?: string;
 }
 
 /**
- * Copies a database, whoever has it open and works with it.
+ * Copies a database, also while processes have it open and work with it.
  *
  * @param path a database file (that of a KV server on this machine too), or the address of a KV server
  * @param target path of a file that is not there yet
@@ -88,8 +89,8 @@ async function backupServer(url: string, target: string, namespace: string): Pro
 }
 
 /**
- * Copies the rows of a namespace, and those that belong to none, into an empty store that nobody else writes to, and
- * puts right what was torn apart.
+ * Copies the rows of a namespace, and those that belong to no Sluice, into an empty store that nobody else writes to,
+ * and repairs the copy.
  *
  * @throws {BackupError} when there is nothing, or the stored data are being restored or upgraded
  */
@@ -108,7 +109,7 @@ async function* inOrder(from: Store, keys: Keys): AsyncGenerator<Mutation, void>
     workflows.add(idOf(entry.key));
     yield copied(entry);
   }
-  // Lanes are of no use in a copy.
+  // Lanes belong to processes, and no process works with the copy.
   for (const range of keys.without("blob", "group", "lane", "task", "workflow")) {
     for await (const entry of rowsOf(from, range)) yield copied(entry);
   }

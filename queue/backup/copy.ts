@@ -1,5 +1,5 @@
 /**
- * Reading and writing many rows, as they are.
+ * Reads many rows, and cuts many mutations into commits.
  *
  * @module
  */
@@ -14,8 +14,8 @@ export async function* rowsOf(store: Store, range: KeyRange): AsyncGenerator<Ent
 }
 
 /**
- * The rows that belong to no Sluice, whatever its namespace: those that handlers and other programs have stored in the
- * same database.
+ * The rows that belong to no Sluice of any namespace: those that handlers and other programs have stored in the same
+ * database.
  */
 export async function* rowsBeside(store: Store): AsyncGenerator<Entry, void> {
   for (let start: Key | null = null;;) {
@@ -37,15 +37,15 @@ export async function* rowsBeside(store: Store): AsyncGenerator<Entry, void> {
   }
 }
 
-/** Whether the rows under a first part are a Sluice's. */
+/** Whether a first part of keys is the namespace of a Sluice. */
 async function isNamespace(store: Store, first: string): Promise<boolean> {
   return (await store.getMany([keysOf(first).meta()]))[0] !== null;
 }
 
-/** Bytes, and mutations, that are left to whoever commits. */
+/** Bytes and mutations of each commit that are left to the lane through which it may be sent. */
 const SPARE = { bytes: 4096, mutations: 1 } as const;
 
-/** Cuts what is to be written into commits that a store takes. */
+/** Cuts mutations into commits that a store takes. */
 export async function* commitsOf(
   mutations: AsyncIterable<Mutation>,
   limits: StoreLimits,

@@ -1,11 +1,11 @@
 /**
- * Restoring a backup into a database: a file, or a KV server that other processes may be connected to.
+ * Restores a backup into a database: a file, or a KV server that other processes may be connected to.
  *
  * From the first commit to the last the `meta` row says that the database is being restored, and no process registers.
  * All commits go through one lane, so none is repeated, none lands late, and two restores never mix: the later one
- * deletes the earlier one's lane. What the backup says of processes is of no use to anyone: their lanes are left out, so
- * that one of them that still runs can commit nothing into the restored database (invariant 3), and they are marked as
- * lost, so that who registers first gives their tasks to others at once.
+ * deletes the earlier one's lane. The workers in the backup are registrations of earlier processes. Their lanes are left
+ * out, so that a process that still runs can commit nothing into the restored database (invariant 3). The workers are
+ * marked as lost, so that the first process to register gives their tasks back at once.
  *
  * @module
  */
@@ -22,23 +22,23 @@ import type { Key, Mutation, Store } from "../store/port.ts";
 import { del, put, putRaw } from "../rows/unit.ts";
 import { commitsOf, rowsBeside, rowsOf } from "./copy.ts";
 
-/** What a restore may be told. */
+/** The options of {@link restore}. */
 export interface RestoreOptions {
-  /** First part of the keys of the Sluice to restore. @default {"sluice"} */
+  /** First part of the keys to restore. @default {"sluice"} */
   readonly namespace?: string;
-  /** Replace what the database holds of it, and overwrite what it holds beside. @default {false} */
+  /** Whether the database need not be empty: its Sluice is replaced, and other rows are overwritten. @default {false} */
   readonly force?: boolean;
   readonly clock?: Clock;
 }
 
 /**
- * Restores one Sluice, and all that belongs to none, from a backup into a database.
+ * Restores one Sluice, and all rows that belong to no Sluice, from a backup into a database.
  *
  * @param source a backup, opened as a store
  * @returns how many rows were restored
  * @throws {BackupError} when the source is no backup or of a newer version, the target is not empty, or another restore
  *   has begun meanwhile
- * @throws {StoreBrokenError} when one of them can serve no more
+ * @throws {StoreBrokenError} when one of the two stores can serve no more
  */
 export async function restore(source: Store, target: Store, options: RestoreOptions = {}): Promise<number> {
   const { namespace = "sluice", force = false, clock = systemClock } = options;
@@ -49,7 +49,7 @@ export async function restore(source: Store, target: Store, options: RestoreOpti
   let rows = 0;
   try {
     if (force) {
-      // Lanes first: who still works with what the database held is shut out before it is deleted.
+      // Lanes first: a process that still works with the database can commit nothing once the other rows are deleted.
       for (const range of [keys.lanes(), keys.under([])]) await send(deleted(rowsOf(target, range)));
     }
     await send(restored());
@@ -93,7 +93,7 @@ export async function restore(source: Store, target: Store, options: RestoreOpti
       await commitAll([put(keys.meta(), meta), del(lane.key)]);
     } catch (error) {
       if (!(error instanceof LaneGone)) throw error;
-      // It had landed without an answer, unless the row still speaks of a restore.
+      // The commit landed without an answer, and deleted the lane, unless `meta` still speaks of a restore.
       const [entry] = await readUntilAnswered(target, clock, [keys.meta()]);
       if (decodeEntry<MetaRow>(entry)?.restoring) throw error;
     }
@@ -124,7 +124,7 @@ function notEmpty(): BackupError {
   );
 }
 
-/** Says in the target that it is being restored, and makes the lane through which that is done. */
+/** Marks the target as being restored, and makes the lane through which that is done. */
 async function begin(
   target: Store,
   keys: Keys,
@@ -151,7 +151,7 @@ async function begin(
       if (error instanceof StoreBrokenError || error instanceof RefusedCommitError) throw error;
       await sleep(clock, 100);
     }
-    // No answer, or a repeat of the client's found the first try's rows: the lane tells.
+    // There was no answer, or the client repeated the commit, and the repeat met the rows of the first: the lane tells.
     versionstamp ??= (await readUntilAnswered(target, clock, [key]))[0]?.versionstamp ?? null;
     if (versionstamp !== null) return new Lane(target, key, versionstamp, clock);
   }
