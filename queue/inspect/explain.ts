@@ -26,18 +26,19 @@ export interface Explanation {
   readonly id: string;
   readonly state: TaskState;
   readonly place: Place;
-  /** The nearest first. */
+  /** The nearest reason first. */
   readonly reasons: readonly Reason[];
 }
 
-/** Tasks counted at most that stand before one. */
+/** Most tasks that are counted before a task, or in a group. */
 const AHEAD_CAP = 500;
 
-/** What one snapshot shows of a task. */
+/** A task in one snapshot. */
 interface Snapshot {
   readonly record: TaskRecord;
   readonly run: RunRow | null;
   readonly revoked: boolean;
+  /** The row of the place where the task waits. */
   readonly pointer: Entry | null;
 }
 
@@ -109,7 +110,7 @@ async function whyEnded(
   return reasons;
 }
 
-/** What a claimed task still waits for. */
+/** Tells whether the run of a claimed task waits for a slot or for a thread; `null` when it has begun. */
 function waitsFor(run: OpenRun | undefined): "slot" | "thread" | null {
   return run?.isNext ? "slot" : run?.reserved ? "thread" : null;
 }
@@ -153,7 +154,7 @@ function whyDelayed(engine: Pick<Base, "clock">, record: TaskRecord): Reason[] {
   }];
 }
 
-/** A workflow's task waits for the task or the group before it, or for the rest of a large submission. */
+/** Why a workflow's task waits: for the task or group before it, or for the rest of a large submission. */
 async function whyWaiting(engine: Namespace, record: TaskRecord): Promise<Reason> {
   const { keys, store } = engine;
   const before = record.workflow!.waitsFor!;
@@ -178,7 +179,7 @@ async function whyReady(engine: Base & Here, record: TaskRecord, { key }: Entry)
     : before.length === 1
     ? "One task is"
     : `${before.length} tasks are`;
-  // What holds the whole channel back comes first: it matters more than the place in it.
+  // Reasons that hold back the whole channel come first: they matter more than the task's place in it.
   const reasons: Reason[] = [
     ...await whyHeldBack(engine, channel),
     before.length === 0

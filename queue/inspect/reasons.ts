@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What a reason is. */
+/** The kind of a reason, for programs. */
 export type ReasonCode =
   | "ended"
   | "redriven"
@@ -26,18 +26,18 @@ export type ReasonCode =
   | "waiting-for"
   | "expires";
 
-/** One reason: a code, and a sentence. */
+/** One reason: a code for programs, and a sentence for people. */
 export interface Reason {
   readonly code: ReasonCode;
   readonly message: string;
 }
 
-/** A moment in a sentence. */
+/** A moment as it is written in a sentence. */
 export function at(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-/** A time span in a sentence. */
+/** A span of time as it is written in a sentence. */
 export function span(milliseconds: number): string {
   return `${Math.round(Math.max(0, milliseconds) / 100) / 10} s`;
 }

@@ -1,5 +1,5 @@
 /**
- * The whole at a glance: what stands where, who works, and what this process has done.
+ * Statistics of the whole: how many tasks stand in each place, which workers live, and what this process has done.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface Stats {
     readonly ready: number;
     readonly delayed: number;
     readonly blocked: number;
-    /** Of workflows: not released yet. */
+    /** Tasks of workflows that are not released yet. */
     readonly waiting: number;
     readonly running: number;
     readonly failure: number;
@@ -32,13 +32,13 @@ export interface Stats {
   };
   readonly workers: { readonly alive: number; readonly lost: number };
   readonly channels: readonly Channel[];
-  /** What this process has done since it started. */
+  /** Counts of this process, since it started. */
   readonly sinceStart: Counts;
   /** Tasks that ended in this process per second, over the last minute or since its start. */
   readonly rate: number;
 }
 
-/** Reads the whole. */
+/** Reads the statistics. */
 export async function viewStats(
   engine: Base & { readonly overrides: Overrides },
   membership: Membership,

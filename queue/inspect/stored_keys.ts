@@ -1,6 +1,5 @@
 /**
- * Looking at what is stored, as keys and short values: what stands where at each moment of a task's life
- * (docs/inspect.md). Reads only.
+ * Shows stored rows to people, as keys and short values (docs/inspect.md). Nothing is written.
  *
  * @module
  */
@@ -15,16 +14,16 @@ import type { Entry, Key, KeyPart } from "../store/port.ts";
 /** A stored key. */
 export interface StoredKey {
   readonly key: readonly (string | number)[];
-  /** The value's beginning, as text; of a chunk its size. */
+  /** The beginning of the value as text; for a chunk, its size. */
   readonly value: string;
   readonly versionstamp: string;
 }
 
-/** Characters of a value that are shown. */
+/** Most characters of a value that are shown. */
 const SHOWN = 500;
 
 /**
- * A page of the keys whose parts begin with these texts, in the store's order. See `Queue.keys`.
+ * Lists a page of the keys whose parts begin with these texts, in the store's order. See `Queue.keys`.
  *
  * @throws {InvalidTaskError} for a limit or cursor that is not one
  */
@@ -48,7 +47,7 @@ export async function listKeys(
   };
 }
 
-/** Which keys. */
+/** The keys to list. */
 export interface KeyFilter {
   /** The parts after the namespace: `["ready", "celery"]`. @default {all keys of the namespace} */
   readonly prefix?: readonly string[];
@@ -58,7 +57,7 @@ export interface KeyFilter {
   readonly cursor?: string;
 }
 
-/** All keys that belong to one task, those that are there. @throws {TaskNotFoundError} */
+/** Lists the stored keys that belong to one task. @throws {TaskNotFoundError} */
 export async function keysOfTask(engine: Reading, id: string): Promise<StoredKey[]> {
   const { keys, store } = engine;
   const { record } = await findTask(engine, id);
@@ -82,7 +81,7 @@ function shown({ key, value, versionstamp }: Entry): StoredKey {
   return { key: key.map(keyPart), value: textOf(key, value), versionstamp };
 }
 
-/** The engine's own keys are made of texts and numbers. */
+/** A part as JSON can hold it. The engine's own keys have no parts but texts and numbers. */
 function keyPart(part: KeyPart): string | number {
   return typeof part === "number" ? part : String(part);
 }
@@ -93,7 +92,7 @@ function textOf(key: Key, value: unknown): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
-/** The first parts behind these that can end a key of the same family; JSON can hold them, as a cursor has to. */
+/** The first parts in key order that come after these, made of texts and numbers, which a cursor can hold. */
 function after(parts: readonly KeyPart[]): KeyPart[] {
   const last = parts.at(-1)!;
   return [...parts.slice(0, -1), typeof last === "number" ? last + 1 : `${last}\0`];

@@ -1,5 +1,5 @@
 /**
- * What this process has done since it started, counted off its own events.
+ * Counts what this process has done since it started, by its own events.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Counts {
   readonly revoked: number;
 }
 
-/** What was counted between two moments. */
+/** The differences between two counts. */
 export function countsSince(before: Counts, now: Counts): Counts {
   return {
     submitted: now.submitted - before.submitted,
@@ -31,12 +31,12 @@ export function countsSince(before: Counts, now: Counts): Counts {
   };
 }
 
-/** Counts, and how many tasks end in a second. */
+/** The counts of this process, and the rate at which its tasks end. */
 export class Tally {
   #counts = { submitted: 0, started: 0, retried: 0, succeeded: 0, failed: 0, revoked: 0 };
-  /** Tasks that ended in a second, at the place of that second modulo the window. */
+  /** Tasks that ended in each second of the window, at the index of the second modulo the window. */
   #ended = new Array<number>(WINDOW).fill(0);
-  /** The second that was counted last. */
+  /** The second that `#ended` has been moved on to. */
   #second: number;
   readonly #start: number;
   /** Milliseconds since 1970. */
@@ -83,7 +83,7 @@ export class Tally {
     return Math.floor(this.clock.monotonic() / 1000);
   }
 
-  /** Clears the places of the seconds that have passed. */
+  /** Moves on to the present second: clears the indexes of the seconds since the last one, which held older counts. */
   #forget(): void {
     const now = this.#now();
     for (let second = Math.max(this.#second + 1, now - WINDOW + 1); second <= now; second++) {

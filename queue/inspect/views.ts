@@ -1,5 +1,5 @@
 /**
- * Looking at the engine: definitions, channels, workers, health.
+ * Views of the engine: definitions, channels, workers, health.
  *
  * @module
  */
@@ -19,9 +19,12 @@ import type { Entry, KeyRange } from "../store/port.ts";
 import { DEFAULT_PRIORITY, DEFAULT_TIME_LIMIT, knownChannels } from "../task/options.ts";
 import type { Channel, Health, Json, Worker } from "../ground/task.ts";
 
-/** Entries counted at most for one depth. */
+/** Most entries that are counted for one depth. */
 const DEPTH_CAP = 10_000;
-/** Of so many tasks submitted first the one is sought that has waited longest: a delayed one is ready later. */
+/**
+ * Ready tasks, those submitted first, of which the one that has waited longest is sought: a task that was delayed became
+ * ready later than it was submitted.
+ */
 const OLDEST = 10;
 /** Milliseconds without progress, with work due and slots free, after which the process is not ready. */
 const STALLED_AFTER = 10_000;
@@ -140,7 +143,7 @@ export async function viewWorkers(
 /**
  * Whether the store answers and due work makes progress.
  *
- * @param mayRest what is due may wait here for a reason to work
+ * @param mayRest whether this process works on demand, so that due work may wait for a reason to work
  */
 export async function viewHealth(
   engine: Base,

@@ -1,5 +1,5 @@
 /**
- * What limits say of a task that they keep from running.
+ * Explains why a task is parked, and why nothing of a channel is claimed: limits, an unknown name, a pause, a purge.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { channelRateName, nameRateName } from "../limits/admission.ts";
 import { limitOf, standsOf } from "../task/concurrency.ts";
 import { parseRate, passableAt, type Rate } from "../ground/rate.ts";
 
-/** Holders of a concurrency key that are named at most. */
+/** Most holders of a concurrency key that are named. */
 const HOLDERS = 5;
 
 /** Why a task is parked. */
@@ -48,7 +48,7 @@ export async function whyParked(
   }];
 }
 
-/** The reason that a rate is, and when it lets the next one through. */
+/** The reason for a wait on a rate limit, and when the limit lets the next task run. */
 async function whyLimited(
   { store, keys, clock }: Reading,
   whose: string,
