@@ -15,17 +15,18 @@ interface Timer {
 /** 2026-01-05, a Monday, 09:00:00 UTC: a full minute. */
 export const START = Date.UTC(2026, 0, 5, 9);
 
-/** Turns of the event loop without a sign of life after which nothing more happens by itself. */
+/** Turns of the event loop without activity after which nothing more happens by itself. */
 const QUIET_TURNS = 5;
 
 /** A {@link Clock} moved by the test. */
 export class FakeClock implements Clock {
   #wall: number;
-  /** Not zero, so that nothing takes it for "never". */
+  /** Monotonic milliseconds. Not zero at first, so that no code takes that for "never". */
   #monotonic = 1_000_000;
   #timers = new Set<Timer>();
-  /** Timers set and called off: every commit sets one. */
+  /** Count of timers set and called off. Every commit sets one, so the count shows whether work goes on. */
   #activity = 0;
+  /** See {@link waitFor}. */
   #work = new Set<() => Promise<unknown> | null>();
 
   constructor(start = START) {
@@ -93,7 +94,7 @@ export class FakeClock implements Clock {
     await this.advance(0);
   }
 
-  /** The wall clock is set to another time; the monotonic one does not notice. */
+  /** Sets the wall clock to another time; the monotonic clock does not change. */
   setWall(milliseconds: number): void {
     this.#wall = milliseconds;
   }

@@ -17,21 +17,24 @@ import type { Workflow } from "../workflow/view.ts";
 import { FakeClock, START } from "./fake_clock.ts";
 import { nextMoment } from "./next_moment.ts";
 
-/** What the test decides; the rest is `createQueue`'s. Thread tasks run on the event loop: threads have their own time. */
+/**
+ * The options of `createQueue` that a test may set. The store is in memory, and the test moves the clock. Thread tasks
+ * run on the event loop, because a thread's time cannot be moved.
+ */
 export interface TestQueueOptions
   extends Omit<QueueOptions, "store" | "clock" | "threads" | "tasksPerThread"> {
-  /** What time it is at first. @default {2026-01-05T09:00:00Z, a Monday} */
+  /** The time at which the clock starts. @default {2026-01-05T09:00:00Z, a Monday} */
   readonly now?: Date;
 }
 
 /** A queue whose clock stands still until the test moves it. */
 export interface TestQueue extends AsyncDisposable {
   readonly queue: Queue;
-  /** What time it is for the queue and its handlers, milliseconds since 1970. */
+  /** The present time of the queue and its handlers, in milliseconds since 1970. */
   readonly now: number;
   /** Lets everything happen that needs no time to pass. */
   settle(): Promise<void>;
-  /** Moves the clock so many seconds; whatever becomes due meanwhile happens at its own moment. */
+  /** Moves the clock by so many seconds; everything that becomes due meanwhile happens at its own moment. */
   advance(seconds: number): Promise<void>;
   /**
    * Submits a task and moves the clock until it has ended, retries included.
@@ -59,9 +62,9 @@ export interface TestQueue extends AsyncDisposable {
   runWorkflow(node: WorkflowNode): Promise<Workflow>;
 }
 
-/** Milliseconds that pass in one step while something runs. */
+/** Most milliseconds that pass in one step while something runs. */
 const STEP = 1000;
-/** Seconds that a test waits for an end. */
+/** Most seconds that a test waits for an end. */
 const DAY = 86_400;
 
 /**
