@@ -83,7 +83,7 @@ export function chainBroken(before: TaskRecord): Ending {
   return { state: "REVOKED", error: consequence(ChainError, before) };
 }
 
-/** A member of a group has not succeeded: the group is closed with this error, and its unstarted members end with it. */
+/** A member of a group has not succeeded: the group is closed with this error, and its members that do not run end with it. */
 export function chordBroken(member: TaskRecord): TaskError {
   return consequence(ChordError, member);
 }
