@@ -22,8 +22,8 @@ import type { Channel, Health, Json, Worker } from "../ground/task.ts";
 /** Most entries that are counted for one depth. */
 const DEPTH_CAP = 10_000;
 /**
- * Ready tasks, those submitted first, of which the one that has waited longest is sought: a task that was delayed became
- * ready later than it was submitted.
+ * Ready tasks, those submitted first, of which the one that has waited longest is sought. The first need not be that
+ * one: a task that was delayed became ready later than it was submitted.
  */
 const OLDEST = 10;
 /** Milliseconds without progress, with work due and slots free, after which the process is not ready. */
