@@ -1,6 +1,6 @@
 /**
- * The runs of this process that wait for locks. They are told at once when a lock is released in this process; a lock
- * that another process releases is found by polling.
+ * The runs of this process that wait for locks. When a lock is released in this process, its waiting runs are told at
+ * once; a lock that another process releases is found by polling.
  *
  * @module
  */

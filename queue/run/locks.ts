@@ -51,12 +51,12 @@ export class RunLocks {
     }
   }
 
-  /** The run has ended: its handler takes no more locks. */
+  /** Refuses the handler more locks, because the run has ended. */
   close(): void {
     this.#over = true;
   }
 
-  /** The run's end is stored, so that the next owner of a lock sees it. */
+  /** Releases all locks. Called once the run's end is stored, so that the next owner of a lock sees it. */
   releaseAll(): void {
     // A lock that cannot be released is free when its time is over.
     for (const lock of this.#held) lock.release().catch(() => {});

@@ -1,5 +1,6 @@
 /**
- * What follows from the way in which a handler ended: the task has succeeded, has failed for good, or runs again.
+ * Decides the outcome of a run by the way in which its handler ended: the task has succeeded, has failed for good, or
+ * runs again.
  *
  * @module
  */
@@ -27,14 +28,14 @@ export interface Retry {
   readonly delay: number;
 }
 
-/** The handler returned. @throws {ResultNotSerializable} / {ResultTooLarge}, by which the run has failed */
+/** The outcome when the handler returned. @throws {ResultNotSerializable} / {ResultTooLarge}: the run has failed */
 export function succeeded(record: TaskRecord, value: unknown): Outcome {
   if (record.ignoreResult) return { state: "SUCCESS", result: null };
   const { result, bytes } = toResult(value);
   return { state: "SUCCESS", result, resultChunks: chunkCount(bytes) };
 }
 
-/** The handler threw, or what it returned cannot be stored. */
+/** The outcome when the handler threw, or its return value cannot be stored. */
 export function failed({ engine, record, definition }: ThisRun, thrown: unknown): Outcome | Retry {
   const policy = definition.retry ?? {};
   const final = record.retries >= record.maxRetries || !isRetryable(policy, thrown) || isOurs(thrown);
@@ -43,7 +44,7 @@ export function failed({ engine, record, definition }: ThisRun, thrown: unknown)
   return { state: "RETRY", error, delay: retryDelay(policy, record.retries, thrown, engine.random) };
 }
 
-/** Why a run failed, as its record will say it. */
+/** The error of a failed run, as the record will hold it. */
 function reasonOf(thrown: unknown, final: boolean): TaskError {
   if (isOurs(thrown) || thrown instanceof OutOfMemoryError || thrown instanceof ThreadExitError) {
     return brief(thrown);
@@ -54,7 +55,7 @@ function reasonOf(thrown: unknown, final: boolean): TaskError {
   return { type, message: final ? `${message}, and no retry is left` : message, traceback: null };
 }
 
-/** Errors that say something about the engine's limits: another run would meet them again. */
+/** Whether an error comes from the engine's own limits: another run would meet it again. */
 function isOurs(error: unknown): error is Error {
   return error instanceof ResultTooLarge || error instanceof ArgumentsError ||
     error instanceof RefusedCommitError || error instanceof ResultNotSerializable;

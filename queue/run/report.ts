@@ -13,7 +13,7 @@ import type { ThisRun } from "./this_run.ts";
 /** The progress reports of one run. */
 export class Reports {
   #latest: Json = null;
-  /** The latest report is not on its way yet. */
+  /** Whether the latest report is still to be stored. */
   #isNews = false;
   #isOnItsWay = false;
   /** Monotonic time of the last write. */
@@ -27,13 +27,13 @@ export class Reports {
   /** Stores a report now or soon. @throws when it is no JSON, or too large */
   add(report: Json): void {
     const bytes = toReport(report);
-    // A copy: the handler goes on with its object.
+    // A copy, because the handler may change its object.
     this.#latest = decode<Json>(bytes);
     this.#isNews = true;
     this.#storeSoon();
   }
 
-  /** The run has ended: nothing more is written. */
+  /** Stores no more reports, because the run has ended. */
   close(): void {
     this.#closed = true;
     this.#cancel?.();

@@ -62,12 +62,12 @@ export class Run implements Limited, ThisRun {
     readonly left: (run: Run) => void,
   ) {}
 
-  /** The run waits for a slot. */
+  /** Whether the run waits for a slot. */
   get isNext(): boolean {
     return this.begunAt === Infinity;
   }
 
-  /** The run waits for a thread. */
+  /** Whether the run waits for a thread. */
   get reserved(): boolean {
     return this.#job?.waits ?? false;
   }
@@ -119,7 +119,7 @@ export class Run implements Limited, ThisRun {
     return args.map((arg) => typeof arg === "object" ? structuredClone(arg) : arg);
   }
 
-  /** Reads large arguments, and results that are arguments. A silent store is waited for: it is no failure of the task. */
+  /** Reads large arguments, and results that are arguments. Waits for a silent store: the task has not failed. */
   #readArgs(): Promise<readonly Json[]> {
     const { engine, record } = this;
     const { keys, results } = engine;
@@ -176,7 +176,7 @@ export class Run implements Limited, ThisRun {
     return this.engine.committer.commit({ ...unit, worker: this.row.worker });
   }
 
-  /** The time limits count from now. */
+  /** Has the time limits count from now. */
   #startLimits(): void {
     const { engine } = this;
     const now = engine.clock.monotonic();
@@ -194,7 +194,7 @@ export class Run implements Limited, ThisRun {
     return this.record.timeLimit ?? this.definition.timeLimit ?? DEFAULT_TIME_LIMIT;
   }
 
-  /** A time limit is over: the soft one aborts the signal, the hard one ends the run. */
+  /** Enforces the time limit that is over: the soft one aborts the signal, the hard one ends the run. */
   expire(): void {
     if (this.deadline < this.#hardDeadline) {
       this.deadline = this.#hardDeadline;
@@ -221,7 +221,7 @@ export class Run implements Limited, ThisRun {
     return wasOpen ? giveBack(this, hasBegun) : Promise.resolve();
   }
 
-  /** The registration that the run belongs to was judged lost: nothing of it may be stored. */
+  /** Closes the run without storing anything, because the registration that it belongs to was judged lost. */
   drop(): void {
     this.#close();
     this.#abort(new ShutdownError("This worker was judged lost; the task runs again elsewhere"));

@@ -1,6 +1,6 @@
 /**
- * What a run takes of the engine, and what its own parts see of it: the handler's context, its locks, its progress
- * reports, its settlement.
+ * The ports of a run: the parts of the engine that it takes, and the run as its own parts see it, which are the
+ * handler's context, the locks, the progress reports and the settlement.
  *
  * @module
  */
@@ -14,11 +14,14 @@ import type { Resolving } from "../workflow/value.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { LockWaits } from "./lock_waits.ts";
 
-/** What runs take: the end of a workflow's task lets others go on, and its arguments may be results. */
+/**
+ * The parts of the engine that runs take. Among them are parts of workflows: the end of a workflow's task lets others
+ * go on, and its arguments may be results.
+ */
 export interface Running extends Releasing, Resolving {
   readonly deadlines: Deadlines;
   readonly locks: LockWaits;
-  /** Runs what is to run in threads; `null`: it runs on the event loop. */
+  /** Runs the thread tasks; `null`: they run on the event loop. */
   readonly threads: ThreadPool | null;
 }
 
@@ -31,10 +34,10 @@ export interface ThisRun {
   /** Aborts at the soft and at the hard time limit, on revoke, at shutdown and when the worker was judged lost. */
   readonly signal: AbortSignal;
   readonly lock: TaskContext["lock"];
-  /** The run's end is stored, or the task waits again: others may take the locks that it holds. */
+  /** Releases the locks that the run holds, once its end is stored or its task waits again. */
   releaseLocks(): void;
   /** Takes a progress report. Does nothing after the run has ended. */
   report(report: Json): void;
-  /** Commits in the name of the worker that claimed the task, so that nothing lands once that was judged lost. */
+  /** Commits in the name of the worker that claimed the task: nothing lands once that worker was judged lost. */
   commit(unit: Unit): Promise<string | null>;
 }
