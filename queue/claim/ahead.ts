@@ -32,14 +32,14 @@ const QUICK = 50;
 /** Milliseconds without an end of a run after which those that were taken ahead are given back. */
 const SLOW = 1000;
 
-/** Slots' worth of tasks that are taken at a time while runs are quick. */
+/** Tasks per slot that are taken at a time while runs are quick. */
 const AHEAD = 4;
 
 /** The mode of one channel, and its runs that wait for a slot. */
 export class Ahead {
-  /** In the order in which they start. */
+  /** Runs that wait for a slot, in the order in which they start. */
   #waiting = new Set<Run>();
-  /** The lowest priority among them. */
+  /** The lowest priority of the waiting runs. */
   #lowest = 0;
   /** Quick runs since the last one that was not. */
   #quick = 0;
@@ -59,7 +59,7 @@ export class Ahead {
     return this.#waiting;
   }
 
-  /** How many of them there are. */
+  /** The number of runs that wait for a slot. */
   get size(): number {
     return this.#waiting.size;
   }
@@ -89,7 +89,7 @@ export class Ahead {
     return this.#waiting.delete(run);
   }
 
-  /** A run that had a slot has ended. */
+  /** Notes that a run that had a slot has ended. */
   ended(run: Run): void {
     this.#endedAt = this.clock.now();
     this.#quick = this.#endedAt - run.begunAt <= QUICK ? this.#quick + 1 : 0;

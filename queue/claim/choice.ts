@@ -2,8 +2,8 @@
  * Chooses the tasks of one claim among those that a look has found: as many as there is room for, and as its commits
  * can check. On the way,
  *
- * - a task of a name that nobody here knows is set aside, to be parked,
- * - a task whose limit is being parked for is passed over,
+ * - a task of a name that this process does not know is set aside, to be parked,
+ * - a task is passed over while a sweep parks the tasks of one of its limits,
  * - a suspect is passed over while another suspect runs in this process,
  * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon
  *   as it is claimed.
@@ -22,10 +22,13 @@ import { decode } from "../rows/codec.ts";
 import { idOf, unknownName } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 
-/** Lost hand-overs after which a task runs alone of its kind, so that a poison task takes no neighbours along. */
+/**
+ * Lost deliveries after which a task is a suspect. One suspect at a time runs in a process, so that a task that kills
+ * its worker does not take other suspects along.
+ */
 export const SUSPECT = 2;
 
-/** A run that was handed over so often before that it may be what kills its workers. */
+/** Whether a run's task was lost so often that it may be what kills its workers. */
 export function isSuspect(run: RunRow): boolean {
   return run.deliveries > SUSPECT;
 }
@@ -39,7 +42,7 @@ export interface Candidate {
   readonly run: RunRow;
 }
 
-/** In whose name a claim is made, and how large it may be. */
+/** The worker that a claim is made for, and how large the claim may be. */
 interface Bounds {
   /** The worker id of the registration. */
   readonly worker: string;
@@ -88,7 +91,7 @@ export class Choice {
   /**
    * Takes tasks from the window, and a slot for each at once: a hand-off may take slots while a claim waits.
    *
-   * @param claiming the ids that claims in flight are about to remove; those of what is taken are added
+   * @param claiming the ids that claims in flight are about to remove; the ids of the tasks taken are added
    */
   takeFrom(window: ReadyWindow, room: Room, claiming: Set<string>): void {
     const { engine, channel, strangers, bounds: { worker } } = this;
@@ -129,7 +132,7 @@ export class Choice {
     return true;
   }
 
-  /** @returns whether the suspect may run: one at a time does */
+  /** @returns whether this suspect may run: one at a time may */
   #takeSuspect(): boolean {
     const { suspects } = this.engine;
     if (suspects.count > 0) {

@@ -29,12 +29,12 @@ const READ_PAUSE = 100;
 /** The records of candidates, in their order. */
 type Records = readonly (TaskRecord | null)[];
 
-/** What the consumer does with claimed tasks. */
+/** The consumer as its claimer sees it: takes claimed tasks and runs them. */
 export interface Taker {
   readonly room: Room;
   /** The worker id of the current registration. */
   worker(): string;
-  /** A task was claimed: run it. Its slot is taken. */
+  /** Runs a task that was claimed. Its slot is taken. */
   begin(definition: AnyTaskDefinition, run: RunRow, record: TaskRecord): void;
 }
 
@@ -88,13 +88,13 @@ export class Claimer {
     return this.#restUntil - this.engine.clock.monotonic();
   }
 
-  /** The channel's settings have changed. */
+  /** Forgets what was known under the channel's former settings. */
   changed(): void {
     this.#restUntil = -Infinity;
     this.window.clear();
   }
 
-  /** Counts as progress: there is nothing to claim, which is no stall. */
+  /** Notes progress: a channel that has nothing to claim is not stalled. */
   idle(): void {
     this.#progressAt = this.engine.clock.monotonic();
   }
@@ -102,7 +102,7 @@ export class Claimer {
   /**
    * Looks for tasks and starts to claim them.
    *
-   * @param worker in whose name
+   * @param worker the worker id in whose name tasks are claimed
    * @returns `null` when there was nothing to claim; else the claim, which never rejects
    */
   async claim(worker: string): Promise<{ done: Promise<void> } | null> {
@@ -121,7 +121,7 @@ export class Claimer {
     choice.takeFrom(window, room, this.#claiming);
     // Suspects that were passed over do not hide the tasks behind them: the look goes on behind the window.
     while (choice.skipped && room.left > 0 && !choice.isFull && window.more) {
-      // If that fails, what was chosen before is claimed all the same.
+      // If this read fails, the tasks chosen before are claimed all the same.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
       choice.takeFrom(window, room, this.#claiming);
@@ -146,7 +146,7 @@ export class Claimer {
     return this.engine.store.limits.checks - 1 - this.engine.overrides.checks(this.channel).length;
   }
 
-  /** Pointers that one claim takes at most: on a shared store it is as many commits as the process has lanes. */
+  /** Most pointers that one claim takes: on a shared store it may make as many commits as the process has lanes. */
   get #reach(): number {
     const { overrides, store } = this.engine;
     return overrides.shared ? this.#most * store.limits.lanes : this.#most;
@@ -185,7 +185,7 @@ export class Claimer {
     for (const { id } of limited) this.#claiming.delete(id);
   }
 
-  /** Parks the tasks that may not start yet. When they are most of those chosen, those behind them are parked too. */
+  /** Parks the tasks that may not start yet. If they are more than half of those chosen, a sweep parks others too. */
   async #obey({ parked, left, nextAt, due }: Verdict<Candidate>, met: readonly Candidate[]): Promise<void> {
     const { engine } = this;
     this.idle();

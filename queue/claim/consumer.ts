@@ -50,7 +50,7 @@ export interface Consuming extends Claiming, Running {
 export class Consumer extends Loop implements Taker {
   #claimer: Claimer;
   #runs = new Map<string, Run>();
-  /** The runs among them that wait for a slot. */
+  /** The open runs that wait for a slot. */
   #ahead: Ahead;
   readonly room: Room;
   /** Runs that have ended while their handlers go on. */
@@ -59,9 +59,9 @@ export class Consumer extends Loop implements Taker {
   #freedAt = -Infinity;
   /** Wall-clock time before which there is nothing to claim, as the last look found. */
   protected override nextDue = 0;
-  /** The store may hold ready tasks that this process was not told of. */
+  /** Whether the store may hold ready tasks that this process was not told of. */
   #mustLook = true;
-  /** An event has said that the channel is stuck. */
+  /** Whether an event has said that the channel is stuck. */
   #saidStuck = false;
 
   constructor(
@@ -98,7 +98,7 @@ export class Consumer extends Loop implements Taker {
     return this.#zombies >= this.slots;
   }
 
-  /** Whether it has been exhausted for longer than handlers that obey their signals take to return. */
+  /** Whether the channel has been exhausted for longer than handlers that obey their signals take to return. */
   get stuck(): boolean {
     return this.exhausted && this.engine.clock.monotonic() - this.#freedAt >= PATIENCE;
   }
@@ -124,7 +124,7 @@ export class Consumer extends Loop implements Taker {
    * Hand-off: reserves a slot for a task about to be submitted, if a slot is free that no waiting task needs. It saves
    * two of six mutations and one of three commits (docs/performance.md).
    *
-   * @param mayWait whether it may be taken ahead
+   * @param mayWait whether the task may be taken ahead
    * @returns the `run` row to be written with the task, to be followed by `beginReserved` or `withdraw`; else `null`
    */
   reserve(mayWait = true): RunRow | null {
@@ -140,7 +140,7 @@ export class Consumer extends Loop implements Taker {
     return { worker, deliveries: 1, startedAt: this.engine.clock.now() };
   }
 
-  /** The task of a reservation is stored: run it. */
+  /** Runs the task of a reservation, which is stored now. */
   beginReserved(run: RunRow, record: TaskRecord): void {
     // If the registration was judged lost since, the rescue gives the task back.
     if (run.worker !== this.worker()) return this.withdraw();
@@ -149,14 +149,14 @@ export class Consumer extends Loop implements Taker {
     if (this.stopping) this.bell.ring();
   }
 
-  /** The task of a reservation does not run here: its slot is free again. */
+  /** Frees the slot of a reservation whose task does not run here. */
   withdraw(): void {
     this.room.endCommit();
     this.room.take(-1);
     this.bell.ring();
   }
 
-  /** The channel's settings have changed. */
+  /** Goes by the channel's settings, which have changed. */
   changed(): void {
     this.#claimer.changed();
     this.#execute();
@@ -169,7 +169,7 @@ export class Consumer extends Loop implements Taker {
     await this.#ahead.giveBack();
   }
 
-  /** The slot that all channels share is free: see `Solo`. */
+  /** Called when the slot that all channels share is free: see `Solo`. */
   freed(): void {
     this.#freedAt = this.engine.clock.monotonic();
     this.ring();
@@ -205,7 +205,7 @@ export class Consumer extends Loop implements Taker {
     this.#ahead.giveBack();
   }
 
-  /** The registration was judged lost: its runs end here, and nothing of them is stored. */
+  /** Drops the runs of a registration that was judged lost: nothing of them is stored. */
   drop(worker: string): void {
     // Runs that wait are dropped first, so that none of them starts in a slot freed here.
     for (const run of [...this.#ahead.runs, ...this.#runs.values()]) {
@@ -245,7 +245,7 @@ export class Consumer extends Loop implements Taker {
     return await this.#claim();
   }
 
-  /** Whether tasks are being claimed. */
+  /** Begins a claim. @returns whether it has found tasks to claim */
   async #claim(): Promise<boolean> {
     // The claim counts from its look on: a pause waits for claims that were begun before it.
     this.room.beginCommit();

@@ -18,12 +18,12 @@ export class Room {
   #taken = 0;
   /** Claims and reservations that are being committed. */
   #committing = 0;
-  /** Called when there are none. */
+  /** Called when nothing is being committed any more. */
   #quiet: (() => void)[] = [];
 
   /**
    * @param slots tasks of the channel that run at a time
-   * @param ahead says how many are taken while they do
+   * @param ahead says how many tasks are taken at a time
    * @param solo the one slot that all channels share; `null`: there is none
    */
   constructor(readonly slots: () => number, readonly ahead: Ahead, readonly solo: Solo | null) {}
@@ -38,13 +38,13 @@ export class Room {
     return this.#below(this.ahead.most(this.slots()));
   }
 
-  /** Tasks that could be taken before there are so many. */
+  /** Tasks that could be taken until `most` are. */
   #below(most: number): number {
     const left = Math.max(0, most - this.#taken);
     return this.solo ? Math.min(left, 1 - this.solo.taken) : left;
   }
 
-  /** So many tasks more are taken, or fewer. */
+  /** Takes room for so many tasks; a negative count gives it back. */
   take(count: number): void {
     this.#taken += count;
     const { solo } = this;
@@ -58,12 +58,12 @@ export class Room {
     return this.#committing > 0;
   }
 
-  /** A claim or a reservation begins, from the look at the store on. */
+  /** Notes that a claim or a reservation begins. A claim begins with its look at the store. */
   beginCommit(): void {
     this.#committing++;
   }
 
-  /** A claim or a reservation has its outcome. */
+  /** Notes that a claim or a reservation has its outcome. */
   endCommit(): void {
     if (--this.#committing > 0) return;
     for (const resolve of this.#quiet.splice(0)) resolve();

@@ -1,6 +1,6 @@
 /**
- * Which of a channel's ready tasks a process claims, where other processes claim from it as well. The id of a task
- * names its owner among them. Without owners all would claim at the head: a lost claim costs five requests, and the
+ * Divides the ready tasks of a channel among the processes that claim from it. The id of a task names its owner among
+ * these processes. Without owners all would claim at the head: a lost claim costs five requests, and the
  * process farthest from the store loses it. A task that its owner leaves goes to the next process in turn. Shares are
  * hints: processes may disagree about them, because a claim checks each task that it takes.
  *
@@ -111,7 +111,7 @@ export class Shares {
     return entries.filter((entry) => mine.has(entry));
   }
 
-  /** Notes which owners take tasks: tasks of theirs that had been met are gone. */
+  /** Notes the owners that take tasks: a task of theirs that an earlier look has met is gone. */
   #note(
     entries: readonly Entry[],
     peers: readonly string[],
