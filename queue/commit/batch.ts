@@ -15,7 +15,7 @@ export interface Pending extends Load {
   alone: boolean;
   /** The unit was seen waiting for a store that does not answer. */
   waited: boolean;
-  /** Its caller was told that the store does not answer. */
+  /** The unit's caller was told that the store does not answer. */
   givenUp: boolean;
   resolve(versionstamp: string | null): void;
   reject(error: unknown): void;
@@ -37,7 +37,7 @@ export function merge(units: readonly Pending[]): Batch {
   return { units, checks: [...checks.values()], mutations };
 }
 
-/** A failed batch as it is resent: these units of it, but not those whose callers were given up. */
+/** A failed batch as it is resent: these of its units, without those whose callers were given up. */
 export function withoutGivenUp(batch: Batch, holding: readonly Pending[]): Batch {
   const units = holding.filter(({ givenUp }) => !givenUp);
   return units.length === batch.units.length ? batch : merge(units);

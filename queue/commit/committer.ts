@@ -4,9 +4,9 @@
  * One commit costs about half a millisecond of disk whatever it holds, a mutation 10 µs (docs/performance.md).
  *
  * ```text
- * UnitQueue   what waits, and what the next commit carries of it
- * Committer   when a commit is sent, through which lane, and what its outcome is for each of its units
- * Silence     what callers are told while the store does not answer
+ * UnitQueue   the units that wait, and those of them that the next commit carries
+ * Committer   when a commit is sent, through which lane, and its outcome for each of its units
+ * Silence     the callers that are told that the store does not answer
  * ```
  *
  * @module
@@ -34,7 +34,7 @@ interface OpenLanes {
   readonly lanes: readonly Lane[];
 }
 
-/** A unit that is made when its commit is. */
+/** A unit that is made in the next turn of the event loop, when the next commit is put together. */
 interface Late extends Pick<Pending, "resolve" | "reject"> {
   make(): Unit;
 }
@@ -59,7 +59,7 @@ export class Committer {
   #idle: (() => void)[] = [];
 
   /**
-   * @param onFenced called when a lane turns out to be gone; answers with `admit` after registering anew
+   * @param onFenced called when a lane turns out to be gone; has to call `admit` after registering anew
    * @param onBroken called when the store can serve no more
    */
   constructor(
@@ -85,7 +85,7 @@ export class Committer {
     this.#schedule();
   }
 
-  /** The lanes of this worker are gone: nothing is sent before the next `admit`. */
+  /** Sends nothing before the next `admit`, because the lanes of this worker are gone. */
   fenced(worker: string): void {
     if (this.#open?.worker !== worker) return;
     this.#open = null;
@@ -97,12 +97,12 @@ export class Committer {
   /**
    * Commits a unit.
    *
-   * @param unit or what makes it, called in the next turn of the event loop: the runs that end in this turn have left
-   *   their slots by then, also those that a commit which has just landed has ended
+   * @param unit the unit, or a function that makes it. The function is called in the next turn of the event loop: by
+   *   then the runs that end in this turn have left their slots, also those ended by a commit that has just landed
    * @returns the versionstamp of its commit, or `null` when one of its checks did not hold
-   * @throws {FencedError} when it acted in the name of a registration that was judged lost, or when it cannot be known
-   *   whether it landed before that
-   * @throws {RefusedCommitError} when it can never be accepted
+   * @throws {FencedError} when the unit acted in the name of a registration that was judged lost, or when it cannot be
+   *   known whether the unit landed before that
+   * @throws {RefusedCommitError} when the store can never accept the unit
    * @throws {StoreUnavailableError} when the store does not answer and the unit is not patient: it will not land, or,
    *   with `sent`, it may have landed
    * @throws {StoreBrokenError} / {StoppedError}
@@ -159,7 +159,7 @@ export class Committer {
         reject(error);
       }
     }
-    // Making them may have left nothing to commit.
+    // All late units may have been rejected, so that there is nothing to commit.
     if (this.#isIdle) this.#wakeIdle();
     while (this.#free.length > 0 && this.#open) {
       const open = this.#open;
@@ -171,7 +171,7 @@ export class Committer {
     }
   }
 
-  /** Sends a batch through a free lane, which is free again when the outcome is known. */
+  /** Sends a batch through a free lane, which is free again once the outcome is known. */
   #start(open: OpenLanes, batch: Batch, alone: boolean): void {
     this.#busy++;
     if (alone) this.#busyAlone++;
@@ -195,9 +195,9 @@ export class Committer {
   }
 
   /**
-   * Whether what waits is worth a commit now. At rest, or beside slow merged commits only, anything is. Beside another
-   * commit only what takes long to encode: the store commits one after the other, and what arrives meanwhile shares the
-   * next commit (docs/performance.md).
+   * Whether the units that wait are worth a commit now. At rest, or beside slow merged commits only, any unit is.
+   * Beside another commit, units are if they take long to encode: the store commits one after the other, and units that
+   * arrive meanwhile share the next commit (docs/performance.md).
    */
   #worthACommit(): boolean {
     if (this.#busy === this.#busyAlone + this.#slow) return this.#units.hasMerged;
@@ -210,9 +210,9 @@ export class Committer {
   }
 
   /**
-   * Mutations after which a commit is large enough: half of what waits, where nothing is in flight. While the store
-   * commits one half, the callers of the other are answered and bring the next; all in one commit, 64 callers are all
-   * answered or all waiting (docs/performance.md).
+   * Mutations after which a commit is large enough: half of those that wait, if nothing is in flight. While the store
+   * commits one half, the callers of the other are answered and bring the next units. With all in one commit, 64
+   * callers would all be answered or all be waiting (docs/performance.md).
    */
   #share(): number {
     if (this.#busy > 0 || this.#free.length < 2) return Infinity;
@@ -286,7 +286,7 @@ export class Committer {
     }
   }
 
-  /** Rejects a unit that was refused alone; of several each goes again alone, so that the bad one fails alone. */
+  /** Rejects a unit that was refused alone. Several are sent again, each alone, so that only the bad one fails. */
   #decideRefused(batch: Batch, error: RefusedCommitError): void {
     for (const pending of batch.units.toReversed()) {
       if (batch.units.length === 1 || pending.givenUp) this.#settleRejected(pending, error);

@@ -57,8 +57,8 @@ export class Lane {
    * Commits, and does not return before the outcome is known and nothing earlier can land any more.
    *
    * @param first what to commit
-   * @param next given a commit that has not landed, because a check did not hold or (`lost`) without an answer: what to
-   *   commit instead (possibly nothing: an empty commit, which closes the lane to the one before)
+   * @param next is given a commit that has not landed, because a check did not hold or (`lost`) without an answer, and
+   *   returns the commit to send instead; an empty one closes the lane to the one before
    * @param silent called when there was no answer; `sent`: the store may have received the commit all the same
    * @returns which commit landed
    * @throws {LaneGone} when the process was fenced
@@ -85,7 +85,7 @@ export class Lane {
         if (!row) throw new LaneGone();
         if (row.versionstamp !== this.#versionstamp) {
           [number, versionstamp] = [row.value as number, row.versionstamp];
-          // Another's number: the registration was deleted, and a repeat of its commit has brought the row back.
+          // A number that was not tried here: the lane was deleted, and a repeat of the registration wrote it again.
           if (!tried.has(number)) throw new LaneGone();
         }
       }

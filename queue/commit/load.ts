@@ -12,13 +12,13 @@ import type { Unit } from "../rows/unit.ts";
 /** Bytes that a lane's own check and mutation take of a commit. */
 export const LANE_BYTES = 1024;
 
-/** A unit's weight, and its keys as text to find conflicts. A fresh unit's mutations conflict with nothing. */
+/** A unit's weight, and its keys as text to find conflicts by. A fresh unit's mutations conflict with nothing. */
 export interface Load {
   readonly checkIds: readonly string[];
   readonly mutationIds: readonly string[];
   /** Toward the store's limit `bytes`. */
   readonly bytes: number;
-  /** Toward its limit `keyBytes`. */
+  /** Toward the store's limit `keyBytes`. */
   readonly keyBytes: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A store that does not answer. Callers that are not patient are told so after one to two seconds. Their units may
+ * Tells callers that the store does not answer, after one to two seconds, unless they are patient. Their units may
  * still land, if the store may have received them.
  *
  * @module
@@ -29,31 +29,31 @@ export class Silence {
 
   constructor(readonly clock: Clock, readonly units: UnitQueue) {}
 
-  /** The lanes are gone. A store that does not answer keeps the process from registering anew. */
+  /** Notes that the lanes are gone: a store that does not answer keeps the process from registering anew. */
   unregistered(): void {
     if (!this.#lasts) this.#look();
     this.#isUnregistered = true;
   }
 
-  /** There are lanes again, or none are waited for any more. */
+  /** Notes that there are lanes again, or that none are waited for any more. */
   registered(): void {
     this.#isUnregistered = false;
     if (!this.#lasts) this.#cancel();
   }
 
-  /** A batch had no answer. */
+  /** Notes that a batch had no answer. */
   wentSilent(batch: Batch, sent: boolean): void {
     if (!this.#lasts) this.#look();
     this.#batches.set(batch, { before: sent || this.#batches.get(batch)?.before === true, now: false });
   }
 
-  /** A batch is being resent: callers given up from here on are told that it may land. */
+  /** Notes that a batch is being resent: callers given up from here on are told that it may land. */
   goesAgain(batch: Batch): void {
     const sent = this.#batches.get(batch);
     if (sent) sent.now = true;
   }
 
-  /** A batch has its outcome. */
+  /** Notes that a batch has its outcome. */
   answered(batch: Batch): void {
     if (this.#batches.delete(batch) && !this.#lasts) this.#cancel();
   }
@@ -78,7 +78,7 @@ export class Silence {
   }
 }
 
-/** Whether a caller that is not patient has waited for long enough; it is then told so. */
+/** Gives up a caller that is not patient and has waited for long enough. @returns whether it was given up now */
 function isOver(pending: Pending, sent: boolean): boolean {
   if (pending.givenUp || (pending.unit.patient ?? pending.unit.worker !== undefined)) return false;
   if (!pending.waited) {

@@ -14,7 +14,7 @@ import { LANE_BYTES, type Load, weigh } from "./load.ts";
 import type { StoreLimits } from "../store/port.ts";
 import type { Unit } from "../rows/unit.ts";
 
-/** Units that may be passed over before a commit is closed: what fits is near the head. */
+/** Units that may be passed over before a commit is closed: units that fit are near the head. */
 const MAX_PASSED = 32;
 
 /** See the module's text. */
@@ -165,7 +165,7 @@ export class UnitQueue {
     });
   }
 
-  /** Rejects all that waits. */
+  /** Rejects all units that wait. */
   rejectAll(error: unknown): void {
     const waiting = [...this.#merged.splice(0), ...this.#contested.splice(0)];
     for (const pending of waiting) {
