@@ -65,7 +65,7 @@ export interface QueueOptions {
   readonly idempotencyTtl?: number;
   /** Seconds without a heartbeat after which a worker is lost. @default {15} */
   readonly workerLostAfter?: number;
-  /** Shown in the list of workers. */
+  /** Name of the host, shown in the list of workers. */
   readonly host?: string;
   readonly pid?: number;
   readonly onEvent?: OnEvent;
@@ -75,7 +75,7 @@ export interface QueueOptions {
   readonly random?: Random;
 }
 
-/** How long a tick may work. */
+/** The options of {@link Queue.tick}. */
 export interface TickOptions {
   /** Seconds at most. @default {0, and only schedules are fired} */
   readonly seconds?: number;
@@ -125,10 +125,10 @@ export interface Queue {
   /** The task once it is final, or as it is when `timeout` seconds are over. @throws {TaskNotFoundError} */
   wait(id: string, options?: { timeout?: number; signal?: AbortSignal }): Promise<Task>;
   /**
-   * Tells the task as it is, and again whenever its state or its progress have changed, until it has ended. A slow
-   * reader is told the latest change only.
+   * Yields the task as it is, and again whenever its state or its progress has changed, until it has ended. A slow
+   * reader is given the latest change only.
    *
-   * @param options.repeat seconds without a change after which the latest is told again. @default {never}
+   * @param options.repeat seconds without a change after which the latest is given again. @default {never}
    * @throws {TaskNotFoundError} / {StoppedError}, or the signal's reason
    */
   watch(id: string, options?: { repeat?: number; signal?: AbortSignal }): AsyncGenerator<TaskChange, void>;

@@ -71,15 +71,15 @@ export interface Parts {
   readonly wakeups: Wakeups;
 }
 
-/** The parts' questions to the queue's life. */
+/** The calls by which the parts reach the queue's lifecycle. */
 export interface LifecycleHooks {
-  /** A promise while there is something to wait for before a commit. */
+  /** A promise to await before a commit; `undefined`: there is nothing to wait for. */
   ready(): Promise<void> | undefined;
-  /** Does what comes before the loops. */
+  /** Does the work that comes before the loops. */
   prepare(): Promise<void>;
-  /** Does what follows each heartbeat. */
+  /** Does the work that follows each heartbeat. */
   lookAround(): Promise<void>;
-  /** The store can serve no more. */
+  /** Called when the store can serve no more. */
   broke(error: Error): void;
 }
 
@@ -89,7 +89,7 @@ export interface LifecycleHooks {
  * @throws {TypeError} as `createQueue` does
  */
 export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
-  /** The parts call each other only when all of them are there. */
+  /** The parts, added one by one: none of them calls another before all are there. */
   const parts = {} as { -readonly [Part in keyof Parts]: Parts[Part] };
   const { store, clock = systemClock, schedules = [], onDemand = false } = options;
   parts.tally = new Tally(clock);
@@ -212,7 +212,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
   };
 }
 
-/** Makes the calls by which the parts tell each other something. */
+/** Makes the calls by which one part tells another that something has happened. */
 function signalsOf(parts: Parts): Signals {
   return {
     wake: (channel, entry) => {
@@ -246,7 +246,7 @@ function hereOf(parts: Parts): Here {
   };
 }
 
-/** A task has ended: tells the releaser, the program, those who wait for it, and its workflow, in this order. */
+/** Tells the releaser, the program, the callers who wait, and the workflow, in this order, that a task has ended. */
 function ended(parts: Parts, record: TaskRecord, done: "all" | "release" | null): void {
   const { engine, waits, cascades } = parts;
   engine.freed(record);

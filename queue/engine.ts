@@ -36,18 +36,18 @@ export interface Signals {
   /** Tells the scheduler that a schedule is due at this time. */
   scheduleDueAt(time: number): void;
   /**
-   * Tells those who wait for a task that it has ended, and has worked off what its end owes its workflow.
+   * Tells all who wait for a task that it has ended, and has the cascades worked off that its end owes to its workflow.
    *
-   * @param done what is owed no more: all of it, as with `endWaitingUnit`, or the release of those who wait for it
+   * @param done the cascades that are owed no more: all, as with `endWaitingUnit`, or the release of waiting tasks
    */
   ended(record: TaskRecord, done?: "all" | "release" | null): void;
-  /** Tells those who wait for a workflow that one of its groups has ended. */
+  /** Tells all who wait for a workflow that one of its groups has ended. */
   groupEnded(id: string): void;
-  /** Has what a workflow owes worked off now, by its `cascade` row. Never rejects. */
+  /** Has the cascade of a `cascade` row worked off now. Never rejects. */
   owe(kind: CascadeKind, id: string): Promise<void>;
-  /** A run has left its concurrency key, or a task that was released under one has ended. */
+  /** Tells the releaser that a run has left its concurrency key, or that a task released under one has ended. */
   freed(record: TaskRecord): void;
-  /** Tasks were parked; at this time, at once without one, some of them may go. */
+  /** Tells the releaser that tasks were parked, and when some of them may go: at once, if no time is given. */
   parked(by: string, dueAt?: number): void;
 }
 
@@ -61,26 +61,26 @@ export interface Here {
   worker(): string;
   /** The workers that execute a channel and are known to live, this one among them, in an order that all agree on. */
   peers(channel: string): readonly string[];
-  /** Whether this process works on demand, and there is no reason to. */
+  /** Whether this process works on demand, and has no reason to work now. */
   isResting(): boolean;
 }
 
-/** A channel's slots, as those see them who have a task for one; `Consumer` says more. */
+/** A channel's slots, as other parts that have a task for one see them; `Consumer` says more. */
 export interface Slots {
   readonly free: number;
   reserve(mayWait?: boolean): RunRow | null;
   beginReserved(run: RunRow, record: TaskRecord): void;
   withdraw(): void;
-  /** Resolves when nothing that was taken before is on its way to run. */
+  /** Resolves when no task that was taken before is about to start. */
   quiet(): Promise<void>;
 }
 
 /** A run of this process, as others see it; `Run` says more. */
 export interface OpenRun {
-  /** It waits for a slot. */
+  /** Whether the run waits for a slot. */
   readonly isNext: boolean;
-  /** It waits for a thread. */
+  /** Whether the run waits for a thread. */
   readonly reserved: boolean;
-  /** Ends it as REVOKED. Resolves when that is stored. */
+  /** Ends the run as REVOKED. Resolves when that is stored. */
   revoke(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * The life of a queue: what comes before its loops, what each call waits for, the tick, the stop, and the end when its
+ * The life of a queue: the start, the registration that each call waits for, the tick, the stop, and the end when its
  * store is broken.
  *
  * ```text
@@ -22,7 +22,7 @@ import { obeyRevokes } from "./request/revoke.ts";
 import type { Run } from "./run/run.ts";
 import { checkThreadTasks } from "./threads/define.ts";
 
-/** A tick waits for what is due within so many milliseconds. */
+/** Milliseconds within which something has to be due for a tick to wait for it. */
 const SOON = 10_000;
 /** Milliseconds that a caller waits for this process's registration. */
 const REGISTER_DEADLINE = 10_000;
@@ -105,7 +105,7 @@ export class Lifecycle implements LifecycleHooks {
     const { membership, engine } = this.parts;
     const registering = membership.ensure();
     return registering && withDeadline(engine.clock, REGISTER_DEADLINE, registering).catch((error) => {
-      // Nothing of the operation was sent yet.
+      // No part of the operation was sent yet.
       throw error instanceof StoreUnavailableError ? new StoreUnavailableError(error.message, false) : error;
     });
   }
@@ -126,14 +126,14 @@ export class Lifecycle implements LifecycleHooks {
     }
   }
 
-  /** Obeys what other processes have asked of this one since its last heartbeat. */
+  /** Obeys the revokes and the channels' settings that other processes have stored since the last heartbeat. */
   async lookAround(): Promise<void> {
     const { engine } = this.parts;
     await obeyRevokes(engine);
     if (engine.overrides.shared) await engine.overrides.refresh();
   }
 
-  /** The store can serve no more: everything ends with this error. */
+  /** Ends everything with this error, because the store can serve no more. */
   broke(error: Error): void {
     if (this.#broken) return;
     this.#broken = error;

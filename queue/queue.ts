@@ -1,6 +1,6 @@
 /**
- * The queue: what a program, the HTTP routes and the tests talk to. Each method says what it calls; what happens there
- * stands in the rooms of `queue/`. The parts are put together in `assemble.ts`, started and stopped in `lifecycle.ts`.
+ * The queue that a program, the HTTP routes and the tests talk to. Each method calls the function of a room of `queue/`
+ * that does the work. The parts are put together in `assemble.ts`, started and stopped in `lifecycle.ts`.
  *
  * @module
  */
@@ -40,7 +40,8 @@ import { findWorkflow, getWorkflow, lookAtEnd, type Workflow } from "./workflow/
 /**
  * Makes a queue. It accepts tasks at once, and executes them after `start()`.
  *
- * @throws {TypeError} when slots or times are no positive numbers, a definition has impossible defaults, two have one name, or a schedule cannot be
+ * @throws {TypeError} when slots or times are no positive numbers, a definition has impossible defaults, two
+ *   definitions have one name, or a schedule is not valid
  *
  * @example
  * ```ts
