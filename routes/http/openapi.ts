@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "@hono/zod-openapi";
+import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
 import { Problem } from "../contract/mod.ts";
 
 /** An answer: what it means, and its body. */
@@ -35,6 +35,15 @@ export const PROBLEM = {
   description: "A problem.",
   content: { "application/problem+json": { schema: Problem } },
 };
+
+/** A route that only reads: `GET` of the path answers 200 with this body, or a problem. */
+export function get<
+  const Path extends string,
+  Schema extends z.ZodType,
+  Request extends NonNullable<RouteConfig["request"]> = Record<never, never>,
+>(path: Path, summary: string, answer: ReturnType<typeof json<Schema>>, request: Request = {} as Request) {
+  return createRoute({ method: "get", path, summary, request, responses: { 200: answer, default: PROBLEM } });
+}
 
 /** A request header that a handler reads itself, because validating headers copies all of them on every request. */
 export function header(name: string, description: string) {

@@ -6,24 +6,18 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import type { Context, Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { get, json } from "../http/openapi.ts";
 import { RequestError } from "../http/problems.ts";
 
 const Status = z.object({ status: z.string() }).openapi("Status");
 
-const live = createRoute({
-  method: "get",
-  path: "/health/live",
-  summary: "The process answers",
-  responses: { 200: json("The process is alive.", Status), default: PROBLEM },
-});
+const live = get("/health/live", "The process answers", json("The process is alive.", Status));
 
-const ready = createRoute({
-  method: "get",
-  path: "/health/ready",
-  summary: "The process can do its work; 503 with the reasons when it cannot",
-  responses: { 200: json("The process is ready.", Status), default: PROBLEM },
-});
+const ready = get(
+  "/health/ready",
+  "The process can do its work; 503 with the reasons when it cannot",
+  json("The process is ready.", Status),
+);
 
 const health = createRoute({ ...ready, path: "/health" });
 

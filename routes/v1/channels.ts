@@ -8,7 +8,7 @@ import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
+import { get, json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid, RequestError } from "../http/problems.ts";
 import { wireChannel } from "./answers.ts";
 import { channelChange } from "./requests.ts";
@@ -18,12 +18,11 @@ const BYTES = 16 * 1024;
 
 const params = z.object({ name: z.string() });
 
-const list = createRoute({
-  method: "get",
-  path: "/v1/channels",
-  summary: "Channels with their depths; counted up to 10,000",
-  responses: { 200: json("All channels.", ChannelList), default: PROBLEM },
-});
+const list = get(
+  "/v1/channels",
+  "Channels with their depths; counted up to 10,000",
+  json("All channels.", ChannelList),
+);
 
 const change = createRoute({
   method: "patch",

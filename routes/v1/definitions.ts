@@ -3,19 +3,18 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { DefinitionList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { get, json } from "../http/openapi.ts";
 import { wireDefinition } from "./answers.ts";
 
-const list = createRoute({
-  method: "get",
-  path: "/v1/definitions",
-  summary: "Task definitions that this process knows",
-  responses: { 200: json("All definitions.", DefinitionList), default: PROBLEM },
-});
+const list = get(
+  "/v1/definitions",
+  "Task definitions that this process knows",
+  json("All definitions.", DefinitionList),
+);
 
 /** The routes of task definitions. */
 export function definitionRoutes(queue: Queue): OpenAPIHono<Env> {

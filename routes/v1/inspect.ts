@@ -3,45 +3,38 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { Explanation, KeyPage, KeyQuery, Stats } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { ID_PARAMS, json, PROBLEM } from "../http/openapi.ts";
+import { get, ID_PARAMS, json } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireKey, wireStats } from "./answers.ts";
 import { given } from "./given.ts";
 import { pageOptions } from "./requests.ts";
 
-const stats = createRoute({
-  method: "get",
-  path: "/v1/stats",
-  summary: "Tasks by place, workers, and counts of this process; counted up to 10,000 each",
-  responses: { 200: json("The statistics.", Stats), default: PROBLEM },
-});
+const stats = get(
+  "/v1/stats",
+  "Tasks by place, workers, and counts of this process; counted up to 10,000 each",
+  json("The statistics.", Stats),
+);
 
-const explain = createRoute({
-  method: "get",
-  path: "/v1/tasks/{id}/explain",
-  summary: "Why a task does not run",
-  request: { params: ID_PARAMS },
-  responses: { 200: json("Where the task stands, and what it waits for.", Explanation), default: PROBLEM },
-});
+const explain = get(
+  "/v1/tasks/{id}/explain",
+  "Why a task does not run",
+  json("Where the task stands, and what it waits for.", Explanation),
+  { params: ID_PARAMS },
+);
 
-const taskKeys = createRoute({
-  method: "get",
-  path: "/v1/tasks/{id}/keys",
-  summary: "The stored keys of a task",
-  request: { params: ID_PARAMS },
-  responses: { 200: json("All stored keys of the task.", KeyPage), default: PROBLEM },
-});
+const taskKeys = get(
+  "/v1/tasks/{id}/keys",
+  "The stored keys of a task",
+  json("All stored keys of the task.", KeyPage),
+  { params: ID_PARAMS },
+);
 
-const keys = createRoute({
-  method: "get",
-  path: "/v1/keys",
-  summary: "Stored keys, in the store's order",
-  request: { query: KeyQuery },
-  responses: { 200: json("A page.", KeyPage), default: PROBLEM },
+const keys = get("/v1/keys", "Stored keys, in the store's order", json("A page.", KeyPage), {
+  query: KeyQuery,
 });
 
 /** The routes of inspection. */

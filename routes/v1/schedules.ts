@@ -24,7 +24,7 @@ import { matchesStrongly, tagged } from "../http/etag.ts";
 import { zodFaults } from "../http/faults.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import { isObject, type JsonObject, mergePatch } from "../http/merge_patch.ts";
-import { header, IDEMPOTENCY_KEY, json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
+import { get, header, IDEMPOTENCY_KEY, json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
 import { linkNext } from "../http/pages.ts";
 import { invalidRequest, refuseInvalidWith, RequestError, taskFaults } from "../http/problems.ts";
 import { timeText, wireOccurrence, wireSchedule, wireTask } from "./answers.ts";
@@ -46,24 +46,16 @@ const create = createRoute({
   responses: { 201: json("Stored; `ETag` is what an edit needs.", WireSchedule), default: PROBLEM },
 });
 
-const list = createRoute({
-  method: "get",
-  path: PATH,
-  summary: "Schedules by id",
-  request: { query: PageQuery },
-  responses: { 200: json("A page; `Link: rel=next` leads to the next.", SchedulePage), default: PROBLEM },
+const list = get(PATH, "Schedules by id", json("A page; `Link: rel=next` leads to the next.", SchedulePage), {
+  query: PageQuery,
 });
 
-const read = createRoute({
-  method: "get",
-  path: `${PATH}/{id}`,
-  summary: "A schedule",
-  request: { params },
-  responses: {
-    200: json("The schedule; its `ETag` changes with every edit, not when it fires.", WireSchedule),
-    default: PROBLEM,
-  },
-});
+const read = get(
+  `${PATH}/{id}`,
+  "A schedule",
+  json("The schedule; its `ETag` changes with every edit, not when it fires.", WireSchedule),
+  { params },
+);
 
 const change = createRoute({
   method: "patch",
@@ -114,24 +106,19 @@ const run = createRoute({
   responses: { 202: json("Accepted and stored.", Task), default: PROBLEM },
 });
 
-const next = createRoute({
-  method: "get",
-  path: `${PATH}/{id}/next`,
-  summary: "The next occurrences; of a paused schedule those it would have",
-  request: { params, query: NextQuery },
-  responses: {
-    200: json("Planned moments.", NextOccurrences),
-    default: PROBLEM,
-  },
-});
+const next = get(
+  `${PATH}/{id}/next`,
+  "The next occurrences; of a paused schedule those it would have",
+  json("Planned moments.", NextOccurrences),
+  { params, query: NextQuery },
+);
 
-const occurrences = createRoute({
-  method: "get",
-  path: `${PATH}/{id}/occurrences`,
-  summary: "The last 1,000 occurrences with their outcomes, newest first",
-  request: { params, query: PageQuery },
-  responses: { 200: json("A page; `Link: rel=next` leads to the next.", OccurrencePage), default: PROBLEM },
-});
+const occurrences = get(
+  `${PATH}/{id}/occurrences`,
+  "The last 1,000 occurrences with their outcomes, newest first",
+  json("A page; `Link: rel=next` leads to the next.", OccurrencePage),
+  { params, query: PageQuery },
+);
 
 /** The routes of schedules. */
 export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {

@@ -19,6 +19,7 @@ import type { Env } from "../env.ts";
 import { entityTag, notChanged, tagged } from "../http/etag.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import {
+  get,
   ID_PARAMS,
   IDEMPOTENCY_KEY,
   IF_NONE_MATCH,
@@ -80,13 +81,12 @@ const read = createRoute({
   responses: { 200: json("The task.", Task), 304: NOT_CHANGED, default: PROBLEM },
 });
 
-const list = createRoute({
-  method: "get",
-  path: "/v1/tasks",
-  summary: "Tasks, newest first",
-  request: { query: TaskQuery },
-  responses: { 200: json("A page; `Link: rel=next` leads to the next.", TaskPage), default: PROBLEM },
-});
+const list = get(
+  "/v1/tasks",
+  "Tasks, newest first",
+  json("A page; `Link: rel=next` leads to the next.", TaskPage),
+  { query: TaskQuery },
+);
 
 const revoke = createRoute({
   method: "post",

@@ -3,19 +3,14 @@
  *
  * @module
  */
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import { WorkerList } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { json, PROBLEM } from "../http/openapi.ts";
+import { get, json } from "../http/openapi.ts";
 import { wireWorker } from "./answers.ts";
 
-const list = createRoute({
-  method: "get",
-  path: "/v1/workers",
-  summary: "Registered workers and what they run",
-  responses: { 200: json("All workers.", WorkerList), default: PROBLEM },
-});
+const list = get("/v1/workers", "Registered workers and what they run", json("All workers.", WorkerList));
 
 /** The routes of workers. */
 export function workerRoutes(queue: Queue): OpenAPIHono<Env> {
