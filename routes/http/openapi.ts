@@ -27,14 +27,16 @@ export function patchBody<Schema extends z.ZodType>(schema: Schema) {
 /** The path of a task or a workflow. */
 export const ID_PARAMS = z.object({ id: z.string().openapi({ format: "uuid" }) });
 
-/** The answer to an `If-None-Match` that names what is there. */
-export const NOT_CHANGED = { description: "Not changed." };
-
 /** Every other answer of every route. */
 export const PROBLEM = {
   description: "A problem.",
   content: { "application/problem+json": { schema: Problem } },
 };
+
+/** The answers of a route that has done what was asked (200), or has accepted it (202). */
+export function doneOrAccepted<Schema extends z.ZodType>(done: string, accepted: string, schema: Schema) {
+  return { 200: json(done, schema), 202: json(accepted, schema), default: PROBLEM };
+}
 
 /** A route that only reads: `GET` of the path answers 200 with this body, or a problem. */
 export function get<
@@ -43,6 +45,22 @@ export function get<
   Request extends NonNullable<RouteConfig["request"]> = Record<never, never>,
 >(path: Path, summary: string, answer: ReturnType<typeof json<Schema>>, request: Request = {} as Request) {
   return createRoute({ method: "get", path, summary, request, responses: { 200: answer, default: PROBLEM } });
+}
+
+/** A route that reads one task or workflow: it can wait for the end, and answers 304 while nothing has changed. */
+export function getTagged<const Path extends string, Schema extends z.ZodType>(
+  path: Path,
+  summary: string,
+  answer: ReturnType<typeof json<Schema>>,
+) {
+  return createRoute({
+    method: "get",
+    path,
+    summary,
+    parameters: [PREFER, IF_NONE_MATCH],
+    request: { params: ID_PARAMS },
+    responses: { 200: answer, 304: { description: "Not changed." }, default: PROBLEM },
+  });
 }
 
 /** A request header that a handler reads itself, because validating headers copies all of them on every request. */
@@ -63,7 +81,7 @@ export const PREFER = header(
 );
 
 /** The header of routes whose answers have an ETag. */
-export const IF_NONE_MATCH = header(
+const IF_NONE_MATCH = header(
   "If-None-Match",
   "An earlier answer's ETag: 304 while nothing has changed.",
 );

@@ -9,7 +9,7 @@ import { limitBody } from "../http/body.ts";
 import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
-import { ID_PARAMS, IDEMPOTENCY_KEY, json, jsonBody, PROBLEM } from "../http/openapi.ts";
+import { doneOrAccepted, ID_PARAMS, IDEMPOTENCY_KEY, json, jsonBody, PROBLEM } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireTask } from "./answers.ts";
 import { redriveFilter } from "./requests.ts";
@@ -31,11 +31,11 @@ const many = createRoute({
   description: "Each task is submitted anew once, however often the call is repeated.",
   middleware: [limitBody(64 * 1024)],
   request: { body: jsonBody(RedriveBody) },
-  responses: {
-    200: json("Nothing was submitted: a dry run, or nothing fits.", RedrivePage),
-    202: json("The outcome for each task.", RedrivePage),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted(
+    "Nothing was submitted: a dry run, or nothing fits.",
+    "The outcome for each task.",
+    RedrivePage,
+  ),
 });
 
 /** The routes of redrive. */

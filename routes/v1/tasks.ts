@@ -19,15 +19,14 @@ import type { Env } from "../env.ts";
 import { entityTag, notChanged, tagged } from "../http/etag.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import {
+  doneOrAccepted,
   get,
+  getTagged,
   ID_PARAMS,
   IDEMPOTENCY_KEY,
-  IF_NONE_MATCH,
   json,
   jsonBody,
-  NOT_CHANGED,
   PREFER,
-  PROBLEM,
 } from "../http/openapi.ts";
 import { linkNext } from "../http/pages.ts";
 import { preferredWait } from "../http/prefer.ts";
@@ -48,14 +47,11 @@ const submit = createRoute({
   middleware: [limitBody(TASK_BYTES)],
   parameters: [IDEMPOTENCY_KEY, PREFER],
   request: { body: jsonBody(TaskRequestBody) },
-  responses: {
-    200: json(
-      "The task has ended within the preferred wait, or is a duplicate by its definition's key.",
-      Task,
-    ),
-    202: json("Accepted and stored.", Task),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted(
+    "The task has ended within the preferred wait, or is a duplicate by its definition's key.",
+    "Accepted and stored.",
+    Task,
+  ),
 });
 
 const submitBatch = createRoute({
@@ -65,21 +61,14 @@ const submitBatch = createRoute({
   middleware: [limitBody(BATCH_BYTES)],
   parameters: [IDEMPOTENCY_KEY],
   request: { body: jsonBody(BatchBody) },
-  responses: {
-    200: json("Each is a duplicate by its definition's key.", TaskBatch),
-    202: json("Accepted and stored, in the request's order.", TaskBatch),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted(
+    "Each is a duplicate by its definition's key.",
+    "Accepted and stored, in the request's order.",
+    TaskBatch,
+  ),
 });
 
-const read = createRoute({
-  method: "get",
-  path: "/v1/tasks/{id}",
-  summary: "A task with its state and result",
-  parameters: [PREFER, IF_NONE_MATCH],
-  request: { params: ID_PARAMS },
-  responses: { 200: json("The task.", Task), 304: NOT_CHANGED, default: PROBLEM },
-});
+const read = getTagged("/v1/tasks/{id}", "A task with its state and result", json("The task.", Task));
 
 const list = get(
   "/v1/tasks",
@@ -93,11 +82,7 @@ const revoke = createRoute({
   path: "/v1/tasks/{id}/revoke",
   summary: "End a task as REVOKED",
   request: { params: ID_PARAMS },
-  responses: {
-    200: json("The task has ended.", Task),
-    202: json("The task's run is being aborted.", Task),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted("The task has ended.", "The task's run is being aborted.", Task),
 });
 
 /** The routes of tasks. */

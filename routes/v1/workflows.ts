@@ -11,14 +11,13 @@ import type { Env } from "../env.ts";
 import { entityTag, notChanged, tagged } from "../http/etag.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import {
+  doneOrAccepted,
+  getTagged,
   ID_PARAMS,
   IDEMPOTENCY_KEY,
-  IF_NONE_MATCH,
   json,
   jsonBody,
-  NOT_CHANGED,
   PREFER,
-  PROBLEM,
 } from "../http/openapi.ts";
 import { waitAsPreferred } from "../http/prefer.ts";
 import { wireWorkflow } from "./answers.ts";
@@ -34,36 +33,29 @@ const submit = createRoute({
   middleware: [limitBody(WORKFLOW_BYTES)],
   parameters: [IDEMPOTENCY_KEY, PREFER],
   request: { body: jsonBody(WorkflowNode) },
-  responses: {
-    200: json("The workflow has ended within the preferred wait.", Workflow),
-    202: json("Accepted and stored.", Workflow),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted(
+    "The workflow has ended within the preferred wait.",
+    "Accepted and stored.",
+    Workflow,
+  ),
 });
 
-const read = createRoute({
-  method: "get",
-  path: "/v1/workflows/{id}",
-  summary: "A workflow with its graph and each task's state",
-  parameters: [PREFER, IF_NONE_MATCH],
-  request: { params: ID_PARAMS },
-  responses: {
-    200: json("The workflow.", Workflow),
-    304: NOT_CHANGED,
-    default: PROBLEM,
-  },
-});
+const read = getTagged(
+  "/v1/workflows/{id}",
+  "A workflow with its graph and each task's state",
+  json("The workflow.", Workflow),
+);
 
 const revoke = createRoute({
   method: "post",
   path: "/v1/workflows/{id}/revoke",
   summary: "End all of a workflow as REVOKED",
   request: { params: ID_PARAMS },
-  responses: {
-    200: json("The whole workflow has ended.", Workflow),
-    202: json("Some of the workflow's runs are being aborted.", Workflow),
-    default: PROBLEM,
-  },
+  responses: doneOrAccepted(
+    "The whole workflow has ended.",
+    "Some of the workflow's runs are being aborted.",
+    Workflow,
+  ),
 });
 
 /** The routes of workflows. */

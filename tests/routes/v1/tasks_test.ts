@@ -3,6 +3,13 @@ import { type Body, openApp, problem } from "../../support/open_app.ts";
 
 const ADD = { name: "app.tasks.add", args: [1, 2] };
 
+/** Submits a task and lets it run for a second. @returns its id */
+async function started(t: Awaited<ReturnType<typeof openApp>>): Promise<string> {
+  const { id } = await (await t.post("/v1/tasks", ADD)).json();
+  await t.clock.advance(1000);
+  return id;
+}
+
 Deno.test("GET /v1/tasks/{id} answers 304 while nothing has changed", async () => {
   await using t = await openApp({ start: false });
   const { id } = await (await t.post("/v1/tasks", ADD)).json();
@@ -24,8 +31,7 @@ Deno.test("GET /v1/tasks/{id} answers 304 while nothing has changed", async () =
 
 Deno.test("GET /v1/tasks/{id} shows a run from start to end", async () => {
   await using t = await openApp();
-  const { id } = await (await t.post("/v1/tasks", ADD)).json();
-  await t.clock.advance(1000);
+  const id = await started(t);
   const running = await (await t.get(`/v1/tasks/${id}`)).json();
   assert.equal(running.state, "STARTED");
   assert.equal(running.started_at, "2026-01-05T09:00:00.000Z");
@@ -82,8 +88,7 @@ Deno.test("POST /v1/tasks/{id}/revoke ends a waiting task, once", async () => {
 
 Deno.test("POST /v1/tasks/{id}/revoke ends a task that runs here at once", async () => {
   await using t = await openApp();
-  const { id } = await (await t.post("/v1/tasks", ADD)).json();
-  await t.clock.advance(1000);
+  const id = await started(t);
   const response = await t.post(`/v1/tasks/${id}/revoke`);
   assert.equal(response.status, 200);
   assert.equal((await response.json()).state, "REVOKED");
@@ -91,8 +96,7 @@ Deno.test("POST /v1/tasks/{id}/revoke ends a task that runs here at once", async
 
 Deno.test("POST /v1/tasks/{id}/revoke answers 202 while another process aborts the run", async () => {
   await using worker = await openApp();
-  const { id } = await (await worker.post("/v1/tasks", ADD)).json();
-  await worker.clock.advance(1000);
+  const id = await started(worker);
   await using t = await openApp({ store: worker.store, clock: worker.clock, channels: {} });
   const response = await t.post(`/v1/tasks/${id}/revoke`);
   assert.equal(response.status, 202);

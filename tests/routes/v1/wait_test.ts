@@ -5,11 +5,19 @@ import { openApp } from "../../support/open_app.ts";
 
 const ADD = { name: "app.tasks.add", args: [1, 2] };
 
+/** The answer to a request that waits while the clock is moved on by so many milliseconds. */
+async function answered(
+  t: Awaited<ReturnType<typeof openApp>>,
+  milliseconds: number,
+  pending: Response | Promise<Response>,
+): Promise<Response> {
+  await t.clock.advance(milliseconds);
+  return await pending;
+}
+
 Deno.test("Prefer: wait answers 200 with the result once the task has ended", async () => {
   await using t = await openApp();
-  const pending = t.post("/v1/tasks", ADD, { prefer: "respond-async, wait=25" });
-  await t.clock.advance(20_000);
-  const response = await pending;
+  const response = await answered(t, 20_000, t.post("/v1/tasks", ADD, { prefer: "respond-async, wait=25" }));
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("preference-applied"), "wait=25");
   const task = await response.json();
@@ -20,9 +28,7 @@ Deno.test("Prefer: wait answers 200 with the result once the task has ended", as
 
 Deno.test("Prefer: wait answers 202 when the time is over first", async () => {
   await using t = await openApp();
-  const pending = t.post("/v1/tasks", ADD, { prefer: "wait=10" });
-  await t.clock.advance(10_000);
-  const response = await pending;
+  const response = await answered(t, 10_000, t.post("/v1/tasks", ADD, { prefer: "wait=10" }));
   assert.equal(response.status, 202);
   assert.equal((await response.json()).state, "STARTED");
   await t.clock.advance(10_000);
@@ -30,9 +36,11 @@ Deno.test("Prefer: wait answers 202 when the time is over first", async () => {
 
 Deno.test("Prefer: wait is cut to 30 s, and says so", async () => {
   await using t = await openApp();
-  const pending = t.post("/v1/tasks", { ...ADD, delay: 100 }, { prefer: "wait=3600" });
-  await t.clock.advance(30_000);
-  const response = await pending;
+  const response = await answered(
+    t,
+    30_000,
+    t.post("/v1/tasks", { ...ADD, delay: 100 }, { prefer: "wait=3600" }),
+  );
   assert.equal(response.status, 202);
   assert.equal(response.headers.get("preference-applied"), "wait=30");
   await response.body?.cancel();
@@ -41,9 +49,7 @@ Deno.test("Prefer: wait is cut to 30 s, and says so", async () => {
 Deno.test("GET /v1/tasks/{id} waits too", async () => {
   await using t = await openApp();
   const { id } = await (await t.post("/v1/tasks", ADD)).json();
-  const pending = t.get(`/v1/tasks/${id}`, { prefer: "Wait=30" });
-  await t.clock.advance(20_000);
-  const response = await pending;
+  const response = await answered(t, 20_000, t.get(`/v1/tasks/${id}`, { prefer: "Wait=30" }));
   assert.equal(response.status, 200);
   assert.equal((await response.json()).result, 3);
 });
