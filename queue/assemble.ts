@@ -229,7 +229,7 @@ function signalsOf(parts: Parts): Signals {
     },
     ended: (record, done = null) => ended(parts, record, done),
     groupEnded: (id) => parts.waits.ended(id),
-    owe: (kind, id) => parts.cascades.owe(kind, id),
+    workOff: (kind, id) => parts.cascades.workOff(kind, id),
     freed: (record) => parts.releaser.freed(record),
     parked: (by, dueAt) => parts.releaser.parked(by, dueAt),
   };

@@ -38,13 +38,13 @@ export interface Signals {
   /**
    * Tells all who wait for a task that it has ended, and has the cascades worked off that its end owes to its workflow.
    *
-   * @param done the cascades that are owed no more: all, as with `endWaitingUnit`, or the release of waiting tasks
+   * @param done the cascades that are owed no more: all, as with `endWaitingUnit` for tasks that end along with it, or the release of waiting tasks
    */
   ended(record: TaskRecord, done?: "all" | "release" | null): void;
   /** Tells all who wait for a workflow that one of its groups has ended. */
   groupEnded(id: string): void;
   /** Has the cascade of a `cascade` row worked off now. Never rejects. */
-  owe(kind: CascadeKind, id: string): Promise<void>;
+  workOff(kind: CascadeKind, id: string): Promise<void>;
   /** Tells the releaser that a run has left its concurrency key, or that a task released under one has ended. */
   freed(record: TaskRecord): void;
   /** Tells the releaser that tasks were parked, and when some of them may go: at once, if no time is given. */

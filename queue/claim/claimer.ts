@@ -111,7 +111,7 @@ export class Claimer {
     // The settings of the channel as known now: if they change during the look, the claim must fail.
     const known: Unit = { checks: this.engine.overrides.checks(this.channel), mutations: [] };
     const want = () => Math.min(room.left, this.#reach);
-    window.expire();
+    window.forgetStale();
     if (window.empty) await window.fill(want(), this.#claiming);
     const choice = new Choice(this.engine, this.channel, this.#parking, {
       worker,
@@ -129,7 +129,7 @@ export class Claimer {
     const { candidates, limited, strangers } = choice;
     // Suspects that were passed over are still in `ready`: they are read again once the running one has ended.
     if (choice.skipped) window.clear();
-    window.expire();
+    window.forgetStale();
     const claims: Promise<unknown>[] = [];
     if (candidates.length > 0) claims.push(this.#commitAll(candidates, worker, known));
     if (limited.length > 0) claims.push(this.#admit(limited, worker, known));
@@ -185,7 +185,7 @@ export class Claimer {
     for (const { id } of limited) this.#claiming.delete(id);
   }
 
-  /** Parks the tasks that may not start yet. If they are more than half of those chosen, a sweep parks others too. */
+  /** Parks the tasks that may not start yet. If they are more than half of those chosen, more of the channel is read and parked in one sweep. */
   async #obey({ parked, left, nextAt, due }: Verdict<Candidate>, met: readonly Candidate[]): Promise<void> {
     const { engine } = this;
     this.idle();

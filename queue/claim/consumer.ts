@@ -9,8 +9,8 @@
  * held       The channel is paused, or its rate lets nothing through yet. Nothing is claimed.
  * full       As many tasks are taken as may be (`Ahead` says how many), or a claim is in flight and less than a
  *            quarter of the slots is left. The end of a run or of that claim begins the next round.
- * told       The ready window is exhausted, and this process is told of whatever becomes ready. The store is not read
- *            before a wake-up comes, or a pause is over without one. On a shared store only while a claim is in flight.
+ * told       The ready window has no task left, and this process is told of whatever becomes ready. The store is not
+ *            read before a wake-up comes, or the loop's pause is over without one. On a shared store only while a claim is in flight.
  * claiming   The claimer looks for tasks. When it finds some, the next round begins while they are being claimed.
  * ```
  *
@@ -132,7 +132,7 @@ export class Consumer extends Loop implements Taker {
     if (worker === "" || this.stopping || this.exhausted) return null;
     if (this.engine.overrides.has(this.channel)) return null;
     const { window: { waiting }, reading } = this.#claimer;
-    // A task that would overtake others is handed off only if a slot remains after each of them has one.
+    // Hand off only if a slot remains after every waiting task has one: no waiting task is overtaken.
     const free = mayWait && waiting === 0 && reading === 0 ? this.room.left : this.room.free;
     if (free <= waiting) return null;
     this.room.take(1);

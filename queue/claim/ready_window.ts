@@ -3,7 +3,7 @@
  * process can have open, a look of 500 tasks serves many claims, and what this process stores itself is known without a
  * look. On a shared one a look shows this process's share, and serves the claims of the next 50 ms.
  *
- * The window knows of the channel's ready tasks nothing, a part or all.
+ * The window has three modes, by how many of the channel's ready tasks it knows: none, a part, or all.
  *
  * ## Nothing
  *
@@ -13,9 +13,9 @@
  *
  * ## All
  *
- * No task stands behind the last entry, as of the last look. A task that became ready since is either put in its place
- * among the entries, or only counted as an arrival: put in its place when this process has stored it, on an unshared
- * store, and no arrival is counted yet. So on an unshared store `waiting` is exact, and a hand-off can tell whether it
+ * No task stands behind the last entry, as of the last look. A task that became ready since is put in its place among
+ * the entries if this process has stored it, the store is unshared, and no arrival is counted yet. Any other one is
+ * only counted as an arrival. So on an unshared store `waiting` is exact, and a hand-off can tell whether it
  * would overtake a task. Once all entries are taken and no arrival is counted the window is exhausted: a look would
  * find nothing. *All* becomes *a part* when a task finds no more room among the entries.
  *
@@ -28,7 +28,7 @@
  *
  * What is known, a part or all, is stale when an arrival may stand before one of the entries, or when the last look is
  * too old: 2 s on an unshared store, since a wake-up may have been lost, and 50 ms on a shared one. It is forgotten
- * when the arrival is told, or by `expire` before each claim.
+ * when the arrival is told, or by `forgetStale` before each claim.
  *
  * ## Being read
  *
@@ -240,7 +240,7 @@ export class ReadyWindow {
   }
 
   /** Forgets what is stale. */
-  expire(): void {
+  forgetStale(): void {
     const { clock } = this.engine;
     if (this.#unshared ? this.#overtaken || this.#isOld : clock.monotonic() - this.#lookedAt >= FRESH) {
       this.clear();

@@ -33,7 +33,7 @@ export class Room {
     return this.#below(this.slots());
   }
 
-  /** Tasks that could be taken now, slots or not. */
+  /** Tasks that could be taken now, in slots or ahead of them. */
   get left(): number {
     return this.#below(this.ahead.most(this.slots()));
   }

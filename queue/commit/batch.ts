@@ -11,7 +11,7 @@ import type { Unit } from "../rows/unit.ts";
 /** A unit that has no outcome yet: it waits for a commit, or is in one. */
 export interface Pending extends Load {
   readonly unit: Unit;
-  /** The unit made a commit fail as a whole, so it travels alone. */
+  /** The unit was in a commit that the store refused, so it travels alone: only the bad one is then refused. */
   alone: boolean;
   /** The unit was seen waiting for a store that does not answer. */
   waited: boolean;

@@ -196,8 +196,8 @@ export class Committer {
 
   /**
    * Whether the units that wait are worth a commit now. At rest, or beside slow merged commits only, any unit is.
-   * Beside another commit, units are if they take long to encode: the store commits one after the other, and units that
-   * arrive meanwhile share the next commit (docs/performance.md).
+   * Beside another commit, they are when they take long to encode. Otherwise they wait: the store commits one after the
+   * other, so they share the next commit with the units that arrive meanwhile (docs/performance.md).
    */
   #worthACommit(): boolean {
     if (this.#busy === this.#busyAlone + this.#slow) return this.#units.hasMerged;
@@ -270,6 +270,7 @@ export class Committer {
 
   /**
    * Decides the units of a process whose lanes are gone: none can land any more, and evidence shows which have landed.
+   * A unit whose evidence is absent is committed again; a unit without evidence is dropped.
    */
   async #decideFenced({ worker }: OpenLanes, batch: Batch): Promise<void> {
     this.fenced(worker);

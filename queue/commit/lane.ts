@@ -58,7 +58,7 @@ export class Lane {
    *
    * @param first what to commit
    * @param next is given a commit that has not landed, because a check did not hold or (`lost`) without an answer, and
-   *   returns the commit to send instead; an empty one closes the lane to the one before
+   *   returns the commit to send instead. Once that one has landed, the one before it no longer can: an empty commit serves
    * @param silent called when there was no answer; `sent`: the store may have received the commit all the same
    * @returns which commit landed
    * @throws {LaneGone} when the process was fenced

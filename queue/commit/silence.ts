@@ -72,14 +72,14 @@ export class Silence {
   /** Tells callers that have waited for long enough that the store does not answer. */
   #giveUp(): void {
     for (const [{ units }, sent] of this.#batches) {
-      for (const pending of units) isOver(pending, sent.before || sent.now);
+      for (const pending of units) giveUp(pending, sent.before || sent.now);
     }
-    this.units.giveUp((pending) => isOver(pending, false));
+    this.units.giveUp((pending) => giveUp(pending, false));
   }
 }
 
 /** Gives up a caller that is not patient and has waited for long enough. @returns whether it was given up now */
-function isOver(pending: Pending, sent: boolean): boolean {
+function giveUp(pending: Pending, sent: boolean): boolean {
   if (pending.givenUp || (pending.unit.patient ?? pending.unit.worker !== undefined)) return false;
   if (!pending.waited) {
     pending.waited = true;

@@ -10,7 +10,7 @@ export interface Limited {
   /** Monotonic milliseconds; `Infinity` for none. */
   readonly deadline: number;
   /** Called when the deadline is over; sets the next one or leaves. */
-  expire(): void;
+  timeIsUp(): void;
 }
 
 /** Calls `expire` on each member whose deadline is over. */
@@ -48,7 +48,7 @@ export class Deadlines {
 
   #fire(): void {
     const now = this.clock.monotonic();
-    for (const member of [...this.#members]) if (member.deadline <= now) member.expire();
+    for (const member of [...this.#members]) if (member.deadline <= now) member.timeIsUp();
     let next = Infinity;
     for (const member of this.#members) next = Math.min(next, member.deadline);
     this.#arm(next);

@@ -102,7 +102,7 @@ export class Run implements Limited, ThisRun {
     }
   }
 
-  /** Only a task that was never started expires. */
+  /** Whether the task has expired: its time was over before any worker began it, so this is its first delivery. */
   #hasExpired(): boolean {
     const { startedAt, expiresAt } = this.record;
     return expiresAt !== undefined && startedAt === undefined && this.row.deliveries === 1 &&
@@ -195,7 +195,7 @@ export class Run implements Limited, ThisRun {
   }
 
   /** Enforces the time limit that is over: the soft one aborts the signal, the hard one ends the run. */
-  expire(): void {
+  timeIsUp(): void {
     if (this.deadline < this.#hardDeadline) {
       this.deadline = this.#hardDeadline;
       const message = `Task ran longer than its soft time limit of ${this.#softLimit} s`;

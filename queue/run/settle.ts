@@ -1,7 +1,8 @@
 /**
  * How a run leaves the store, in one commit. There are three ways: the task ends; the task is put back for another run
  * after a failure; the task is given back, which counts as no run. When another process has revoked the task by then,
- * neither way back lands, and the task ends as REVOKED.
+ * a retry or give-back does not land, and the task ends as REVOKED. `engine.ended` then tells the other parts
+ * (`assemble.ts`, `ended`).
  *
  * @module
  */
@@ -82,8 +83,8 @@ async function retry(run: ThisRun, { error, delay }: Retry): Promise<void> {
 export async function giveBack(run: ThisRun, hasBegun: boolean): Promise<void> {
   const { engine, record, row } = run;
   if (record.acks === "early" && hasBegun) return await end(run, STOPPED);
-  // A group that was closed while this task was claimed has ended its members that had not started, and missed this one.
-  // Marked as started, the task runs again, as the started members of a closed group do.
+  // When a group is closed, its members that do not run are ended; a claimed member is not among them. If this group was
+  // closed meanwhile, the task must not wait as if it had never started: marked as started, it runs again.
   const isStarted = hasBegun || record.workflow?.group !== undefined;
   const next = isStarted ? returned(record, row) : record;
   const { expiresAt } = next;

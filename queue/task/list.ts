@@ -6,7 +6,7 @@
 import { InvalidTaskError } from "../ground/errors.ts";
 import { firstIdAt, isTaskId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
-import { isExpired, type Reading, readRecords, recordOf } from "./read.ts";
+import { isPastRetention, type Reading, readRecords, recordOf } from "./read.ts";
 import type { EndedRow, GroupRow, RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
@@ -124,7 +124,7 @@ async function viewFitting(
     for (const { key, value } of entries) runs.set(idOf(key), decode<RunRow>(value));
   }
   let fitting = records.filter((record) =>
-    record !== null && !isExpired(engine, record) && fits(filter, record)
+    record !== null && !isPastRetention(engine, record) && fits(filter, record)
   );
   // Whether the task's run is still to be read: the state of a task that is not final depends on its run.
   const mayRun = ({ id, state }: TaskRecord) => !isFinal(state) && !runs.has(id);

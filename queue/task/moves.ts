@@ -89,7 +89,7 @@ export function holdUnit(keys: Keys, record: TaskRecord, waitsFor: string): Unit
 }
 
 /**
- * → run at once: the submitting process executes the channel, has a free slot, and no task waits before this one.
+ * → run at once: the submitting process executes the channel, has a slot that is left when every waiting task has one.
  * Saves the pointer and the claim's commit.
  */
 export function handOffUnit(keys: Keys, record: TaskRecord, run: RunRow): Unit {

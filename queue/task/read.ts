@@ -50,7 +50,7 @@ export function recordOf(entry: Entry): TaskRecord {
 }
 
 /** Whether a task has ended so long ago that readers do not see it any more. */
-export function isExpired(engine: Pick<Reading, "clock" | "settings">, record: TaskRecord): boolean {
+export function isPastRetention(engine: Pick<Reading, "clock" | "settings">, record: TaskRecord): boolean {
   return record.doneAt !== undefined && keptUntil(engine, record) <= engine.clock.now();
 }
 
@@ -89,7 +89,7 @@ export async function findTask(
     throw new TaskNotFoundError(id, old ? "expired" : "unknown");
   }
   const record = recordOf(task);
-  if (isExpired(engine, record)) throw new TaskNotFoundError(id, "expired");
+  if (isPastRetention(engine, record)) throw new TaskNotFoundError(id, "expired");
   const version = run && run.versionstamp > task.versionstamp ? run.versionstamp : task.versionstamp;
   const rows = [
     { key: task.key, versionstamp: task.versionstamp },

@@ -1,6 +1,6 @@
 /**
- * Cascades: works off what an end, a submission or a revoke leaves to do in its workflow. That commit writes a
- * `cascade` row, unless it releases the waiting tasks itself. The process that wrote the row works it off at once.
+ * Cascades: works off what an end, a submission or a revoke leaves to do in its workflow. The commit of that
+ * end, submission or revoke writes a `cascade` row, unless it releases the waiting tasks itself. The process that wrote the row works it off at once.
  * Every process also reads all rows now and then, to find those that a crash has left behind. A row names a task, a
  * group `g`, a workflow, or a submission by its trigger `t`:
  *
@@ -96,13 +96,13 @@ export class Cascades extends Loop {
     const { group, tolerated, followed, linkError } = workflow!;
     if (linkError && state === "FAILURE") announce(this.engine, errorCallback(linkError, record));
     if (state === "SUCCESS") {
-      if (followed && !released) this.owe("release", id);
-    } else if (followed || group !== undefined && !tolerated) this.owe("fail", id);
-    if (group !== undefined && (state === "SUCCESS" || tolerated)) this.owe("join", group);
+      if (followed && !released) this.workOff("release", id);
+    } else if (followed || group !== undefined && !tolerated) this.workOff("fail", id);
+    if (group !== undefined && (state === "SUCCESS" || tolerated)) this.workOff("join", group);
   }
 
   /** Works off a row, unless that is under way. Never rejects: a later pass finds a row that is left. */
-  owe(kind: CascadeKind, id: string): Promise<void> {
+  workOff(kind: CascadeKind, id: string): Promise<void> {
     const name = `${kind} ${id}`;
     const busy = this.#busy.get(name);
     if (busy) {
@@ -152,7 +152,7 @@ export class Cascades extends Loop {
 
   /** Joins the group around one that has ended, if there is one: its last member may have ended with that. */
   #joinAround(group: string | null): void {
-    if (group !== null) this.owe("join", group);
+    if (group !== null) this.workOff("join", group);
   }
 
   protected async round(): Promise<boolean> {
@@ -188,7 +188,7 @@ export class Cascades extends Loop {
     // In the first pass every row counts as left behind, later a row that has not changed since the previous pass.
     const old = former === null || former.get(id) === entry.versionstamp;
     if (!old || kind === "undo" && await this.#isWritten(id, decode<UndoRow>(entry.value))) return;
-    await this.owe(kind, id);
+    await this.workOff(kind, id);
   }
 
   /**

@@ -53,7 +53,7 @@ async function closeGroup(engine: Base & Signals, id: string, error: TaskError):
     ];
     if (await committer.commit({ checks: [entry!], mutations }) === null) continue;
     engine.groupEnded(id);
-    engine.owe("close", id);
+    engine.workOff("close", id);
     return;
   }
 }

@@ -21,7 +21,7 @@ export async function revokeWorkflow(engine: Base & Signals & Resolving, id: str
   if (finished === total) throw new WorkflowFinalError(id, state);
   const revoke: Unit = { checks: [], mutations: [put(engine.keys.cascade("revoke", id), {})] };
   await engine.committer.commit(revoke);
-  await engine.owe("revoke", id);
+  await engine.workOff("revoke", id);
   return await getWorkflow(engine, id);
 }
 

@@ -159,13 +159,13 @@ async function storeLarge(
       if (versionstamp !== null) accepted(engine, record, versionstamp, now, run);
       else if (run) engine.consumer(record.channel)!.withdraw();
     }
-    if (versionstamp === null) await engine.owe("undo", trigger);
+    if (versionstamp === null) await engine.workOff("undo", trigger);
   }
   if (versionstamp === null) return false;
   for (const record of plan.records) {
     if (!starts.has(record)) announce(engine, { ...record, workflow: { root, waitsFor: trigger } });
   }
-  if (rest) engine.owe("release", trigger);
+  if (rest) engine.workOff("release", trigger);
   return true;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The product's own API, `/v1`: a file for each resource, `requests.ts` from the wire to the engine, and this one back. The
- * folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
+ * The product's own API, `/v1`: a file for each resource, `requests.ts` from the wire to the engine, and
+ * `answers.ts` from the engine to the wire. The folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
  *
  * This file turns the engine's words into answers: camelCase into snake_case, milliseconds into RFC 3339. Each answer is
  * one literal, because a table of fields that is walked for each task takes 1.4 µs instead of 0.03.

@@ -10,7 +10,7 @@ function member(clock: FakeClock, all: Deadlines, ...deadlines: number[]): Limit
   return {
     expired,
     deadline: start + deadlines.shift()!,
-    expire() {
+    timeIsUp() {
       expired.push(clock.monotonic() - start);
       const next = deadlines.shift();
       if (next === undefined) all.delete(this);
@@ -68,6 +68,6 @@ Deno.test("a member that has left is not called, and the last one takes the time
 Deno.test("no deadline needs no timer", () => {
   const clock = new FakeClock();
   const all = new Deadlines(clock);
-  all.add({ deadline: Infinity, expire() {} });
+  all.add({ deadline: Infinity, timeIsUp() {} });
   assert.equal(clock.pending, 0);
 });
