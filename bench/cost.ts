@@ -10,7 +10,7 @@ import { costOfDay } from "./cost/deploy.ts";
 import { costOnFile } from "./cost/group_commit.ts";
 import { costOfRest } from "./cost/idle.ts";
 import { costTable } from "./cost/lives.ts";
-import { tableHead, type TableMaker, tableRow } from "./tables.ts";
+import { tableHead, type TableMaker, tableRow } from "./table.ts";
 
 /** Dollars for a million units; docs/scaling.md says who wrote so. */
 const PRICES = { read: 1, write: 2.5 } as const;

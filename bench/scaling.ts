@@ -6,7 +6,7 @@
  */
 import { type Outcome, type Plan, simulate } from "./scaling/simulation.ts";
 import { percentile } from "./statistics.ts";
-import { tableHead, type TableMaker, tableRow } from "./tables.ts";
+import { tableHead, type TableMaker, tableRow } from "./table.ts";
 
 const FULL = 64;
 /** Milliseconds to the store of those that are near it, where half of the workers are. */

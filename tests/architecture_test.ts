@@ -16,7 +16,7 @@ interface Source {
   readonly text: string;
   /** Without block comments. */
   readonly code: string;
-  /** Files of the project by path, packages by specifier; those of types only as well. */
+  /** Files of the project by path, packages by specifier; those of types only and those loaded later as well. */
   readonly imports: readonly string[];
 }
 
@@ -31,7 +31,9 @@ function* walk(folder: string): Generator<string> {
 function sourceOf(path: string): Source {
   const text = Deno.readTextFileSync(join(ROOT, path));
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
-  const imports = [...code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"/gm)].map(([, specifier]) =>
+  const imports = [...code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)"|\bimport\("([^"]+)"\)/gm)].map((
+    [, once, later],
+  ) => once ?? later).map((specifier) =>
     specifier!.startsWith(".") ? relative(ROOT, join(ROOT, dirname(path), specifier!)) : specifier!
   );
   return { path, text, code, imports };
