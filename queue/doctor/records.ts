@@ -52,14 +52,12 @@ function holdsItsKey({ key, row: record }: Stored<TaskRecord>, look: Look): Find
   const holder = look.at<IdempotencyRow>(held);
   if (holder?.row.ids.includes(id)) return null;
   const whose = holder ? `, which task ${holder.row.ids[0]} holds` : "";
-  // If another task holds the key, both do one piece of work, and a person has to say which goes on. Arguments in
-  // chunks are not read here, and the key's row would need their fingerprint.
-  const isFree = holder === null && record.argsChunks === undefined;
+  // If another task holds the key, both do one piece of work, and a person has to say which goes on.
   return {
     law: 6,
     message: `Task ${id} is ${state} without its key '${own.key}'${whose}`,
     keys: [key, held],
-    repair: !isFree ? null : {
+    repair: holder ? null : {
       does: "given its key",
       unit: {
         checks: [seen(look, key), seen(look, held)],

@@ -1,20 +1,15 @@
 /**
  * Definitions' keys: idempotency keys that a definition makes from its tasks' arguments. A key stands for the one task
- * that does this piece of work (invariant 6). A key is taken as `idempotency.ts` says. The key is free again at once
- * when its task ends in FAILURE or REVOKED, and never before its task has ended.
+ * that does this piece of work (invariant 6), whatever the other arguments of a later submission are. A key is taken as
+ * `idempotency.ts` says. The key is free again at once when its task ends in FAILURE or REVOKED, and never before its
+ * task has ended.
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import type { AnyTaskDefinition, TaskIdempotency } from "../task/define.ts";
 import type { Base } from "../engine.ts";
-import {
-  DuplicateTaskError,
-  IdempotencyConflictError,
-  InvalidTaskError,
-  TooLargeError,
-} from "../ground/errors.ts";
-import { canonicalJson, DEFINITION_SCOPE, takeUnit } from "./idempotency.ts";
+import { DuplicateTaskError, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
+import { DEFINITION_SCOPE, takeUnit } from "./idempotency.ts";
 import { unpack } from "../rows/payload.ts";
 import { type Reading, recordOf } from "../task/read.ts";
 import type { IdempotencyRow, RunRow, TaskRecord } from "../rows/record.ts";
@@ -73,9 +68,9 @@ export function definitionKeyOf(keys: Keys, record: TaskRecord): Key {
   return keys.idempotency(DEFINITION_SCOPE + record.name, record.definitionKey!.key);
 }
 
-/** The row at {@link definitionKeyOf}. The record must have its arguments: inline, or unpacked. */
-export function definitionKeyRow(record: TaskRecord): IdempotencyRow {
-  return { ids: [record.id], fingerprint: fingerprint(record), expiresAt: record.definitionKey!.expiresAt };
+/** The row at {@link definitionKeyOf}. */
+export function definitionKeyRow({ id, definitionKey }: TaskRecord): IdempotencyRow {
+  return { ids: [id], expiresAt: definitionKey!.expiresAt };
 }
 
 /** The rows of the idempotency keys that a task may hold. */
@@ -123,24 +118,20 @@ export async function definitionKeys(
   const mutations: Mutation[] = [];
   let refusal: Error | undefined;
   [...groups.values()].forEach(([leader, ...repeats], i) => {
-    const { entry, row, holder, task } = found[i]!;
-    const key = definitionKeyOf(engine.keys, leader!);
-    const taken = definitionKeyRow(leader!);
-    const held = row !== null && task !== null;
-    for (const record of held ? [leader!, ...repeats] : repeats) {
+    const { entry, holder, task } = found[i]!;
+    for (const record of task ? [leader!, ...repeats] : repeats) {
       const { onDuplicate } = keyRules(engine.definitions.get(record.name)!.idempotency!);
-      const first = held ? task : viewOf(leader!, null);
-      if (fingerprint(record) !== (held ? row : taken).fingerprint) {
-        refusal ??= new IdempotencyConflictError(record.definitionKey!.key);
-      } else if (onDuplicate === "raise") {
-        refusal ??= held
-          ? new DuplicateTaskError(record.name, record.definitionKey!.key, first.id)
+      const first = task ?? viewOf(leader!, null);
+      if (onDuplicate === "raise") {
+        refusal ??= task
+          ? new DuplicateTaskError(record.name, record.definitionKey!.key, task.id)
           : twiceInOne(records, leader!, record);
       }
       firsts.set(record.id, onDuplicate === "raise" ? first : { ...first, duplicate: onDuplicate });
     }
-    if (held) return;
-    const unit = takeUnit(key, taken, [entry, holder]);
+    if (task) return;
+    const key = definitionKeyOf(engine.keys, leader!);
+    const unit = takeUnit(key, definitionKeyRow(leader!), [entry, holder]);
     checks.push(...unit.checks);
     mutations.push(...unit.mutations);
   });
@@ -163,13 +154,13 @@ async function holders(engine: Reading, records: readonly TaskRecord[]) {
   let next = 0;
   return Promise.all(rows.map(async (row, i) => {
     const entry = entries[i]!;
-    if (!row) return { entry, row, holder: null, task: null };
+    if (!row) return { entry, holder: null, task: null };
     const [holder, run] = [read[next++] ?? null, read[next++] ?? null];
     const record = holder && recordOf(holder);
     const free = !record || record.state === "FAILURE" || record.state === "REVOKED" ||
       record.state === "SUCCESS" && row.expiresAt <= clock.now();
-    if (free) return { entry, row, holder, task: null };
-    return { entry, row, holder, task: viewOf(await unpack(store, keys, record), decodeEntry<RunRow>(run)) };
+    if (free) return { entry, holder, task: null };
+    return { entry, holder, task: viewOf(await unpack(store, keys, record), decodeEntry<RunRow>(run)) };
   }));
 }
 
@@ -186,9 +177,4 @@ function refuseAbove(most: number, checks: number): void {
     `A batch must need at most ${most} checks for the idempotency keys of its tasks: needs ${checks}; ` +
       "send fewer of them at once",
   );
-}
-
-/** Makes the hash that tells two requests with one key apart: of the arguments, with the fields of objects sorted. */
-function fingerprint(record: TaskRecord): string {
-  return createHash("sha256").update(canonicalJson(record.args ?? [])).digest("base64");
 }

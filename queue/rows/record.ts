@@ -176,7 +176,8 @@ export interface EndedRow {
 /** `idem`: the tasks that an idempotency key stands for. */
 export interface IdempotencyRow {
   readonly ids: readonly string[];
-  readonly fingerprint: string;
+  /** Of a request's key: tells two requests with it apart. A definition's key has none: equal keys are the same work. */
+  readonly fingerprint?: string;
   readonly expiresAt: number;
 }
 

@@ -109,9 +109,9 @@ export interface TaskContext {
   retry(options?: { in?: number | string | null; error?: unknown }): RetryError;
 }
 
-/** A definition's idempotency: two submissions with one key are the same piece of work. */
+/** A definition's idempotency: two submissions with one key are the same piece of work, whatever else they ask for. */
 export interface TaskIdempotency<Schema extends ArgsSchema = ArgsSchema> {
-  /** The key, made from the arguments: a text of 1 to 255 characters. */
+  /** The key, made from all arguments or a part of them: a text of 1 to 255 characters. */
   readonly key: (...args: z.output<Schema>) => string;
   /**
    * Seconds from the submission for which the key of a task that succeeds is kept. A key is always kept until its task

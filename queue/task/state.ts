@@ -23,8 +23,9 @@
  * 3. Every commit at most once, and only while its process is in good standing (lanes).
  * 4. Checked removal: a commit that removes a pointer checks it.
  * 5. One end: every way to a final state is `ended` and one commit.
- * 6. Idempotent submit: same scope, key and fingerprint return the first task. A definition's key is held until its
- *    task has ended, and is free after FAILURE and REVOKED.
+ * 6. Idempotent submit: a request with the same scope, key and fingerprint returns the first task. Tasks with the same
+ *    key of their definition are the same work; the key is held until its task has ended, and is free after FAILURE and
+ *    REVOKED.
  * 7. One task per occurrence of a schedule.
  * 8. Wake-ups are hints: losing one costs at most a poll interval.
  * 9. Clocks of two machines are never compared.

@@ -56,7 +56,7 @@ export async function healthy() {
     early: await submit("early"),
     revoked: await submit("waits"),
     large: await submit("waits", { args: ["x".repeat(20_000)] }),
-    once: await submit("once"),
+    once: await submit("once", { args: ["x".repeat(20_000)] }),
     keyed: await submit("keyed"),
     keyed2: await submit("keyed"),
     blocked: await submit("keyed"),

@@ -1,12 +1,8 @@
 /** Keys that definitions make of arguments (invariant 6). */
 import assert from "node:assert/strict";
 import { z } from "zod";
-import {
-  defineTask,
-  DuplicateTaskError,
-  IdempotencyConflictError,
-  InvalidTaskError,
-} from "../../../queue/mod.ts";
+import { defineTask, DuplicateTaskError, InvalidTaskError } from "../../../queue/mod.ts";
+import { put } from "../../../queue/rows/unit.ts";
 import { memoryStore } from "../../../queue/store/memory_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -127,28 +123,73 @@ onBothStores("`raise` refuses a duplicate and names the first task", async (open
 });
 
 onBothStores(
-  "the same key with other arguments is a conflict, whatever their order of fields",
+  "a key made of a part of the arguments stands for the first task, whatever the other arguments are",
   async (open) => {
-    const { definition } = held();
-    await using q = await open({ definitions: [definition] });
-    const first = await q.queue.submit(definition, [1, { a: 1, b: { c: 2, d: 3 } }], { priority: 3 });
-    const again = await q.queue.submit(definition, [1, { b: { d: 3, c: 2 }, a: 1 }], { priority: 4 });
-    assert.equal(again.id, first.id);
-    await assert.rejects(q.queue.submit(definition, [1, { a: 2 }]), IdempotencyConflictError);
+    const large = "x".repeat(100_000);
+    const cursors = ["page 1", "page 2", { b: 1, a: 2 }, large, `${large}y`];
+    const make = (onDuplicate: "skip" | "return" | "raise") =>
+      heldTask(onDuplicate, { idempotency: { key: (tenant) => String(tenant), onDuplicate } });
+    const [skip, first, raise] = [make("skip"), make("return"), make("raise")];
+    const definitions = [skip, first, raise].map(({ definition }) => definition);
+    await using q = await open({ definitions, channels: { default: 6 } });
+    for (const { definition } of [skip, first, raise]) {
+      const onDuplicate = definition.name;
+      for (const tenant of ["acme", "zeta"]) {
+        // A large argument may be in the task that holds the key, and in the one that comes later.
+        const [own, ...others] = tenant === "acme" ? cursors : cursors.toReversed();
+        const task = await q.queue.submit(definition, [tenant, own!]);
+        for (const cursor of others) {
+          const again = q.queue.submit(definition, [tenant, cursor], { priority: 3, tags: ["again"] });
+          if (onDuplicate === "raise") {
+            await assert.rejects(again, (error) => {
+              assert(error instanceof DuplicateTaskError);
+              assert.deepEqual([error.taskId, error.key], [task.id, tenant]);
+              return true;
+            });
+          } else {
+            const { id, args, duplicate } = await again;
+            assert.deepEqual([id, args, duplicate], [task.id, [tenant, own], onDuplicate]);
+          }
+        }
+      }
+    }
     await q.clock.settle();
+    assert.deepEqual([skip, first, raise].map(({ runs }) => runs.length), [2, 2, 2]);
   },
 );
 
-onBothStores("large arguments have a fingerprint, too", async (open) => {
-  const { definition } = held();
-  await using q = await open({ definitions: [definition] });
-  const large = "x".repeat(100_000);
-  const first = await q.queue.submit(definition, [1, large]);
-  const again = await q.queue.submit(definition, [1, large]);
-  assert.deepEqual([again.id, again.args], [first.id, [1, large]]);
-  await assert.rejects(q.queue.submit(definition, [1, `${large}y`]), IdempotencyConflictError);
+onBothStores("a batch takes two tasks with one key and different arguments for one", async (open) => {
+  const one = heldTask("one", { idempotency: byFirst });
+  const raising = heldTask("raising", { idempotency: { ...byFirst, onDuplicate: "raise" } });
+  await using q = await open({ definitions: [one.definition, raising.definition] });
+  const batch = (name: string, ...args: [string, number][]) => args.map((each) => ({ name, args: each }));
+  const { tasks } = await q.queue.submitAll(batch("one", ["acme", 1], ["acme", 2], ["zeta", 3]));
+  assert.deepEqual(tasks.map(({ args, duplicate }) => [args, duplicate]), [
+    [["acme", 1], undefined],
+    [["acme", 1], "return"],
+    [["zeta", 3], undefined],
+  ]);
+  assert.equal(tasks[1]!.id, tasks[0]!.id);
+  await assert.rejects(q.queue.submitAll(batch("raising", ["acme", 1], ["acme", 2])), (error) => {
+    assert(error instanceof InvalidTaskError);
+    assert.deepEqual(error.faults.map(({ pointer }) => pointer), ["/1/args"]);
+    return true;
+  });
   await q.clock.settle();
+  assert.deepEqual([one.runs.length, raising.runs.length], [2, 0]);
 });
+
+onBothStores(
+  "a key that was stored with a fingerprint of its arguments counts as any other",
+  async (open) => {
+    const { definition } = held();
+    await using q = await open({ definitions: [definition], channels: {} });
+    const first = await q.queue.submit(definition, [1, "a"]);
+    const [row] = await rowsOf(q.store, "idem");
+    await q.store.commit([], [put(row!.key, { ...row!.value, fingerprint: "f" })]);
+    for (const other of ["a", "b"]) assert.equal((await q.queue.submit(definition, [1, other])).id, first.id);
+  },
+);
 
 onBothStores("two definitions' keys never meet, nor a request's and a definition's", async (open) => {
   await using q = await open({ definitions: [order, refused] });

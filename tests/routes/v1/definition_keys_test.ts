@@ -108,3 +108,34 @@ Deno.test("arguments that a key function cannot make a key of are a fault of the
   assert.deepEqual(places(body), ["body /args"]);
   assert.match(body.detail, /'picky' an idempotency key: its key function threw TypeError/);
 });
+
+Deno.test("a key made of a part of the arguments: the first task, never a conflict about a key that nobody sent", async () => {
+  const sync = (name: OnDuplicate) =>
+    defineTask({
+      name,
+      args: z.tuple([z.string(), z.int()]),
+      idempotency: { key: (tenant) => tenant, onDuplicate: name },
+    }, () => 1);
+  await using t = await openApp({ definitions: [sync("return"), sync("raise")], channels: {} });
+  const submit = (name: string, page: number, headers = {}) =>
+    t.post("/v1/tasks", { name, args: ["acme", page] }, headers);
+  const first = await (await submit("return", 1)).json();
+  const again = await submit("return", 2);
+  const { duplicate, ...task } = await again.json();
+  assert.deepEqual([again.status, duplicate, task], [200, true, first]);
+
+  const raised = await (await submit("raise", 1)).json();
+  const refused = await problem(await submit("raise", 2), 409, "duplicate-task");
+  assert.equal(refused.task_id, raised.id);
+
+  const tasks = [1, 2].map((page) => ({ name: "return", args: ["zeta", page] }));
+  const batch = await t.post("/v1/tasks/batch", { tasks });
+  const made = (await batch.json()).tasks;
+  assert.deepEqual([batch.status, made[1].id, made[1].args], [202, made[0].id, ["zeta", 1]]);
+
+  // A header's key still stands for one request only.
+  const keyed = { "idempotency-key": "k" };
+  const body = (page: number) => ({ name: "return", args: ["beta", page] });
+  assert.equal((await t.post("/v1/tasks", body(1), keyed)).status, 202);
+  await problem(await t.post("/v1/tasks", body(2), keyed), 422, "idempotency-key-reused");
+});
