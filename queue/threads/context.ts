@@ -25,13 +25,17 @@ export class InThreadContext implements ThreadContext {
   #reportedAt = -Infinity;
   #cancelReport: (() => void) | null = null;
   #closed = false;
+  #run: number;
+  #task: ThreadTask;
+  #aborts: MessagePort;
+  #post: (message: FromThread) => void;
 
-  constructor(
-    readonly run: number,
-    readonly task: ThreadTask,
-    readonly aborts: MessagePort,
-    readonly post: (message: FromThread) => void,
-  ) {
+  /** Keeps all of it private: a handler must not speak for the engine. */
+  constructor(run: number, task: ThreadTask, aborts: MessagePort, post: (message: FromThread) => void) {
+    this.#run = run;
+    this.#task = task;
+    this.#aborts = aborts;
+    this.#post = post;
     const write = (level: LogLevel) => (message: string) =>
       this.#tell({ type: "log", level, message: String(message) });
     this.log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
@@ -39,24 +43,24 @@ export class InThreadContext implements ThreadContext {
   }
 
   get id(): string {
-    return this.task.id;
+    return this.#task.id;
   }
   get name(): string {
-    return this.task.name;
+    return this.#task.name;
   }
   get retries(): number {
-    return this.task.retries;
+    return this.#task.retries;
   }
   get maxRetries(): number {
-    return this.task.maxRetries;
+    return this.#task.maxRetries;
   }
   get idempotencyKey(): string {
-    return this.task.id;
+    return this.#task.id;
   }
 
   /** The signal, after a look for an abort message: a loop that never awaits would receive none otherwise. */
   get signal(): AbortSignal {
-    const received = receiveMessageOnPort(this.aborts);
+    const received = receiveMessageOnPort(this.#aborts);
     if (received) this.#abort(received.message);
     return this.#controller.signal;
   }
@@ -76,7 +80,7 @@ export class InThreadContext implements ThreadContext {
   close(): void {
     this.#closed = true;
     this.#cancelReport?.();
-    this.aborts.off("message", this.#abort);
+    this.#aborts.off("message", this.#abort);
   }
 
   #report(): void {
@@ -87,11 +91,11 @@ export class InThreadContext implements ThreadContext {
   }
 
   #tell(message: FromThread): void {
-    if (!this.#closed) this.post(message);
+    if (!this.#closed) this.#post(message);
   }
 
   /** Aborts the signal. An abort that was meant for an earlier run comes too late and is ignored. */
   #abort = ({ run, reason }: Abort): void => {
-    if (run === this.run) this.#controller.abort(fromThrown(reason));
+    if (run === this.#run) this.#controller.abort(fromThrown(reason));
   };
 }

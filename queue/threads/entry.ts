@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
-import { locks, parentPort, threadId, workerData } from "node:worker_threads";
+import { locks, threadId, workerData } from "node:worker_threads";
 import { systemClock } from "../ground/clock.ts";
 import { ThreadModuleError } from "../ground/errors.ts";
 import { describe, oneLine } from "../task/failure.ts";
@@ -19,8 +19,13 @@ import { toThrown } from "./thrown.ts";
 /** Milliseconds between two looks at the heap while a task runs. */
 const HEAP_LOOK = 100;
 
-const port = parentPort!;
-const { aborts } = workerData as ThreadData;
+/**
+ * The ports are this program's alone: modules of tasks may talk by the worker's own channel, as code for workers does,
+ * and nothing of that is heard. `workerData` is the same object for every module, so the ports are taken out of it.
+ */
+const { port, aborts } = workerData as ThreadData;
+for (const name of Object.keys(workerData)) delete workerData[name];
+
 const post = (message: FromThread) => port.postMessage(message);
 
 /**
@@ -57,7 +62,7 @@ async function runTask(run: number, task: ThreadTask): Promise<void> {
     const handler = await load(task);
     const value = await handler(context, ...task.args);
     // Objects with a `toJSON` are written here, in the thread that has their classes.
-    const json = JSON.stringify(task.ignoreResult ? null : toResult(value).result);
+    const json = JSON.stringify(task.ignoreResult ? null : toResult(value).result) ?? "null";
     post(isOutOfMemory() ? { type: "out-of-memory" } : { type: "done", json });
   } catch (thrown) {
     // A module whose import has failed once cannot be imported in this thread any more.

@@ -1,6 +1,7 @@
 /**
- * The messages between a process and its threads. All are plain data; a value that is JSON anyway crosses as text,
- * which is cheap to copy.
+ * The messages between a process and its threads. They go over ports that only the engine has: code in a thread may
+ * post what it likes by the worker's own channel. All are plain data; a value that is JSON anyway crosses as text, which
+ * is cheap to copy.
  *
  * @module
  */
@@ -19,8 +20,11 @@ export interface ThreadTask extends Omit<ThreadTarget, "memory"> {
   readonly ignoreResult: boolean;
 }
 
-/** The data that a thread is started with: a port for aborts, which even a loop that never awaits can look at. */
+/** The data that a thread is started with. */
 export interface ThreadData {
+  /** For {@link ToThread} and {@link FromThread}. */
+  readonly port: MessagePort;
+  /** For {@link Abort}: even a loop that never awaits can look at it. */
   readonly aborts: MessagePort;
 }
 

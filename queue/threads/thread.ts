@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from "node:worker_threads";
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  SHARE_ENV,
+  Worker,
+} from "node:worker_threads";
 import { systemClock } from "../ground/clock.ts";
 import { OutOfMemoryError, ThreadExitError } from "../ground/errors.ts";
 import type { Abort, FromThread, ThreadData, ThreadTask, ToThread } from "./protocol.ts";
@@ -29,6 +35,7 @@ export class Thread {
   /** Resolves when the thread has ended. */
   readonly gone: Promise<void>;
   #worker: Worker;
+  #port: MessagePort;
   #aborts: MessagePort;
   /** Number of tasks started so far, and with it the `run` number of the current one. */
   #runs = 0;
@@ -43,21 +50,25 @@ export class Thread {
    * @param broke called when the thread cannot be used any more although it runs no task
    */
   constructor(readonly memory: number, readonly broke: (thread: Thread, error: Error) => void) {
-    const { port1, port2 } = new MessageChannel();
-    this.#aborts = port1;
-    const data: ThreadData = { aborts: port2 };
+    const [messages, aborts] = [new MessageChannel(), new MessageChannel()];
+    this.#port = messages.port1;
+    this.#aborts = aborts.port1;
+    const data: ThreadData = { port: messages.port2, aborts: aborts.port2 };
     this.#worker = new Worker(new URL("./entry.ts", import.meta.url), {
       workerData: data,
-      transferList: [port2],
+      transferList: [data.port, data.aborts],
       env: SHARE_ENV,
       resourceLimits: { maxOldGenerationSizeMb: memory },
     });
-    this.#worker.on("message", this.#heard);
+    this.#port.on("message", this.#heard);
     this.#worker.on("error", this.#crashed);
     this.gone = new Promise((resolve) => {
       this.#worker.once("exit", (code) => {
+        // What the thread said last may still be on its way.
+        for (let last; (last = receiveMessageOnPort(this.#port));) this.#heard(last.message);
         this.#spoil(new ThreadExitError(`The task's thread ended by itself, with exit code ${code}`));
-        port1.close();
+        this.#port.close();
+        this.#aborts.close();
         resolve();
       });
     });
@@ -102,7 +113,7 @@ export class Thread {
   }
 
   #send(message: ToThread): void {
-    this.#worker.postMessage(message);
+    this.#port.postMessage(message);
   }
 
   #heard = (message: FromThread): void => {

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { threadId } from "node:worker_threads";
+import { MessagePort, parentPort, threadId, workerData } from "node:worker_threads";
 import { NonRetryableError, type ThreadContext } from "../../../queue/mod.ts";
 
 /** Calls of {@link warm} in this thread. */
@@ -32,6 +32,7 @@ export function give(_context: ThreadContext, kind: string): unknown {
     map: () => new Map(),
     large: () => "x".repeat(600 * 1024),
     middling: () => "x".repeat(100 * 1024),
+    "undefined of toJSON": () => ({ toJSON: () => undefined }),
   };
   return values[kind]!();
 }
@@ -76,6 +77,12 @@ export function chatter(context: ThreadContext, times: number): number {
 
 export function tooMuchProgress(context: ThreadContext): void {
   context.progress("x".repeat(20_000));
+}
+
+/** Reports what JSON has no text for. */
+export function emptyProgress(context: ThreadContext): string {
+  context.progress({ toJSON: () => undefined } as never);
+  return "told";
 }
 
 export function spin(context: ThreadContext): never {
@@ -143,4 +150,69 @@ export function throwAfterwards(): string {
     throw new Error("too late");
   }, 20);
   return "returned";
+}
+
+/** The runtime's own channel to and from a worker, as code that was written for workers uses it. */
+// deno-lint-ignore no-explicit-any -- the types of a page's program do not have it
+const worker = globalThis as any;
+
+/** Messages as the engine's own threads send them, and some that nobody sends. */
+export const MESSAGES: readonly unknown[] = [
+  null,
+  undefined,
+  1,
+  "done",
+  {},
+  { type: "progress", value: 1 },
+  { type: "progress", json: "{" },
+  { type: "log", level: "no level", message: "forged" },
+  { type: "loaded" },
+  { type: "done" },
+  { type: "done", json: '"forged"' },
+  {
+    type: "failed",
+    run: 1,
+    error: { kind: "error", name: "Forged", message: "", stack: null },
+    spoiled: true,
+  },
+  { type: "failed" },
+  { type: "out-of-memory" },
+  { type: "end" },
+  { type: "run", run: 1, task: null },
+];
+
+/** Every way by which a function can say something that only the engine should say. */
+const CHANNELS: Record<string, (message: unknown, context: ThreadContext) => void> = {
+  globalThis: (message) => worker.postMessage(message),
+  parentPort: (message) => parentPort!.postMessage(message),
+  "an event of globalThis": (data) => void worker.dispatchEvent(new MessageEvent("message", { data })),
+  "ports in workerData": (message) => {
+    const values = Object.values(workerData ?? {});
+    for (const port of values) if (port instanceof MessagePort) port.postMessage(message);
+  },
+  "the context": (message, context) => {
+    for (const value of Object.values<unknown>({ ...context })) {
+      if (value instanceof MessagePort) value.postMessage(message);
+      if (typeof value === "function") value(message);
+    }
+  },
+};
+
+/** Sends every message by one channel, has them arrive, and returns a result of its own. */
+export async function meddle(context: ThreadContext, channel: string): Promise<string> {
+  for (const message of MESSAGES) CHANNELS[channel]!(message, context);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  return "own result";
+}
+
+/** Ends its thread, or what the runtime offers for talking to it. */
+export async function cutOff(_context: ThreadContext, how: string): Promise<string> {
+  const ways: Record<string, () => void> = {
+    "close()": () => worker.close(),
+    "parentPort.unref()": () => parentPort!.unref(),
+    "Deno.exit()": () => Deno.exit(0),
+  };
+  ways[how]!();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  return "own result";
 }

@@ -27,6 +27,7 @@ Deno.test("a thread's return value is stored like that of a handler on the event
     await using q = await openThreads([give], { threads });
     const ended = async (kind: string) => await q.ended(await q.queue.submit(give, [kind]));
     assert.equal((await ended("nothing")).result, null);
+    assert.equal((await ended("undefined of toJSON")).result, null);
     assert.equal((await ended("date")).result, "1970-01-01T00:00:00.000Z");
     assert.equal(((await ended("middling")).result as string).length, 100 * 1024);
     assert.deepEqual((await ended("function")).error, {
@@ -98,6 +99,14 @@ Deno.test("a loop that reports in every round crosses to the process a few times
   assert.equal(ended.result, 100_000);
   const refused = await q.ended(await q.queue.submit(tooMuch, []));
   assert.equal(refused.error?.type, "RangeError");
+});
+
+Deno.test("a report for which JSON has no text crosses as null", async () => {
+  const emptyProgress = threadTask(functions.emptyProgress);
+  for (const threads of [0, 1]) {
+    await using q = await openThreads([emptyProgress], { threads });
+    assert.equal((await q.ended(await q.queue.submit(emptyProgress, []))).result, "told");
+  }
 });
 
 Deno.test("arguments that cannot be copied to a thread fail their task, and say why", async () => {
