@@ -250,14 +250,6 @@ export class FencedError extends SluiceError {
   readonly code = "fenced";
 }
 
-/**
- * Whether an error says that this registration, queue or store has ended. The place that finds such an end out reports
- * it, so other places do not report the error again.
- */
-export function isOver(error: unknown): boolean {
-  return error instanceof FencedError || error instanceof StoppedError || error instanceof StoreBrokenError;
-}
-
 /** A handler throws this error (`throw ctx.retry()`) to have its task run again later. */
 export class RetryError extends SluiceError {
   readonly code = "retry";

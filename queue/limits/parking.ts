@@ -6,7 +6,7 @@
  */
 import type { Base, Signals } from "../engine.ts";
 import type { Overrides } from "./overrides.ts";
-import { isOver } from "../ground/errors.ts";
+import { isOver } from "../ground/is_over.ts";
 import { parkUnit } from "../task/moves.ts";
 import type { Pointer } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";

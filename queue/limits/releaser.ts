@@ -13,7 +13,7 @@
  */
 import type { Base, Here, Signals } from "../engine.ts";
 import type { Limits } from "./limits.ts";
-import { isOver } from "../ground/errors.ts";
+import { isOver } from "../ground/is_over.ts";
 import { releaseUnit } from "../task/moves.ts";
 import type { ParkedPointer, RateRow, SlotsRow, Standing, TaskRecord } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";

@@ -10,11 +10,11 @@ import type { Namespace } from "../rows/keys.ts";
 import {
   ArgumentsError,
   DuplicateTaskError,
-  isOver,
   RedriveError,
   SluiceError,
   TaskNotFoundError,
 } from "../ground/errors.ts";
+import { isOver } from "../ground/is_over.ts";
 import { idempotencyUnit, keyedAt, replay } from "../request/idempotency.ts";
 import { listTasks, type TaskFilter } from "../task/list.ts";
 import { findTask } from "../task/read.ts";

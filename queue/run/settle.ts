@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { CommitConflictError, isOver, RefusedCommitError } from "../ground/errors.ts";
+import { CommitConflictError, RefusedCommitError } from "../ground/errors.ts";
+import { isOver } from "../ground/is_over.ts";
 import { put, together } from "../rows/unit.ts";
 import { EXPIRED, REVOKED_RUNNING, STOPPED } from "../task/endings.ts";
 import { oneLine } from "../task/failure.ts";

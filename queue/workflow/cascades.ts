@@ -19,7 +19,7 @@
  */
 import { POLL } from "../ground/bell.ts";
 import { Loop } from "../ground/loop.ts";
-import { isOver } from "../ground/errors.ts";
+import { isOver } from "../ground/is_over.ts";
 import type { TaskRecord, UndoRow, WorkerRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { type CascadeKind, idOf, keyAfter } from "../rows/keys.ts";
