@@ -123,6 +123,8 @@ export interface Channel {
   /** Slots that people have set, else those of this process; 0 when this process does not execute the channel. */
   readonly slots: number;
   readonly rateLimit: string | null;
+  /** How many tasks the rate lets start at once, where people have set that. */
+  readonly burst: number | null;
   readonly maxDepth: number | null;
   readonly ready: number;
   readonly delayed: number;

@@ -79,7 +79,7 @@ export async function viewChannels(engine: Base & { readonly overrides: Override
   const now = engine.clock.now();
   return await Promise.all(
     [...knownChannels(engine)].sort().map(async (name) => {
-      const { slots, rateLimit = null, maxDepth = null } = overrides.of(name);
+      const { slots, rateLimit = null, burst = null, maxDepth = null } = overrides.of(name);
       const ready = await listUpToCap(engine, engine.keys.readyOf(name));
       const ids = ready.map((entry) => idOf(entry.key)).sort().slice(0, OLDEST);
       const since = (await readRecords(engine, ids)).flatMap((record) => record ? [record.runAt] : []);
@@ -88,6 +88,7 @@ export async function viewChannels(engine: Base & { readonly overrides: Override
         paused: overrides.isPaused(name),
         slots: slots ?? engine.slots.get(name) ?? 0,
         rateLimit,
+        burst,
         maxDepth,
         ready: ready.length,
         delayed: delayed.get(name) ?? 0,

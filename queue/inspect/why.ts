@@ -70,11 +70,11 @@ export async function whyHeldBack(engine: Reading, channel: string): Promise<Rea
   const { store, keys } = engine;
   const reasons: Reason[] = [];
   const [set] = await store.getMany([keys.channel(channel)]);
-  const { paused, purging, rateLimit } = decodeEntry<ChannelRow>(set) ?? {};
+  const { paused, purging, rateLimit, burst } = decodeEntry<ChannelRow>(set) ?? {};
   if (purging !== undefined) {
     reasons.push({ code: "paused", message: `Channel '${channel}' is being purged` });
   } else if (paused) reasons.push({ code: "paused", message: `Channel '${channel}' is paused` });
-  const rate = parseRate(rateLimit);
+  const rate = parseRate(rateLimit, burst);
   if (rate) reasons.push(await whyLimited(engine, `channel '${channel}'`, rate, channelRateName(channel)));
   return reasons;
 }

@@ -20,8 +20,8 @@ export class Limits {
     channels: ReadonlyMap<string, string>,
   ) {
     const keyed = new Set<string>();
-    for (const { name, rateLimit, concurrencyKey } of definitions.values()) {
-      const rate = parseRate(rateLimit);
+    for (const { name, rateLimit, burst, concurrencyKey } of definitions.values()) {
+      const rate = parseRate(rateLimit, burst);
       if (rate) this.#rates.set(name, rate);
       if (concurrencyKey) keyed.add(channels.get(name)!);
     }

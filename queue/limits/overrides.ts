@@ -118,7 +118,7 @@ export class Overrides {
       if (versionstamp === null) continue;
       return this.#set(
         channel,
-        isEmpty ? DEFAULTS : { row: next, rate: parseRate(next.rateLimit), versionstamp },
+        isEmpty ? DEFAULTS : { row: next, rate: parseRate(next.rateLimit, next.burst), versionstamp },
       );
     }
   }
@@ -131,7 +131,7 @@ export class Overrides {
     if (!entry) return this.#set(channel, DEFAULTS);
     const { versionstamp } = entry;
     const row = decode<ChannelRow>(entry.value);
-    this.#set(channel, { row, rate: parseRate(row.rateLimit), versionstamp });
+    this.#set(channel, { row, rate: parseRate(row.rateLimit, row.burst), versionstamp });
   }
 
   #set(channel: string, known: Known): void {

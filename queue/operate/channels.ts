@@ -14,7 +14,7 @@ import {
 import { knownChannels } from "../task/options.ts";
 import { endWaitingUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
-import type { ParkedPointer } from "../rows/record.ts";
+import type { ChannelRow, ParkedPointer } from "../rows/record.ts";
 import { PURGED } from "../task/endings.ts";
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
@@ -22,7 +22,7 @@ import { familyOf, idOf, scopeOf } from "../rows/keys.ts";
 import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { nearest } from "../ground/suggest.ts";
-import { parseRate, RATE_FORM } from "../ground/rate.ts";
+import { burstFault, parseRate, RATE_FORM } from "../ground/rate.ts";
 
 /** Most slots that a channel can be given in each process. */
 const MOST_SLOTS = 9999;
@@ -38,6 +38,8 @@ export interface ChannelChange {
   readonly slots?: number | null;
   /** How often tasks of the channel start, in all processes together: `"10/m"`. */
   readonly rateLimit?: string | null;
+  /** How many tasks the rate lets start at once, 1 to its number. A rate that is taken away takes its burst along. */
+  readonly burst?: number | null;
   /** Number of ready tasks from which on submissions are refused. */
   readonly maxDepth?: number | null;
 }
@@ -65,9 +67,13 @@ export async function changeChannel(
   await engine.overrides.change(channel, (row) => {
     const next: Record<string, unknown> = { ...row, ...rest };
     if (paused !== undefined) next.paused = paused || null;
-    return Object.fromEntries(
+    if (next.rateLimit === null && !rest.burst) next.burst = null;
+    const set: ChannelRow = Object.fromEntries(
       Object.entries(next).filter(([, value]) => value !== null && value !== undefined),
     );
+    const wrong = burstFault(set.rateLimit, set.burst);
+    if (wrong !== null) throw new InvalidChannelError([{ pointer: "/burst", detail: wrong }]);
+    return set;
   });
   await takeEffect(engine, channel);
 }

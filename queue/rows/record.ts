@@ -202,6 +202,8 @@ export interface ChannelRow {
   readonly paused?: true;
   readonly slots?: number;
   readonly rateLimit?: string;
+  /** How many tasks the rate lets start at once. */
+  readonly burst?: number;
   readonly maxDepth?: number;
   /** The worker that purges the channel, which is paused for as long as that takes. */
   readonly purging?: string;

@@ -163,11 +163,19 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   readonly idempotency?: TaskIdempotency<Schema>;
   /**
    * Most starts of tasks of this name in a unit of time, in all processes together: `"10/s"`, `"10/m"`, `"10/h"` or
-   * `"10/d"`. As many as the rate allows in a second, at least one, may start at once.
+   * `"10/d"`. No second (minute, hour, day), wherever it begins, holds more starts than that, by the clocks of the
+   * processes that decide. Tasks start evenly: those of 50 ms, at least one, may start at once.
    *
    * @default {as often as there are slots}
    */
   readonly rateLimit?: string;
+  /**
+   * How many tasks may start at once, 1 to the number of {@link rateLimit}, for an outside service that allows it. A
+   * span as long as the rate's unit may then hold `burst - 1` more starts than the rate says.
+   *
+   * @default {what the rate allows in 50 ms, at least 1, so that no span holds more than the rate says}
+   */
+  readonly burst?: number;
   /**
    * Makes a key from the arguments, 1 to 200 characters, or `null` for none. At most {@link concurrencyLimit} tasks
    * with one key, whatever their names, run at a time in all processes; the others wait without holding up tasks with

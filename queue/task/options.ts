@@ -7,7 +7,7 @@ import type { AnyTaskDefinition } from "./define.ts";
 import { TEN_YEARS } from "../ground/clock.ts";
 import type { Fault } from "../ground/errors.ts";
 import { MOST_OF_A_KEY } from "./concurrency.ts";
-import { parseRate, RATE_FORM } from "../ground/rate.ts";
+import { burstFault, parseRate, RATE_FORM } from "../ground/rate.ts";
 import { nearest } from "../ground/suggest.ts";
 import type { SubmitOptions } from "../ground/task.ts";
 
@@ -99,6 +99,7 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
     timeLimit,
     retry = {},
     rateLimit,
+    burst,
     concurrencyLimit,
   } = definition;
   const given = { priority, maxRetries, softTimeLimit, timeLimit };
@@ -113,6 +114,8 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
   if (rateLimit !== undefined && parseRate(rateLimit) === null) {
     faults.push(`rateLimit must be ${RATE_FORM}: got '${rateLimit}'`);
   }
+  const wrong = burstFault(rateLimit, burst);
+  if (wrong !== null) faults.push(`burst ${wrong}`);
   if (
     concurrencyLimit !== undefined &&
     !(Number.isInteger(concurrencyLimit) && concurrencyLimit >= 1 && concurrencyLimit <= MOST_OF_A_KEY)

@@ -160,6 +160,7 @@ export function wireChannel(channel: queue.Channel): z.output<typeof contract.Ch
     paused: channel.paused,
     slots: channel.slots,
     rate_limit: channel.rateLimit,
+    burst: channel.burst,
     max_depth: channel.maxDepth,
     ready: channel.ready,
     delayed: channel.delayed,

@@ -91,6 +91,7 @@ export function channelChange(patch: z.output<typeof contract.ChannelPatch>): qu
     paused: patch.paused,
     slots: patch.slots,
     rateLimit: patch.rate_limit,
+    burst: patch.burst,
     maxDepth: patch.max_depth,
   });
 }

@@ -10,7 +10,13 @@ import type { Model } from "./model.ts";
 import { CHANNELS } from "./requests.ts";
 
 /** A channel as it is without a change. */
-const UNCHANGED: ChannelChange = { paused: null, slots: null, rateLimit: null, maxDepth: null };
+const UNCHANGED: ChannelChange = {
+  paused: null,
+  slots: null,
+  rateLimit: null,
+  burst: null,
+  maxDepth: null,
+};
 /** Families of which nothing is left when every task has ended. */
 const PLACES = ["ready", "delayed", "blocked", "waiting", "run", "revoke", "open", "cascade", "later", "due"];
 const DAYS = 3 * 86_400_000;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRate, passable, passableAt, passed, type RateState } from "../../../queue/ground/rate.ts";
+import {
+  parseRate,
+  passable,
+  passableAt,
+  passed,
+  type Rate,
+  type RateState,
+} from "../../../queue/ground/rate.ts";
 import { memoryStore, sleep, type Store } from "../../../queue/mod.ts";
 import { FakeClock, START } from "../../../queue/testing/fake_clock.ts";
 import { heldTask, task } from "../../support/held_task.ts";
@@ -13,17 +20,24 @@ const HOUR = 3_600_000;
 Deno.test("parseRate() reads a count and a unit, and nothing else", () => {
   for (
     const [text, interval, burst] of [
-      ["10/s", 100, 10],
+      ["10/s", 100, 1],
       ["1/s", 1000, 1],
       ["10/m", 6000, 1],
-      ["120/m", 500, 2],
-      ["7/s", 1000 / 7, 7],
+      ["120/m", 500, 1],
+      ["7/s", 142.857421875, 1],
+      ["19/s", 52.6318359375, 1],
+      ["50/s", 20.408203125, 2],
       ["3600/h", 1000, 1],
       ["1/d", 86_400_000, 1],
-      ["10000/s", 0.1, 10_000],
-      ["600000/m", 0.1, 10_000],
+      ["1000/s", 1.0517578125, 50],
+      ["10000/s", 0.10546875, 500],
+      ["600000/m", 0.1005859375, 500],
     ] as const
-  ) assert.deepEqual(parseRate(text), { text, interval, burst });
+  ) {
+    assert.deepEqual(parseRate(text), { text, interval, burst });
+  }
+  assert.deepEqual(parseRate("10/s", 4), { text: "10/s with a burst of 4", interval: 100, burst: 4 });
+  for (const burst of [0, 11, 1.5, -1, NaN, Infinity]) assert.equal(parseRate("10/s", burst), null);
   for (
     const text of [
       ...[
@@ -58,30 +72,87 @@ Deno.test("parseRate() reads a count and a unit, and nothing else", () => {
   ) assert.equal(parseRate(text), null, String(text));
 });
 
-Deno.test("beyond a second's worth at once, no more tasks pass than the rate allows, whenever and however often it is asked", () => {
-  const rates = fc.tuple(fc.integer({ min: 1, max: 2000 }), fc.constantFrom("s", "m", "h", "d"))
-    .map(([count, unit]) => parseRate(`${count}/${unit}`)!);
-  fc.assert(fc.property(rates, fc.array(fc.tuple(fc.nat(20_000), fc.nat(50))), (rate, asks) => {
-    let now = START;
-    let state: RateState | null = null;
-    const times: number[] = [];
-    for (const [wait, wanted] of asks) {
-      now += wait;
-      const count = Math.min(wanted, passable(rate, state, now));
-      if (count > 0) state = passed(rate, state, count, now);
-      for (let n = 0; n < count; n++) times.push(now);
+/** Starts of tasks that pass whenever they may, asked after these waits for so many of them. */
+function startsAt(rate: Rate, asks: readonly (readonly [wait: number | "next", wanted: number])[]): number[] {
+  let now = START;
+  let state: RateState | null = null;
+  const times: number[] = [];
+  for (const [wait, wanted] of asks) {
+    now = wait === "next" ? passableAt(rate, state, now) : now + wait;
+    const may = passable(rate, state, now);
+    if (wait === "next") {
+      // At the moment that is told one passes, and none a millisecond before.
+      assert(may >= 1);
+      if (state && passableAt(rate, state, now - 1) === now) assert.equal(passable(rate, state, now - 1), 0);
     }
-    for (let from = 0; from < times.length; from++) {
-      for (let to = from; to < Math.min(times.length, from + 100); to++) {
-        const most = rate.burst + (times[to]! - times[from]!) / rate.interval + 1e-3;
-        assert(to - from + 1 <= most, `${to - from + 1} in ${times[to]! - times[from]!} ms at ${rate.text}`);
+    const count = Math.min(wanted, may);
+    if (count > 0) state = passed(rate, state, count, now);
+    for (let n = 0; n < count; n++) times.push(now);
+  }
+  return times;
+}
+
+/** The most starts that any half-open window of so many milliseconds holds. */
+function mostIn(times: readonly number[], window: number): number {
+  let [most, from] = [0, 0];
+  times.forEach((time, to) => {
+    while (times[from]! <= time - window) from++;
+    most = Math.max(most, to - from + 1);
+  });
+  return most;
+}
+
+Deno.test("no window of a rate's period, wherever it begins, holds more starts than the rate says, or than its burst adds", () => {
+  const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const rates = fc.tuple(
+    fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 10_000 })),
+    fc.constantFrom(...Object.keys(units) as (keyof typeof units)[]),
+    fc.option(fc.nat(), { nil: undefined }),
+  );
+  const wait = fc.oneof(
+    fc.constant("next" as const),
+    fc.nat(3),
+    fc.nat(1100),
+    fc.nat(100_000),
+    fc.nat(90_000_000),
+  );
+  const asks = fc.array(fc.tuple(wait, fc.oneof(fc.constant(1), fc.nat(20_000))), { maxLength: 300 });
+  fc.assert(
+    fc.property(rates, asks, ([count, unit, any], asks) => {
+      const burst = any === undefined ? undefined : 1 + any % count;
+      const rate = parseRate(`${count}/${unit}`, burst)!;
+      // After a rest as many tasks as may, as soon as they may.
+      for (const plan of [asks, [[200_000_000, 1e6], ...Array(300).fill(["next", 1e6])] as typeof asks]) {
+        const most = mostIn(startsAt(rate, plan), units[unit]);
+        assert(most <= count + (burst ?? 1) - 1, `${most} at ${rate.text}`);
       }
-    }
-    // And no less: at the moment it says, one passes, and none before.
-    const at = passableAt(rate, state, now);
-    assert(passable(rate, state, at) >= 1);
-    if (at > now + 1) assert.equal(passable(rate, state, at - 2), 0);
-  }));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("a rate is reached, but for what its burst of its own takes", () => {
+  for (
+    const [text, least] of [["10/s", 10], ["19/s", 18.8], ["50/s", 49], ["1000/s", 950], [
+      "10000/s",
+      9400,
+    ]] as const
+  ) {
+    const rate = parseRate(text)!;
+    const times = startsAt(rate, Array(20_000).fill(["next", 1e6]));
+    const perSecond = 1000 * (times.length - 1) / (times.at(-1)! - times[0]!);
+    assert(perSecond >= least, `${perSecond} at ${text}`);
+    assert(mostIn(times, 1000) <= Number.parseInt(text), text);
+  }
+});
+
+Deno.test("a row that an older program has written is read: what it let pass counts in full", () => {
+  const rate = parseRate("10/s")!;
+  // That program let ten pass at once, and kept times with any fraction.
+  const row = { rate: "10/s", arrival: START + 1000.0123, tasks: [] };
+  assert.equal(passable(rate, row, START + 900), 0);
+  assert.equal(passableAt(rate, row, START), START + 1001);
+  assert.equal(passable(rate, row, START + 1001), 1);
 });
 
 Deno.test("a state that lies further ahead than its rate and an odd clock explain counts for nothing", () => {
@@ -98,9 +169,13 @@ async function startsOf(
   rateLimit: string,
   count: number,
   milliseconds: number,
+  burst?: number,
 ) {
   const starts: number[] = [];
-  const limited = task("limited", () => void starts.push(q.clock.now() - START), { rateLimit });
+  const limited = task("limited", () => void starts.push(q.clock.now() - START), {
+    rateLimit,
+    ...burst !== undefined && { burst },
+  });
   await using q = await openQueue({ store, definitions: [limited], channels: { default: 50 } });
   for (let n = 0; n < count; n += 200) {
     await q.queue.submitAll(Array(Math.min(200, count - n)).fill({ name: "limited", args: [] }));
@@ -119,10 +194,27 @@ for (const store of ["shared", "own"] as const) {
   });
 }
 
-Deno.test(`"50/s" starts fifty at once and then one every 20 ms`, async () => {
-  const { starts, left } = await startsOf("shared", "50/s", 400, 9000);
-  assert.deepEqual(starts, Array.from({ length: 400 }, (_, n) => Math.max(0, 20 * (n - 49)) + starts[0]!));
-  assert.deepEqual(left, { task: 400, rate: 1 });
+Deno.test(`after a rest "10/s" starts ten tasks in the first second, and no second holds eleven`, async () => {
+  const { starts } = await startsOf("shared", "10/s", 40, 5000);
+  assert.deepEqual(starts, Array.from({ length: 40 }, (_, n) => starts[0]! + 100 * n));
+  assert.equal(mostIn(starts, 1000), 10);
+});
+
+Deno.test(`"10/s" with a burst of 10 starts ten at once and then one every 100 ms`, async () => {
+  const { starts } = await startsOf("shared", "10/s", 40, 5000, 10);
+  assert.deepEqual(starts, Array.from({ length: 40 }, (_, n) => Math.max(0, 100 * (n - 9)) + starts[0]!));
+  assert.equal(mostIn(starts, 1000), 19);
+});
+
+Deno.test(`"1000/s" starts at least 900 and at most 1000 tasks in every second`, async () => {
+  const { starts } = await startsOf("own", "1000/s", 3000, 4000);
+  assert.equal(starts.length, 3000);
+  assert(mostIn(starts, 1000) <= 1000);
+  for (let second = 0; second < 3; second++) {
+    const [from, to] = [1000 * second, 1000 * (second + 1)].map((at) => at + starts[0]!);
+    const count = starts.filter((at) => at >= from! && at < to!).length;
+    assert(count >= 900, `${count} in second ${second}`);
+  }
 });
 
 Deno.test("a store that takes its time slows no rate down", async () => {
@@ -155,7 +247,7 @@ Deno.test("a store that takes its time slows no rate down", async () => {
   await started;
   assert.equal(starts.length, 200);
   const seconds = (starts.at(-1)! - starts[0]!) / 1000;
-  assert(seconds > 2.99 && seconds < 3.1, `${seconds} s`);
+  assert(seconds > 4 && seconds < 4.1, `${seconds} s`);
   const closing = q.close();
   await clock.advance(1000);
   await closing;
@@ -259,7 +351,7 @@ Deno.test("a leap of the wall clock in either direction stops no rate for long, 
     q.clock.setWall(q.clock.now() + leap);
     await q.clock.advance(100_000);
     assert(starts.length >= (leap === -30_000 ? 80 : 105), `${leap}: ${starts.length}`);
-    // What a leap gives is one second's worth.
+    // What a leap gives is one burst.
     assert(starts.length <= 112, `${leap}: ${starts.length}`);
   }
 });

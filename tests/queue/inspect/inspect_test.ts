@@ -54,6 +54,7 @@ onBothStores("channels show how many tasks are ready, delayed, blocked and runni
   const empty = {
     paused: false,
     rateLimit: null,
+    burst: null,
     maxDepth: null,
     ready: 0,
     delayed: 0,

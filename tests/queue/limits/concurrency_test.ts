@@ -364,6 +364,12 @@ Deno.test("an invalid concurrency limit is refused as the queue is made", async 
       [{ rateLimit: "1.5/s" }, /rateLimit/],
       [{ rateLimit: "10" }, /rateLimit/],
       [{ rateLimit: "20000/s" }, /rateLimit/],
+      [
+        { rateLimit: "10/s", burst: 11 },
+        /burst must be an integer from 1 to 10, the number of the rate 10\/s: got 11/,
+      ],
+      [{ rateLimit: "10/s", burst: 0.5 }, /burst must be an integer/],
+      [{ burst: 5 }, /burst must not be given without a rate limit/],
     ] as const
   ) {
     await assert.rejects(openQueue({ definitions: [task("t", () => 1, options)] }), expected);

@@ -405,6 +405,36 @@ Deno.test("a process that only submits keeps to a cap that another one has set",
   await assert.rejects(submit(), { code: "over-capacity" });
 });
 
+onBothStores(
+  "a channel's rate and burst: so many at once, and no second holds more than both say",
+  async (open) => {
+    const starts: number[] = [];
+    const note = task("note", () => void starts.push(q.clock.now()));
+    await using q = await open({ definitions: [note], channels: { default: 50 } });
+    const run = async (burst: number | null) => {
+      await q.queue.changeChannel("default", { rateLimit: "10/s", burst });
+      await q.clock.advance(5000);
+      starts.length = 0;
+      await q.queue.submitAll(Array(30).fill({ name: "note", args: [] }));
+      await q.clock.advance(5000);
+      assert.equal(starts.length, 30);
+      return starts.map((at) => starts.filter((other) => other >= at && other < at + 1000).length);
+    };
+    assert.equal(Math.max(...await run(null)), 10);
+    assert.equal(Math.max(...await run(4)), 13);
+    assert.equal(starts.filter((at) => at === starts[0]).length, 4);
+    assert.equal(Math.max(...await run(null)), 10);
+    assert.equal((await q.queue.changeChannel("default", { burst: 10 })).burst, 10);
+    await assert.rejects(
+      q.queue.changeChannel("default", { rateLimit: "5/s" }),
+      /burst: must be an integer from 1 to 5/,
+    );
+    // A rate that is taken away takes its burst along.
+    assert.equal((await q.queue.changeChannel("default", { rateLimit: null })).burst, null);
+    assert.deepEqual(await rowsOf(q.store, "channel"), []);
+  },
+);
+
 Deno.test("an invalid setting of a channel is refused with every fault at once, and nothing is stored", async () => {
   await using q = await openQueue({ definitions: [heldTask("held", { channel: "mail" }).definition] });
   const change = { paused: "yes", slots: 0, rateLimit: "often", maxDepth: 1.5 };

@@ -20,13 +20,14 @@ async function openMail(options: Parameters<typeof openApp>[0] = {}) {
 Deno.test("PATCH /v1/channels/{name} sets what it names, and null is the default again", async () => {
   const { t, patch } = await openMail();
   await using _ = t;
-  const set = await patch("mail", { paused: true, slots: 7, rate_limit: "10/m", max_depth: 100 });
+  const set = await patch("mail", { paused: true, slots: 7, rate_limit: "10/m", burst: 3, max_depth: 100 });
   assert.equal(set.status, 200);
   const channel = {
     name: "mail",
     paused: true,
     slots: 7,
     rate_limit: "10/m",
+    burst: 3,
     max_depth: 100,
     ready: 0,
     delayed: 0,
@@ -42,7 +43,14 @@ Deno.test("PATCH /v1/channels/{name} sets what it names, and null is the default
   assert.deepEqual((await (await t.get("/v1/channels")).json()).channels, [{ ...channel, slots: 3 }]);
   const reset = await (await patch("mail", { paused: null, slots: null, rate_limit: null, max_depth: null }))
     .json();
-  assert.deepEqual(reset, { ...channel, paused: false, slots: 2, rate_limit: null, max_depth: null });
+  assert.deepEqual(reset, {
+    ...channel,
+    paused: false,
+    slots: 2,
+    rate_limit: null,
+    burst: null,
+    max_depth: null,
+  });
   assert.deepEqual(await rowsOf(t.store, "channel"), []);
 });
 
@@ -139,6 +147,9 @@ Deno.test("a patch that a channel cannot take is refused with every place, and c
     [{ rate_limit: "10/w" }, "invalid-channel", ["body /rate_limit"]],
     [{ rate_limit: "0/s" }, "invalid-channel", ["body /rate_limit"]],
     [{ rate_limit: "" }, "invalid-channel", ["body /rate_limit"]],
+    [{ burst: 2 }, "invalid-channel", ["body /burst"]],
+    [{ rate_limit: "10/m", burst: 11 }, "invalid-channel", ["body /burst"]],
+    [{ burst: 0 }, "invalid-request", ["body /burst"]],
     [{ rate_limit: 10 }, "invalid-request", ["body /rate_limit"]],
     [{ slots: 0 }, "invalid-request", ["body /slots"]],
     [{ slots: 2.5, max_depth: -1 }, "invalid-request", ["body /slots", "body /max_depth"]],

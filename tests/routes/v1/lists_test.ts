@@ -36,6 +36,7 @@ Deno.test("GET /v1/channels tells how much waits where", async () => {
     paused: false,
     slots: 16,
     rate_limit: null,
+    burst: null,
     max_depth: null,
     ready: 1,
     delayed: 1,
