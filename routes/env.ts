@@ -10,6 +10,8 @@ import type * as hono from "hono";
 export interface Env {
   Variables: {
     requestId: string;
+    /** Whether the request has gone through {@link identify} of `http/gate.ts`. */
+    identified: boolean | undefined;
     /** The place in the body of the task requests that the engine's pointers start from. */
     bodyPrefix: string | undefined;
   };

@@ -50,6 +50,11 @@ export function isTaskId(text: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text);
 }
 
+/** Whether an id was made before a moment; a UUID that no id source can have made was not. */
+export function isOlder(id: string, milliseconds: number): boolean {
+  return /^.{14}7.{4}[89ab]/.test(id) && timeOfId(id) < milliseconds;
+}
+
 /** The time at which an id was made, in milliseconds since 1970. */
 export function timeOfId(id: string): number {
   return parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -106,8 +106,8 @@ function optionFaults(options: Partial<ScheduleOptions>): Fault[] {
   const whole = (least: number, most: number) => (value: number) =>
     Number.isInteger(value) && within(least, most)(value);
   const { startAt, endAt } = options;
-  check("start_at", startAt ?? undefined, within(0, LAST_MOMENT), "a date");
-  check("end_at", endAt ?? undefined, within(0, LAST_MOMENT), "a date");
+  check("start_at", startAt ?? undefined, within(0, LAST_MOMENT), "a date from 1970 to 9999");
+  check("end_at", endAt ?? undefined, within(0, LAST_MOMENT), "a date from 1970 to 9999");
   if (typeof startAt === "number" && typeof endAt === "number" && endAt < startAt) {
     faults.push({ pointer: "/end_at", detail: "must not be before start_at" });
   }
@@ -145,7 +145,8 @@ function triggerFaults(trigger: Trigger): Fault[] {
     return [{ pointer: `${at}/interval`, detail }];
   }
   if ("date" in trigger) {
-    if (trigger.date >= 0 && trigger.date <= LAST_MOMENT) return [];
+    // firstAfter says of a moment before 1970, as of any past one, that it is past.
+    if (Math.abs(trigger.date) <= LAST_MOMENT) return [];
     return [{ pointer: `${at}/date`, detail: `must be a date: got ${trigger.date}` }];
   }
   return [...zoneFaults(trigger.timezone, `${at}/timezone`), ...cronFaults(trigger.cron, `${at}/cron`)];

@@ -40,7 +40,7 @@ export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   if (request.delay !== undefined && request.runAt !== undefined) {
     faults.push({ pointer: `${at}/run_at`, detail: "must not be given together with delay" });
   }
-  if (request.runAt !== undefined && !(request.runAt >= 0 && request.runAt < 8.64e15)) {
+  if (request.runAt !== undefined && !(Math.abs(request.runAt) < 8.64e15)) {
     faults.push({ pointer: `${at}/run_at`, detail: `must be a date: got ${request.runAt}` });
   }
   if (request.tags !== undefined) {

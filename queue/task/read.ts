@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../ground/clock.ts";
 import { TaskNotFoundError } from "../ground/errors.ts";
-import { isTaskId, timeOfId } from "../ground/ids.ts";
+import { isOlder, isTaskId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "./state.ts";
@@ -85,7 +85,7 @@ export async function findTask(
   const runKey = engine.keys.run(id);
   const [task, run] = await engine.store.getMany([engine.keys.task(id), runKey]);
   if (!task) {
-    const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
+    const old = isOlder(id, engine.clock.now() - engine.settings.resultTtl * 1000);
     throw new TaskNotFoundError(id, old ? "expired" : "unknown");
   }
   const record = recordOf(task);

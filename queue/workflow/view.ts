@@ -6,7 +6,7 @@
  */
 import type { Namespace } from "../rows/keys.ts";
 import { ArgumentsError, WorkflowNotFoundError } from "../ground/errors.ts";
-import { isTaskId, timeOfId } from "../ground/ids.ts";
+import { isOlder, isTaskId } from "../ground/ids.ts";
 import { unpack } from "../rows/payload.ts";
 import { type Reading, readRecords } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../rows/record.ts";
@@ -211,7 +211,7 @@ export async function findWorkflow(engine: Reading, id: string): Promise<Workflo
   const [entry] = await engine.store.getMany([engine.keys.workflow(id)]);
   const row = decodeEntry<WorkflowRow>(entry);
   if (row) return row;
-  const old = timeOfId(id) < engine.clock.now() - engine.settings.resultTtl * 1000;
+  const old = isOlder(id, engine.clock.now() - engine.settings.resultTtl * 1000);
   throw new WorkflowNotFoundError(id, old ? "expired" : "unknown");
 }
 

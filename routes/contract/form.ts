@@ -56,6 +56,9 @@ export const time = z.iso.datetime({ offset: true, ...must("a time like 2026-01-
 
 /** An id of the engine. */
 export const id = z.string().openapi({ format: "uuid" });
+/** An id of the engine in a path or a query: its letters may have either case (RFC 9562 §4). */
+export const givenId = z.string(must("one id")).toLowerCase().openapi({ format: "uuid" });
+
 /** A moment in an answer. */
 export const moment = z.iso.datetime();
 

@@ -86,10 +86,12 @@ export const TaskQuery = strict({
   channel: z.string(must("one channel name")).optional(),
   tag: z.string(must("one tag")).optional(),
   schedule_id: z.string(must("one schedule id")).optional(),
-  root_id: z.string(must("one task id")).optional().openapi({
+  root_id: z.string(must("one task id")).toLowerCase().optional().openapi({
     description: "The tasks of one workflow, by its id.",
   }),
-  group_id: z.string(must("one group id")).optional().openapi({ description: "A workflow's group." }),
+  group_id: z.string(must("one group id")).toLowerCase().optional().openapi({
+    description: "A workflow's group.",
+  }),
   created_after: time.optional().openapi({ description: "Made then or later." }),
   created_before: time.optional().openapi({ description: "Made before." }),
   redriven: z.enum(["true", "false"], must("true or false")).optional().openapi({

@@ -7,10 +7,16 @@
  * @module
  */
 import type { MiddlewareHandler } from "../env.ts";
-import { RequestError } from "./problems.ts";
+import { brokenOff, RequestError, unsupportedMediaType } from "./problems.ts";
 
 /**
- * Refuses a larger body (413), without reading it when its length is announced.
+ * The content types of a JSON body (RFC 8259 §8.1: UTF-8); a PATCH may be a merge patch. Hono and its validators take any
+ * `application/…+json` in any charset.
+ */
+const JSON_TYPE = /^application\/(?:(merge-patch\+)?json)\s*(?:;\s*charset="?utf-8"?\s*)?;?\s*$/i;
+
+/**
+ * Refuses a body of another type than JSON (415), and a larger one (413), without reading it when its length is announced.
  *
  * Hono's own `bodyLimit` looks at `request.body`, which costs the fast path of Deno's `request.text()`.
  *
@@ -18,6 +24,9 @@ import { RequestError } from "./problems.ts";
  */
 export function limitBody(limit: number): MiddlewareHandler {
   return async function limitBody(c, next) {
+    const type = c.req.header("content-type");
+    // A type that is missing is refused after the body's length is known, because there may be no body.
+    if (type !== undefined && !isJson(type, c.req.method)) throw unsupportedMediaType(type);
     const announced = c.req.header("content-length");
     if (announced !== undefined) {
       if (Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
@@ -32,12 +41,23 @@ export function limitBody(limit: number): MiddlewareHandler {
 async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Promise<Blob> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge(limit, "more");
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > limit) throw tooLarge(limit, "more");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof RequestError ? error : brokenOff();
   }
   return new Blob(chunks);
+}
+
+function isJson(type: string, method: string): boolean {
+  // What nearly every client sends needs no expression.
+  if (type === "application/json") return true;
+  const found = JSON_TYPE.exec(type);
+  return found !== null && (found[1] === undefined || method === "PATCH");
 }
 
 function tooLarge(limit: number, found: string): RequestError {

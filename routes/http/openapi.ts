@@ -4,6 +4,7 @@
  * @module
  */
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
+import { givenId } from "../contract/form.ts";
 import { Problem } from "../contract/mod.ts";
 
 /** An answer: what it means, and its body. */
@@ -25,7 +26,7 @@ export function patchBody<Schema extends z.ZodType>(schema: Schema) {
 }
 
 /** The path of a task or a workflow. */
-export const ID_PARAMS = z.object({ id: z.string().openapi({ format: "uuid" }) });
+export const ID_PARAMS = z.object({ id: givenId });
 
 /** Every other answer of every route. */
 export const PROBLEM = {

@@ -30,10 +30,14 @@ export function preferredWait(c: Context, queue: Queue, id: string): Promise<Tas
   return waitAsPreferred(c, (wait) => queue.wait(id, wait));
 }
 
+/** One preference of the list; a comma within a quoted text separates nothing, nor does one after a quote left open. */
+const PREFERENCE = /(?:"(?:[^"\\]|\\.)*(?:"|\\?$)|[^,"])+/g;
+
 /** Seconds of a `Prefer` header's first `wait`; a malformed preference is ignored, as the RFC demands. */
 function waitPreference(header: string | undefined): number | null {
-  for (const preference of header?.split(",") ?? []) {
-    const seconds = /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;|$)/i.exec(preference)?.[1];
+  for (const preference of header?.match(PREFERENCE) ?? []) {
+    const [, plain, quoted] = /^\s*wait\s*=\s*(?:(\d{1,9})|"(\d{1,9})")\s*(?:;|$)/i.exec(preference) ?? [];
+    const seconds = plain ?? quoted;
     if (seconds !== undefined) return Math.min(Number(seconds), LONGEST_WAIT);
   }
   return null;

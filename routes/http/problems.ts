@@ -24,6 +24,7 @@ import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./
 
 /** Codes of errors, the engine's and the routes' own, with status and title. */
 const PROBLEMS = {
+  "bad-host": { status: 400, title: "Malformed Host" },
   "bad-json": { status: 400, title: "Request body is not JSON" },
   "unauthorized": { status: 401, title: "Bearer token required" },
   "unknown-route": { status: 404, title: "Unknown route" },
@@ -88,6 +89,11 @@ export class RequestError extends Error {
     super(message);
     this.name = "RequestError";
   }
+}
+
+/** Answers a request that is refused before it has a route. */
+export function refuse(c: Context, { code, message, details }: RequestError) {
+  return problem(c, code, message, details);
 }
 
 /** Answers a problem. */
@@ -185,23 +191,32 @@ export const refuseUnknownRoute: NotFoundHandler = (c) =>
  */
 export function answerError(report?: (error: unknown, requestId: string) => void): ErrorHandler {
   return async function answerError(error, c) {
-    if (error instanceof RequestError) return problem(c, error.code, error.message, error.details);
+    if (error instanceof RequestError) return refuse(c, error);
     if (error instanceof SluiceError && error.code in PROBLEMS) return engineProblem(c, error);
     if (error instanceof HTTPException && error.status === 400) {
       return problem(c, "bad-json", await whyNotJson(c));
     }
     if (error instanceof HTTPException && error.status === 415) {
-      const type = c.req.header("content-type");
-      return problem(
-        c,
-        "unsupported-media-type",
-        `Request body must be application/json: got ${type ?? "no content type"}`,
-      );
+      return refuse(c, unsupportedMediaType(c.req.header("content-type")));
     }
     if (c.req.raw.signal.aborted) return c.body(null, CLIENT_GONE as 500);
     report?.(error, c.get("requestId"));
     return problem(c, "internal-error", "The server failed to answer; its log has the cause");
   };
+}
+
+/** A body of another kind than JSON. */
+export function unsupportedMediaType(type: string | undefined): RequestError {
+  const got = type === undefined ? "no content type" : type.slice(0, 200);
+  return new RequestError(
+    "unsupported-media-type",
+    `Request body must be application/json in UTF-8: got ${got}`,
+  );
+}
+
+/** A body whose sender went away, or whose framing broke, before its end. */
+export function brokenOff(): RequestError {
+  return new RequestError("bad-json", "Request body must be JSON: it broke off before its end");
 }
 
 /** nginx's status for a client that has gone; seen in the access log only. */
@@ -257,6 +272,7 @@ async function whyNotJson(c: Context): Promise<string> {
     JSON.parse(await c.req.text());
     return "Request body must be JSON";
   } catch (error) {
-    return `Request body must be JSON: ${(error as Error).message.slice(0, 200)}`;
+    if (!(error instanceof SyntaxError)) return brokenOff().message;
+    return `Request body must be JSON: ${error.message.slice(0, 200)}`;
   }
 }

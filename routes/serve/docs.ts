@@ -95,7 +95,7 @@ function section(path: string): string {
 /** Answers with a tag of the content, or 304. */
 function cached(c: Context, content: string | Uint8Array<ArrayBuffer>, type: string): Response {
   const etag = entityTag(content);
-  const headers = { etag, "cache-control": "no-cache", "x-content-type-options": "nosniff" };
+  const headers = { etag, "cache-control": "no-cache" };
   if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
   return c.body(content, 200, { ...headers, "content-type": type, "content-security-policy": POLICY });
 }

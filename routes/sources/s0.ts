@@ -8,6 +8,7 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFinal, type Queue, type Task } from "../../queue/mod.ts";
+import { givenId } from "../contract/form.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
@@ -85,7 +86,7 @@ export function s0Routes(queue: Queue): OpenAPIHono<Env> {
       method: "get",
       path: "/result/{task_id}",
       summary: "A task's state and result",
-      request: { params: z.object({ task_id: z.string().openapi({ format: "uuid" }) }) },
+      request: { params: z.object({ task_id: givenId }) },
       responses: {
         200: json("The task's result, its error, or that it has not ended.", Result),
         default: PROBLEM,

@@ -6,6 +6,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue, Task } from "../../queue/mod.ts";
 import { TaskState } from "../contract/mod.ts";
+import { givenId } from "../contract/form.ts";
 import type { Context, Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
@@ -37,7 +38,7 @@ export function s2Routes(queue: Queue): OpenAPIHono<Env> {
       method: "get",
       path: "/process/{task_id}",
       summary: "A task's state, error, result and progress",
-      request: { params: z.object({ task_id: z.string().openapi({ format: "uuid" }) }) },
+      request: { params: z.object({ task_id: givenId }) },
       responses: { 200: json("The task as it is now.", Process), default: PROBLEM },
     }),
     async (c) => c.json(process(await queue.get(c.req.valid("param").task_id)), 200),

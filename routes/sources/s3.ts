@@ -6,7 +6,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Queue, type Task, TaskNotFoundError } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
-import { must, strict } from "../contract/form.ts";
+import { givenId, must, strict } from "../contract/form.ts";
 import type { Env } from "../env.ts";
 import { json, jsonBody, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
@@ -81,7 +81,7 @@ export function s3Routes(queue: Queue): OpenAPIHono<Env> {
         method: "get",
         path: `/producer/api/${path}/{job_id}`,
         summary: `The state and result of a ${name}`,
-        request: { params: z.object({ job_id: z.string().openapi({ format: "uuid" }) }) },
+        request: { params: z.object({ job_id: givenId }) },
         responses: { 200: json("Whether the job has ended, and how.", Job), default: PROBLEM },
       }),
       async (c) => {

@@ -59,6 +59,9 @@ Deno.test("all faults of a schedule are told at once, and nothing is stored", as
     [{ trigger: {} as never }, { "/trigger": /got none/ }],
     [{ trigger: { cron: "* * * * *", interval: 1 } as never }, { "/trigger": /cron and interval/ }],
     [{ trigger: { date: START - 1 } }, { "/trigger/date": /in the future/ }],
+    [{ trigger: { date: Date.parse("0001-01-01T00:00:00Z") } }, {
+      "/trigger/date": /in the future: got 0001-/,
+    }],
     [{ startAt: START + 20_000, endAt: START + 10_000 }, { "/end_at": /before start_at/ }],
     [{ endAt: START + 10_000 }, { "/end_at": /the first is at 2026-01-05T09:01:00/ }],
     [
