@@ -21,7 +21,7 @@
 import { parseArgs } from "node:util";
 import { ApiError, connect } from "./api.ts";
 import { serverOf } from "./server.ts";
-import { format } from "./table.ts";
+import { format, visible, visibleJson } from "./table.ts";
 import { VIEWS } from "./views.ts";
 
 const USAGE = `Usage: deno task inspect <${Object.keys(VIEWS).join("|")}> [--url <address>] [--json]`;
@@ -30,7 +30,7 @@ try {
   await main(Deno.args);
 } catch (error) {
   // deno-lint-ignore no-console -- a command's terminal is all there is
-  console.error(`inspect: ${explain(error)}`);
+  console.error(`inspect: ${visible(explain(error))}`);
   Deno.exitCode = 1;
 }
 
@@ -51,7 +51,7 @@ async function main(args: string[]): Promise<void> {
   const { url, token } = serverOf(values.url);
   const api = connect(url, token);
   const seen = await view(api, argument);
-  const text = values.json ? JSON.stringify(seen.data, null, 2) : seen.tables.map(format).join("\n\n");
+  const text = values.json ? visibleJson(seen.data) : seen.tables.map(format).join("\n\n");
   // deno-lint-ignore no-console -- this is what the command is for
   console.log(text);
 }

@@ -4,6 +4,9 @@
  * @module
  */
 
+// deno-lint-ignore no-control-regex -- they are what is to be found
+const OBEYED = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
 /** A table: its title, and one object for each row. */
 export interface Table {
   readonly title: string;
@@ -24,6 +27,18 @@ export function format({ title, rows }: Table): string {
 
 function cell(value: unknown): string {
   if (value === null || value === undefined || value === "") return "-";
-  if (typeof value === "string") return value;
-  return JSON.stringify(value);
+  return visible(typeof value === "string" ? value : JSON.stringify(value));
+}
+
+/** The text on one line, with U+FFFD in place of each character that a terminal obeys or that reorders a line. */
+export function visible(text: string): string {
+  return text.replace(/\s/g, " ").replace(OBEYED, "\ufffd").toWellFormed();
+}
+
+/** JSON that a terminal obeys in nothing. `JSON.stringify` escapes the other control characters. */
+export function visibleJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StoreBrokenError } from "../queue/mod.ts";
+import { printable, StoreBrokenError } from "../queue/mod.ts";
 import { SettingsError } from "../routes/mod.ts";
 import { UsageError } from "./command.ts";
 
@@ -27,11 +27,11 @@ export function explain(error: unknown): string {
 /** Prints an error where there is no log, or none yet. */
 export function report(error: unknown): void {
   // deno-lint-ignore no-console -- the terminal is all there is
-  console.error(`Sluice: ${explain(error)}`);
+  console.error(`Sluice: ${printable(explain(error), true)}`);
 }
 
 /** Prints the answer of a command. */
 export function tell(text: string): void {
   // deno-lint-ignore no-console -- this is what the command is for
-  console.log(text);
+  console.log(printable(text, true));
 }

@@ -58,6 +58,7 @@ export type { Counts } from "./inspect/tally.ts";
 export type { Stats } from "./inspect/stats.ts";
 export type { KeyFilter, StoredKey } from "./inspect/stored_keys.ts";
 export { nearest } from "./ground/suggest.ts";
+export { jsonText, printable, wellFormed } from "./ground/well_formed.ts";
 export { defineThreadTask, type ThreadContext, type ThreadTaskOptions } from "./threads/define.ts";
 export {
   type Channel,

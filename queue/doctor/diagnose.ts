@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
 import { assertCurrent } from "../membership/upgrades.ts";
 import { keysOf } from "../rows/keys.ts";
+import { jsonText } from "../ground/well_formed.ts";
 import type { Key, Store } from "../store/port.ts";
 import { examine } from "./examine.ts";
 import type { Finding } from "./law.ts";
@@ -65,12 +66,12 @@ export async function diagnose(store: Store, options: DiagnoseOptions): Promise<
     broken,
     seconds: Math.round(clock.monotonic() - begun) / 1000,
   };
-  tell(json ? JSON.stringify({ summary: diagnosis }) : summary(diagnosis));
+  tell(json ? jsonText({ summary: diagnosis }) : summary(diagnosis));
   return diagnosis;
 }
 
 function line({ law, message, keys, repair }: Finding, repaired: boolean): string {
-  return JSON.stringify({ finding: { law, message, keys, repair: repair?.does ?? null, repaired } });
+  return jsonText({ finding: { law, message, keys, repair: repair?.does ?? null, repaired } });
 }
 
 function text({ law, message, keys, repair }: Finding, repaired: boolean): string {

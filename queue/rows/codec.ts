@@ -6,18 +6,24 @@
  * @module
  */
 import type { Entry } from "../store/port.ts";
+import { wellFormed } from "../ground/well_formed.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Encodes a row's value. `undefined` fields are left out. */
+/** Encodes a row's value, with its texts made well-formed. `undefined` fields are left out. */
 export function encode(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
+  return encodeText(JSON.stringify(value) ?? "");
 }
 
-/** Decodes a row's value. */
+/** {@link encode}, of a value that is JSON already. */
+export function encodeText(json: string): Uint8Array {
+  return encoder.encode(wellFormed(json));
+}
+
+/** Decodes a row's value. Rows of former releases may hold texts that are not well-formed. */
 export function decode<Row>(value: unknown): Row {
-  return JSON.parse(decoder.decode(value as Uint8Array));
+  return JSON.parse(wellFormed(decoder.decode(value as Uint8Array)));
 }
 
 /** Decodes an entry's value; `null` for an absent entry. */

@@ -7,6 +7,7 @@
 import { ResultNotSerializable, ResultTooLarge } from "../ground/errors.ts";
 import type { TaskRecord } from "./record.ts";
 import { encode } from "./codec.ts";
+import { wellFormed } from "../ground/well_formed.ts";
 import type { BlobPart, Keys } from "./keys.ts";
 import type { Mutation, Store } from "../store/port.ts";
 import { del, putRaw } from "./unit.ts";
@@ -91,7 +92,7 @@ async function readChunks(
     if (!entry) return null;
     text += decoder.decode(entry.value as Uint8Array, { stream: true });
   }
-  return JSON.parse(text + decoder.decode());
+  return JSON.parse(wellFormed(text + decoder.decode()));
 }
 
 /** Makes the mutations that delete a record's chunks. */
@@ -111,8 +112,9 @@ function toJson(value: unknown): Json {
     case "undefined":
       return null;
     case "boolean":
-    case "string":
       return value;
+    case "string":
+      return value.toWellFormed();
     case "number":
       if (Number.isFinite(value)) return value;
   }

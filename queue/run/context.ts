@@ -44,7 +44,12 @@ export class RunContext implements TaskContext {
 
   get log(): TaskLog {
     const write = (level: LogLevel) => (message: string) =>
-      this.run.engine.emit({ type: "log", task: this.run.record, level, message: String(message) });
+      this.run.engine.emit({
+        type: "log",
+        task: this.run.record,
+        level,
+        message: String(message).toWellFormed(),
+      });
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 

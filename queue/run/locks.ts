@@ -157,9 +157,9 @@ export function timeLeft(entry: Entry, now: number): number {
 }
 
 function checkName(name: string): void {
-  if (typeof name === "string" && name !== "" && name.length <= 200) return;
+  if (typeof name === "string" && name !== "" && name.length <= 200 && name.isWellFormed()) return;
   throw new TypeError(
-    `Cannot lock as the name must be a text of 1 to 200 characters: current value is ${name}`,
+    `Cannot lock as the name must be a text of 1 to 200 characters of well-formed Unicode: current value is ${name}`,
   );
 }
 

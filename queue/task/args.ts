@@ -8,8 +8,9 @@ import { z } from "zod";
 import type { AnyTaskDefinition, ArgsSchema } from "./define.ts";
 import { type Fault, InvalidTaskError, TooLargeError } from "../ground/errors.ts";
 import { chunkCount, PAYLOAD_BYTES, unserializable } from "../rows/payload.ts";
-import { decode, encode } from "../rows/codec.ts";
+import { decode, encodeText } from "../rows/codec.ts";
 import type { Json } from "../ground/task.ts";
+import { malformedTexts } from "../ground/well_formed.ts";
 
 /** Arguments ready to be stored. */
 interface AcceptedArgs {
@@ -85,7 +86,7 @@ function schemaAfter(schema: ArgsSchema, before: number): z.ZodType | null {
 /** Whether an argument needs neither measuring nor copying: a number takes at most 25 bytes of JSON, a character 6. */
 function isShortScalar(arg: unknown): boolean {
   return typeof arg === "string"
-    ? arg.length < 100
+    ? arg.length < 100 && arg.isWellFormed()
     : typeof arg === "number"
     ? Number.isFinite(arg)
     : arg === null || typeof arg === "boolean";
@@ -101,7 +102,10 @@ function throughJson(given: readonly unknown[], at: string, found: readonly Faul
       return detail ? [{ pointer: `${at}/${i}`, detail }] : [];
     });
     if (faults.length > 0) throw new InvalidTaskError([...found, ...faults]);
-    bytes = encode(given);
+    const json = JSON.stringify(given);
+    const malformed = malformedTexts(json, at);
+    if (malformed.length > 0) throw new InvalidTaskError([...found, ...malformed]);
+    bytes = encodeText(json);
   } catch (error) {
     if (error instanceof InvalidTaskError) throw error;
     // A getter or a `toJSON` of an argument threw.

@@ -9,6 +9,7 @@ import type { Fault } from "../ground/errors.ts";
 import { MOST_OF_A_KEY } from "./concurrency.ts";
 import { burstFault, parseRate, RATE_FORM } from "../ground/rate.ts";
 import { nearest } from "../ground/suggest.ts";
+import { MALFORMED } from "../ground/well_formed.ts";
 import type { SubmitOptions } from "../ground/task.ts";
 
 /** Hard time limit, seconds, of tasks whose definition sets none. */
@@ -48,6 +49,8 @@ export function optionFaults(request: SubmitOptions, at: string): Fault[] {
     request.tags.forEach((tag, i) => {
       if (typeof tag !== "string" || tag.length === 0 || tag.length > 100) {
         faults.push({ pointer: `${at}/tags/${i}`, detail: "must be a text of 1 to 100 characters" });
+      } else if (!tag.isWellFormed()) {
+        faults.push({ pointer: `${at}/tags/${i}`, detail: MALFORMED });
       }
     });
   }

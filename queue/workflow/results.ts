@@ -6,6 +6,7 @@
  */
 import type { TaskRecord } from "../rows/record.ts";
 import type { Json } from "../ground/task.ts";
+import { wellFormed } from "../ground/well_formed.ts";
 
 /** Most characters of JSON kept. The oldest results make room, and are then read from the store. */
 const CAPACITY = 1_000_000;
@@ -27,7 +28,7 @@ export class Results {
   copy({ id, state, result = null, resultChunks, workflow }: TaskRecord): () => void {
     const of = workflow?.followed ? id : workflow?.group;
     if (of === undefined || state !== "SUCCESS" || resultChunks !== undefined) return NOTHING;
-    const json = JSON.stringify(result) ?? "null";
+    const json = wellFormed(JSON.stringify(result) ?? "null");
     return () => this.#put(of, id, json);
   }
 

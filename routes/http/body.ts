@@ -2,11 +2,11 @@
  * What routes of every folder share, one HTTP matter a file: bodies, headers, entity tags, problems, OpenAPI. The folder
  * imports `routes/contract/` and `queue/mod.ts`.
  *
- * This file reads a request's body up to a limit, before anything parses it.
+ * This file reads a request's body up to a limit, as UTF-8, before anything parses it.
  *
  * @module
  */
-import type { MiddlewareHandler } from "../env.ts";
+import type { Context, MiddlewareHandler } from "../env.ts";
 import { brokenOff, RequestError, unsupportedMediaType } from "./problems.ts";
 
 /**
@@ -17,8 +17,10 @@ const JSON_TYPE = /^application\/(?:(merge-patch\+)?json)\s*(?:;\s*charset="?utf
 
 /**
  * Refuses a body of another type than JSON (415), and a larger one (413), without reading it when its length is announced.
+ * Has `c.req.json()` and `c.req.text()` fail for a body that is not UTF-8: `request.text()` would put U+FFFD in place of
+ * what it cannot read.
  *
- * Hono's own `bodyLimit` looks at `request.body`, which costs the fast path of Deno's `request.text()`.
+ * Hono's own `bodyLimit` looks at `request.body`, which costs the fast path of Deno's `request.arrayBuffer()`.
  *
  * @param limit bytes
  */
@@ -30,14 +32,32 @@ export function limitBody(limit: number): MiddlewareHandler {
     const announced = c.req.header("content-length");
     if (announced !== undefined) {
       if (Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
+      keepText(c, c.req.raw.arrayBuffer());
     } else if (c.req.raw.body) {
-      c.req.raw = new Request(c.req.raw, { body: await read(c.req.raw.body, limit) });
+      keepText(c, (await read(c.req.raw.body, limit)).arrayBuffer());
     }
     await next();
   };
 }
 
-/** Reads a body into a blob, because a body of text would bring a content type along. */
+/** Has `c.req.json()` and `c.req.text()` read these bytes, once the route wants them. */
+function keepText(c: Context, bytes: Promise<ArrayBuffer>): void {
+  const text = bytes.then(decode);
+  // A route that never asks for its body answers without it.
+  text.catch(() => {});
+  // Hono keeps promises here, although its type has the values.
+  Object.assign(c.req.bodyCache, { text });
+}
+
+function decode(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new RequestError("bad-json", "Request body must be UTF-8: it has bytes that are no character");
+  }
+}
+
+/** Reads a body up to the limit. */
 async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number): Promise<Blob> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;

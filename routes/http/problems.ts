@@ -12,6 +12,7 @@ import {
   InvalidChannelError,
   InvalidScheduleError,
   InvalidTaskError,
+  jsonText,
   type Queue,
   RedriveError,
   SluiceError,
@@ -109,7 +110,7 @@ function problem(c: Context, code: ProblemCode, detail: string, details: Problem
     ...details.problems && { problems: [...details.problems] },
     ...details.taskId !== undefined && { task_id: details.taskId },
   };
-  return c.body(JSON.stringify(body), status, {
+  return c.body(jsonText(body), status, {
     "content-type": "application/problem+json",
     ...(status === 503 || status === 429) && { "retry-after": RETRY_AFTER },
     ...details.headers,
@@ -272,6 +273,7 @@ async function whyNotJson(c: Context): Promise<string> {
     JSON.parse(await c.req.text());
     return "Request body must be JSON";
   } catch (error) {
+    if (error instanceof RequestError) return error.message;
     if (!(error instanceof SyntaxError)) return brokenOff().message;
     return `Request body must be JSON: ${error.message.slice(0, 200)}`;
   }

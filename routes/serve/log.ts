@@ -7,7 +7,14 @@
  *
  * @module
  */
-import { type LogLevel, type QueueEvent, StoreUnavailableError, type TaskRef } from "../../queue/mod.ts";
+import {
+  type LogLevel,
+  printable,
+  type QueueEvent,
+  StoreUnavailableError,
+  type TaskRef,
+  wellFormed,
+} from "../../queue/mod.ts";
 import type { AccessRecord } from "../http/gate.ts";
 import { LineWriter, type Sink } from "./line_writer.ts";
 
@@ -165,11 +172,11 @@ function jsonLine(time: string, level: LogLevel, message: string, fields: Fields
     if (value === undefined) continue;
     line += `,"${name}":${typeof value === "number" ? value : JSON.stringify(value)}`;
   }
-  return `${line}}\n`;
+  return `${wellFormed(line)}}\n`;
 }
 
 function textLine(time: string, level: LogLevel, message: string, fields: Fields, task?: TaskRef): string {
-  let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${oneLine(message).padEnd(9)}`;
+  let line = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${printable(message).padEnd(9)}`;
   if (task) {
     line += ` task_id=${task.id} name=${quoted("name", task.name)} channel=${
       quoted("channel", task.channel)
@@ -184,13 +191,8 @@ function textLine(time: string, level: LogLevel, message: string, fields: Fields
 
 /** A value of a readable line. A stack keeps its lines; any other value stays on one line, because it may come from outside. */
 function quoted(name: string, value: string): string {
-  if (name === "error") return value.replaceAll("\n", "\n  ");
-  return /^[\w./:+-]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex -- terminals obey control characters
-  return text.replace(/[\x00-\x1f\x7f]/g, " ");
+  if (name === "error") return printable(value, true).replaceAll("\n", "\n  ");
+  return /^[\w./:+-]+$/.test(value) ? value : printable(JSON.stringify(value));
 }
 
 function stackOf(error: unknown): string {

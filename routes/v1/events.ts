@@ -18,7 +18,7 @@
  * @module
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import { isFinal, type Queue, type TaskChange } from "../../queue/mod.ts";
+import { isFinal, jsonText, type Queue, type TaskChange } from "../../queue/mod.ts";
 import type { Env } from "../env.ts";
 import { header, ID_PARAMS, PROBLEM } from "../http/openapi.ts";
 import { otherMethods, refuseMethod } from "../http/other_methods.ts";
@@ -109,5 +109,5 @@ function eventOf({ version, task }: TaskChange, last: TaskChange | null): string
   const { state, retries } = task;
   const same = state === "PROGRESS" && last?.task.state === state && last.task.retries === retries;
   const [type, data] = same ? ["progress", task.progress] : ["state", wireTask(task)];
-  return `id: ${version}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `id: ${version}\nevent: ${type}\ndata: ${jsonText(data)}\n\n`;
 }

@@ -124,6 +124,24 @@ Deno.test("a log writes readable lines that a client cannot break", async () => 
   ]);
 });
 
+Deno.test("a log's JSON is read by strict parsers, and its text has nothing that a terminal obeys", async () => {
+  const use = (log: ReturnType<typeof createLog>) => {
+    log.event({
+      type: "log",
+      task: { ...TASK, name: "a\ud83d\x9b" },
+      level: "info",
+      message: "cut \ud83d\x9b31m",
+    });
+    log.failure(new Error("\ud83d\x1b[2J\x9b\n\u202e"), "r");
+  };
+  const json = await lines({}, use);
+  assert.deepEqual(json.map((line) => JSON.parse(line).message), ["cut \ufffd\x9b31m", "request failed"]);
+  for (const line of json) assert.doesNotMatch(line, /\\ud[89a-f]/);
+  const text = (await lines({ format: "text" }, use)).join("\n");
+  // deno-lint-ignore no-control-regex -- they are what must not be there
+  assert.doesNotMatch(text, /[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+});
+
 Deno.test("LineWriter writes many lines at once, in order, however little each write takes", async () => {
   const written: string[] = [];
   const decoder = new TextDecoder();
