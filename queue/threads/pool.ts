@@ -121,8 +121,12 @@ export class ThreadPool {
   }
 
   #broke = (thread: Thread, error: Error): void => {
-    this.#end(thread);
-    this.emit({ type: "fault", message: "An idle thread ended", error });
+    const busy = this.#busy.has(thread);
+    if (!busy) this.#end(thread);
+    const message = busy
+      ? "A task has left an error behind in its thread, in which another runs"
+      : "An idle thread ended";
+    this.emit({ type: "fault", message, error });
   };
 }
 

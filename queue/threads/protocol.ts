@@ -39,7 +39,7 @@ export interface Abort {
   readonly reason: Thrown;
 }
 
-/** From the thread, about the task that it runs. */
+/** From the thread, about the task that it runs. Only a failure may be that of an earlier run. */
 export type FromThread =
   /** The task's module is imported. */
   | { readonly type: "loaded" }
@@ -48,5 +48,5 @@ export type FromThread =
   | { readonly type: "done"; readonly json: string }
   /** The running code was ended at the memory limit; the thread must not run another task. */
   | { readonly type: "out-of-memory" }
-  /** The task failed. `spoiled`: the thread must not run another task. */
-  | { readonly type: "failed"; readonly error: Thrown; readonly spoiled: boolean };
+  /** The run failed, or has left behind what fails now. `spoiled`: the thread must not run another task. */
+  | { readonly type: "failed"; readonly run: number; readonly error: Thrown; readonly spoiled: boolean };

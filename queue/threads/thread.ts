@@ -43,11 +43,13 @@ export class Thread {
   #imported = new Set<string>();
   #importing: string | null = null;
   #usable = true;
+  /** Whether a task has left an error behind: the thread is replaced when the task that it runs has ended. */
+  #worn = false;
   #leaving = false;
 
   /**
    * @param memory megabytes of heap
-   * @param broke called when the thread cannot be used any more although it runs no task
+   * @param broke called when the thread must run no other task, and the cause is not the task that it runs
    */
   constructor(readonly memory: number, readonly broke: (thread: Thread, error: Error) => void) {
     const [messages, aborts] = [new MessageChannel(), new MessageChannel()];
@@ -81,7 +83,7 @@ export class Thread {
 
   /** Whether the thread can run another task. */
   get usable(): boolean {
-    return this.#usable;
+    return this.#usable && !this.#worn;
   }
 
   /** Runs a task. @throws {DataCloneError} when its arguments cannot be copied */
@@ -135,6 +137,7 @@ export class Thread {
         this.#spoil(this.#outOfMemory());
         break;
       case "failed":
+        if (message.run !== this.#runs && listener) return this.#wear(fromThrown(message.error));
         if (message.spoiled) return this.#spoil(fromThrown(message.error));
         this.#listener = null;
         listener?.failed(fromThrown(message.error));
@@ -147,6 +150,12 @@ export class Thread {
 
   #outOfMemory(): Error {
     return new OutOfMemoryError(`Task reached the memory limit of ${this.memory} MB`);
+  }
+
+  /** Has the thread replaced after the task that it runs, which is not to blame. The pool is told once. */
+  #wear(error: Error): void {
+    if (!this.#worn) this.broke(this, error);
+    this.#worn = true;
   }
 
   /** Makes the thread unusable. The task that it runs fails; without one, the pool is told. */

@@ -137,3 +137,25 @@ Deno.test("an error after its task's end costs the idle thread, and is reported"
   assert.deepEqual([message, String(error)], ["An idle thread ended", "Error: too late"]);
   assert.equal((await q.ended(await q.queue.submit(afterwards, []))).result, "returned");
 });
+
+Deno.test("what a task has left behind in its thread fails no later task, and is reported", async () => {
+  const [leaves, beside, own, warm] = [
+    threadTask(functions.leaveBehind),
+    threadTask(functions.runBeside),
+    threadTask(functions.rejectNow),
+    threadTask(functions.warm),
+  ];
+  await using q = await openThreads([leaves, beside, own, warm], { threads: 1, faults: true });
+  const { result: first } = await q.ended(await q.queue.submit(leaves, []));
+  const { state, result, error } = await q.ended(await q.queue.submit(beside, []));
+  assert.deepEqual([state, result, error], ["SUCCESS", first, null]);
+  const fault = await q.events.next("fault");
+  assert.deepEqual([fault.message, String(fault.error)], [
+    "A task has left an error behind in its thread, in which another runs",
+    "Error: left behind",
+  ]);
+  // The thread is replaced, and what a task rejects in its own time fails it as ever.
+  const { thread } = (await q.ended(await q.queue.submit(warm, []))).result as { thread: number };
+  assert.notEqual(thread, first);
+  assert.equal((await q.ended(await q.queue.submit(own, []))).error?.message, "its own");
+});

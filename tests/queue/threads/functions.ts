@@ -216,3 +216,28 @@ export async function cutOff(_context: ThreadContext, how: string): Promise<stri
   await new Promise((resolve) => setTimeout(resolve, 20));
   return "own result";
 }
+
+/** What {@link leaveBehind} waits for when its task has ended. */
+const gate = Promise.withResolvers<void>();
+
+/** Leaves work behind that fails in a later task's time. */
+export function leaveBehind(): number {
+  (async () => {
+    await gate.promise;
+    throw new Error("left behind");
+  })();
+  return threadId;
+}
+
+/** Has what was left behind fail while it runs itself. */
+export async function runBeside(): Promise<number> {
+  gate.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  return threadId;
+}
+
+/** Rejects in its own time what it looks at nowhere, after another task has run in its thread. */
+export function rejectNow(): Promise<never> {
+  setTimeout(() => Promise.reject(new RangeError("its own")));
+  return new Promise(() => {});
+}
