@@ -4,17 +4,10 @@
  *
  * @module
  */
-import { Cron } from "croner";
+import { readCron } from "./cron.ts";
 import type { ScheduleRow } from "./row.ts";
 import type { ScheduleSettings } from "./schedule.ts";
-
-/** Planned moments, milliseconds since 1970. */
-export interface Grid {
-  /** The first moment later than `time`; `null` when there is none. */
-  after(time: number): number | null;
-  /** The last moment earlier than `time`. */
-  before(time: number): number | null;
-}
+import { type Grid, inZone } from "./zone.ts";
 
 /** Makes the grid of a schedule. */
 export function gridOf(
@@ -37,17 +30,9 @@ export function gridOf(
   };
 }
 
-/** Makes a croner pattern. @throws {Error} that says what is wrong with the text or the zone */
-export function cronOf(text: string, timezone: string | undefined): Cron {
-  return new Cron(text, { paused: true, mode: "5-or-6-parts", timezone: timezone ?? "UTC" });
-}
-
-function cronGrid(text: string, timezone: string | undefined): Grid {
-  const cron = cronOf(text, timezone);
-  return {
-    after: (time) => cron.nextRun(new Date(time))?.getTime() ?? null,
-    before: (time) => cron.previousRuns(1, new Date(time))[0]?.getTime() ?? null,
-  };
+function cronGrid(text: string, timezone = "UTC"): Grid {
+  const { times, rule } = readCron(text);
+  return timezone === "UTC" ? times : inZone(times, rule, timezone);
 }
 
 /**

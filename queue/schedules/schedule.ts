@@ -9,7 +9,7 @@ import type { Idempotency, Task, TaskRequest, TaskState } from "../ground/task.t
 
 /** When a schedule is due. */
 export type Trigger =
-  /** Cron text of five fields, or six with seconds first, in a time zone. @default {timezone "UTC"} */
+  /** Cron text of five fields, or six with seconds first, or `@daily` and its kin. @default {timezone "UTC"} */
   | { readonly cron: string; readonly timezone?: string }
   /** Seconds between two occurrences, from 0.01, counted from `startAt` or else from the schedule's creation. */
   | { readonly interval: number }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { ScheduleRow } from "./row.ts";
-import type { Grid } from "./grid.ts";
+import type { Grid } from "./zone.ts";
 
 /** A step of a schedule. */
 export interface Step {

@@ -10,7 +10,8 @@ import { type Fault, InvalidScheduleError, TooLargeError } from "../ground/error
 import { encode } from "../rows/codec.ts";
 import { faultsOfRequest } from "../request/submit.ts";
 import { nearest } from "../ground/suggest.ts";
-import { cronOf, gridOf } from "./grid.ts";
+import { NICKNAMES, readCron } from "./cron.ts";
+import { gridOf } from "./grid.ts";
 import { isScheduleId, MOST_INSTANCES } from "./row.ts";
 import type {
   ScheduledTask,
@@ -166,9 +167,13 @@ function zoneFaults(zone: string | undefined, pointer: string): Fault[] {
 function cronFaults(text: string, pointer: string): Fault[] {
   const must = "must be cron text of five fields, or six with seconds first";
   if (text.length > 200) return [{ pointer, detail: `${must}, of at most 200 characters` }];
+  if (text.trim().startsWith("@")) {
+    if (Object.hasOwn(NICKNAMES, text.trim().toLowerCase())) return [];
+    return [{ pointer, detail: `must be one of ${Object.keys(NICKNAMES).join(", ")}: got '${text}'` }];
+  }
   if (!/^(\S+\s+){4,5}\S+$/.test(text.trim())) return [{ pointer, detail: `${must}: got '${text}'` }];
   try {
-    if (cronOf(text, "UTC").nextRun(new Date(0)) !== null) return [];
+    if (readCron(text).times.after(0) !== null) return [];
     return [{ pointer, detail: `must fire at some time: '${text}' never does` }];
   } catch (error) {
     const reason = (error as Error).message.replace(/^Cron\w*: /, "");

@@ -12,7 +12,9 @@ export const ScheduledTask = strict(taskFields).openapi("ScheduledTask");
 
 /** When a schedule is due. */
 export const Trigger = strict({
-  cron: text("cron text", 200).optional().describe("Five fields, or six with seconds first."),
+  cron: text("cron text", 200).optional().describe(
+    "Five fields, or six with seconds first; or `@daily` and its kin.",
+  ),
   timezone: text("an IANA time zone", 100).optional().describe("Time zone of the cron text; UTC by default."),
   interval: z.number(must("a number of seconds")).optional().describe("Seconds, from 0.01."),
   date: time.optional().describe("Once, at this moment."),

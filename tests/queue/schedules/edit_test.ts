@@ -48,6 +48,10 @@ Deno.test("all faults of a schedule are told at once, and nothing is stored", as
     [{ trigger: { cron: "* * * *" } }, { "/trigger/cron": /five fields/ }],
     [{ trigger: { cron: "* * * * * * 2030" } }, { "/trigger/cron": /five fields/ }],
     [{ trigger: { cron: "61 * * * *" } }, { "/trigger/cron": /61/ }],
+    [{ trigger: { cron: "70/5 * * * *" } }, { "/trigger/cron": /70/ }],
+    [{ trigger: { cron: "0 22-2/0 * * *" } }, { "/trigger/cron": /illegal stepping/ }],
+    [{ trigger: { cron: "0 0 * * FRI-FOO" } }, { "/trigger/cron": /must be cron text/ }],
+    [{ trigger: { cron: "@reboot" } }, { "/trigger/cron": /one of @.*@daily.*: got '@reboot'/ }],
     [{ trigger: { cron: "x".repeat(5000) } }, { "/trigger/cron": /200 characters/ }],
     [{ trigger: { cron: "0 3 * * *", timezone: "Europe/Rom" } }, {
       "/trigger/timezone": /did you mean 'Europe\/Rome'/,
@@ -103,7 +107,20 @@ Deno.test("no cron text throws anything but its faults", async () => {
   await using q = await openQueue({ definitions });
   const field = fc.oneof(
     fc.string({ maxLength: 12 }),
-    fc.constantFrom("*", "*/5", "1-5", "L", "MON#2", "5W"),
+    fc.constantFrom(
+      "*",
+      "*/5",
+      "1-5",
+      "L",
+      "MON#2",
+      "5W",
+      "22-2",
+      "FRI-MON",
+      "2/12",
+      "7-2#3",
+      "9-0/0",
+      "@daily",
+    ),
   );
   const text = fc.oneof(fc.string(), fc.array(field, { minLength: 5, maxLength: 6 }).map((f) => f.join(" ")));
   fc.assert(
