@@ -87,7 +87,7 @@ export interface SubmitOptions {
   readonly delay?: number;
   /** When the task may run, in milliseconds since 1970; with a past moment it may run at once. */
   readonly runAt?: number;
-  /** Seconds after which the task is REVOKED unless it has started. */
+  /** Seconds from the submission after which the task is REVOKED unless it has started. More than its delay. */
   readonly expires?: number;
   readonly maxRetries?: number;
   /** Seconds until `ctx.signal` aborts. */

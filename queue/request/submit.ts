@@ -272,7 +272,7 @@ export function toRecord(
   before = 0,
 ): TaskRecord {
   const definition = engine.definitions.get(request.name);
-  const faults = optionFaults(request, at);
+  const faults = optionFaults(request, at, now);
   if (request.channel !== undefined) faults.push(...channelFaults(engine, request.channel, at));
   if (!definition) {
     const suggestion = nearest(request.name, engine.definitions.keys());

@@ -57,7 +57,13 @@ async function takeStep(engine: Placing, schedule: StoredSchedule, now: number):
     return void await commit({ ...to, running }, [...missed, occurrence("skipped", now, planned)]);
   }
   const jitter = Math.floor(engine.random() * row.jitter * 1000);
-  const request = { ...row.task, ...(jitter > 0 && { runAt: now + jitter }) };
+  const { expires } = row.task;
+  const request = {
+    ...row.task,
+    ...(jitter > 0 && { runAt: now + jitter }),
+    // Jitter moves the moment of expiry along, so that no occurrence expires before it may run.
+    ...(jitter > 0 && expires !== undefined && { expires: expires + jitter / 1000 }),
+  };
   try {
     await submitScheduled(engine, request, id, (taskId) => {
       const submitted = { ...occurrence("submitted", now, planned), startedAt: now, taskId };

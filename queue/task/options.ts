@@ -17,8 +17,12 @@ export const DEFAULT_TIME_LIMIT = 3600;
 /** Priority of tasks whose definition sets none. */
 export const DEFAULT_PRIORITY = 5;
 
-/** Finds the faults of a request's options, with JSON pointers under `at`. */
-export function optionFaults(request: SubmitOptions, at: string): Fault[] {
+/**
+ * Finds the faults of a request's options, with JSON pointers under `at`.
+ *
+ * @param now the moment of the submission, milliseconds since 1970
+ */
+export function optionFaults(request: SubmitOptions, at: string, now: number): Fault[] {
   const faults: Fault[] = [];
   const number = (name: keyof SubmitOptions, least: number, most: number, whole: boolean) => {
     const value = request[name];
@@ -43,6 +47,14 @@ export function optionFaults(request: SubmitOptions, at: string): Fault[] {
   }
   if (request.runAt !== undefined && !(Math.abs(request.runAt) < 8.64e15)) {
     faults.push({ pointer: `${at}/run_at`, detail: `must be a date: got ${request.runAt}` });
+  }
+  // A workflow's task expires so long after the submission too, and its delay begins no earlier.
+  const wait = request.delay ?? ((request.runAt ?? 0) - now) / 1000;
+  if (request.expires !== undefined && wait > 0 && request.expires <= wait) {
+    faults.push({
+      pointer: `${at}/expires`,
+      detail: `must be later than the moment from which the task may run: got ${request.expires}`,
+    });
   }
   if (request.tags !== undefined) {
     if (request.tags.length > 20) faults.push({ pointer: `${at}/tags`, detail: "must be at most 20 tags" });
@@ -107,7 +119,9 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
   } = definition;
   const given = { priority, maxRetries, softTimeLimit, timeLimit };
   const defined = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const faults = optionFaults(defined, "").map(({ pointer, detail }) => `${optionName(pointer)} ${detail}`);
+  const faults = optionFaults(defined, "", 0).map(({ pointer, detail }) =>
+    `${optionName(pointer)} ${detail}`
+  );
   for (const option of ["delay", "factor", "maxDelay"] as const) {
     const value = retry[option];
     if (value === undefined || value >= 0 && value <= TEN_YEARS) continue;

@@ -28,12 +28,30 @@ onBothStores("a task that waits behind a full channel expires there, in time", a
   assert.equal(held.runs.length, 1);
 });
 
-onBothStores("a delayed task expires before its time has come", async (open) => {
+onBothStores("a task that would expire before it may run is refused, whatever submits it", async (open) => {
   await using q = await open({ definitions: [task("a", () => 1)] });
-  const { tasks: [delayed] } = await q.queue.submitAll([{ name: "a", args: [], delay: 60, expires: 10 }]);
-  const ended = await q.ended(delayed!);
-  assert.deepEqual([ended.state, ended.error?.type], ["REVOKED", "Expired"]);
-  assert.deepEqual(await stored(q.store), { task: 1, ended: 1 });
+  const late = { name: "a", args: [], delay: 10, expires: 5 };
+  const at = { name: "a", args: [], runAt: q.clock.now() + 5000, expires: 5 };
+  const refused =
+    (pointer: string) => (error: { code: string; faults: { pointer: string; detail: string }[] }) => {
+      assert.deepEqual(
+        [error.code, error.faults],
+        ["invalid-task", [{
+          pointer,
+          detail: "must be later than the moment from which the task may run: got 5",
+        }]],
+      );
+      return true;
+    };
+  await assert.rejects(q.queue.submitAll([{ name: "a", args: [] }, late]), refused("/1/expires"));
+  await assert.rejects(q.queue.submitAll([at]), refused("/expires"));
+  await assert.rejects(q.queue.submitWorkflow(late), refused("/expires"));
+  const call = { name: "a", args: [], immutable: true };
+  await assert.rejects(q.queue.submitWorkflow({ chain: [call, late] }), refused("/chain/1/expires"));
+  assert.deepEqual(await stored(q.store), {});
+  const { tasks } = await q.queue.submitAll([{ ...late, expires: 11 }, { ...at, expires: 5.001 }]);
+  await q.clock.advance(12_000);
+  for (const { id } of tasks) assert.equal((await q.queue.get(id)).state, "SUCCESS");
 });
 
 onBothStores("expires does nothing to a task that has started", async (open) => {

@@ -378,7 +378,7 @@ Deno.test("a task that expires as it is released to a later time ends when it ha
   await using processes = new Processes();
   const held = heldTask("held");
   const q = await processes.start({ definitions: [held.definition] });
-  const follower = { name: "held", args: [], delay: 100, expires: 20 };
+  const follower = { name: "held", args: [], delay: 10, expires: 20 };
   const { workflow: { id } } = await q.queue.submitWorkflow(chain({ name: "held", args: [] }, follower));
   await q.clock.advance(19_000);
   const looking = q.faulty.onRead("held", asks("waiting"));

@@ -103,6 +103,21 @@ onBothStores("start and end bound the occurrences, both inclusive", async (open)
   assert.equal((await countRows(q.store)).due, undefined);
 });
 
+onBothStores(
+  "jitter moves the expiry of a schedule's tasks along, so none expires before it may run",
+  async (open) => {
+    await using q = await open({ definitions, random: () => 0.9 });
+    const task = { ...ticking.task, expires: 5 };
+    await q.queue.schedules.create({ task, id: "s", trigger: { interval: 60 }, jitter: 10 });
+    await q.clock.advance(75_000);
+    const { tasks: [first] } = await q.queue.list();
+    assert.equal(first!.state, "SUCCESS");
+    assert.equal(first!.expiresAt! - first!.runAt, 5000);
+    const { occurrences } = await q.queue.schedules.occurrences("s");
+    assert.deepEqual(occurrences.map(({ outcome }) => outcome), ["submitted"]);
+  },
+);
+
 onBothStores("jitter delays the task and leaves the grid alone", async (open) => {
   const numbers = [0, 0.5, 0.999];
   await using q = await open({ definitions, random: () => numbers[0] ?? 0.5 });

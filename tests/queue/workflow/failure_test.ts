@@ -174,9 +174,10 @@ Deno.test("link_error of a chord's body runs when a member fails", async () => {
 
 onBothStores("revoke, expiry and time limit of a member are ordinary ends", async (open) => {
   const held = heldTask("held", { timeLimit: 10 });
-  await using q = await open({ definitions: [ok, held.definition] });
+  const idle = task("idle", () => {}, { channel: "idle" });
+  await using q = await open({ definitions: [ok, held.definition, idle], channels: { default: 4 } });
   const expiring = await q.queue.submitWorkflow(
-    chord([call("held"), { ...call("ok"), delay: 60, expires: 5 } as WorkflowNode], call("ok")),
+    chord([call("held"), { ...call("idle"), expires: 5 } as WorkflowNode], call("ok")),
   );
   await q.clock.advance(6000);
   const expired = await q.queue.workflow(expiring.workflow.id);

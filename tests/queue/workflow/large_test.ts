@@ -14,9 +14,9 @@ const count = task("count", (_ctx, list) => (list as unknown[]).length);
 const call = (name: string, ...args: unknown[]): WorkflowNode => ({ name, args });
 const items = (n: number) => Array.from({ length: n }, (_, i) => i);
 
-/** A large chord with a member that expires after so many seconds, and cannot start before. */
+/** A large chord with a member that expires after so many seconds, while the tests hold its submission. */
 function expiringChord(expires: number): WorkflowNode {
-  const late = { ...call("one"), delay: 60, expires } as WorkflowNode;
+  const late = { ...call("one"), expires } as WorkflowNode;
   return chord([...items(100).map((i) => call("one", i)), late], call("count"));
 }
 
@@ -89,7 +89,7 @@ Deno.test("an expiry is looked at only after the last commit of its large workfl
   await using processes = new Processes({ limits: { mutations: 50 } });
   const p = await processes.start({ definitions: [one] });
   const last = p.faulty.onCommit("held", sets("workflow"));
-  const late = { ...call("one"), delay: 60, expires: 1, priority: 9 } as WorkflowNode;
+  const late = { ...call("one"), expires: 1, priority: 9 } as WorkflowNode;
   const submitting = p.queue.submitWorkflow(group([...items(100).map((i) => call("one", i)), late]));
   await last.hit;
   assert.deepEqual(await rowsOf(processes.store, "later"), []);

@@ -46,6 +46,13 @@ const REFUSED: [name: string, body: unknown, type: string, faults: string[], det
   ["a time limit of 0", { ...ADD, time_limit: 0 }, "invalid-request", ["body /time_limit"], /positive/],
   ["a tag that is no text", { ...ADD, tags: ["a", 1] }, "invalid-request", ["body /tags/1"], /got 1/],
   ["21 tags", { ...ADD, tags: Array(21).fill("a") }, "invalid-request", ["body /tags"], /20 tags/],
+  [
+    "an expiry before its time",
+    { ...ADD, delay: 10, expires: 5 },
+    "invalid-task",
+    ["body /expires"],
+    /got 5$/,
+  ],
   ["an unknown channel", { ...ADD, channel: "celry" }, "invalid-task", ["body /channel"], /celery/],
   ["an array", [ADD], "invalid-request", ["body "], /an object: got an array/],
   ["a text", '"app.tasks.add"', "invalid-request", ["body "], /an object: got "app.tasks.add"/],
