@@ -66,9 +66,9 @@ const queue = createQueue({
   channels: slots === "0" ? {} : { celery: Number(slots) },
   workerLostAfter: 5,
   onEvent(event) {
-    if (event.type === "fault") throw new Error(event.message, { cause: event.error });
+    if (event.type === "fault") reportError(new Error(event.message, { cause: event.error }));
     if (event.type === "finished") {
-      if (event.state !== "SUCCESS") throw new Error(`A task ended in ${event.state}: ${event.error}`);
+      if (event.state !== "SUCCESS") reportError(new Error(`A task ended in ${event.state}: ${event.error}`));
       finished++;
     } else if (event.type === "claim") {
       did.claims++;

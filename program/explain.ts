@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printable, StoreBrokenError } from "../queue/mod.ts";
+import { printable, stackOf, StoreBrokenError } from "../queue/mod.ts";
 import { SettingsError } from "../routes/mod.ts";
 import { UsageError } from "./command.ts";
 
@@ -21,13 +21,17 @@ export function explain(error: unknown): string {
   }
   if (error instanceof SettingsError || error instanceof UsageError) return error.message;
   if (error instanceof Error && "code" in error) return error.message;
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return error instanceof Error ? `${error.name}: ${error.message}` : stackOf(error);
 }
 
-/** Prints an error where there is no log, or none yet. */
+/** Prints an error where there is no log, or none yet. Never throws. */
 export function report(error: unknown): void {
-  // deno-lint-ignore no-console -- the terminal is all there is
-  console.error(`Sluice: ${printable(explain(error), true)}`);
+  try {
+    // deno-lint-ignore no-console -- the terminal is all there is
+    console.error(`Sluice: ${printable(explain(error), true)}`);
+  } catch {
+    // Standard error is a file on a full disk.
+  }
 }
 
 /** Prints the answer of a command. */

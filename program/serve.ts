@@ -10,6 +10,7 @@ import {
   openAssignedStore,
   openStore,
   type Queue,
+  stackOf,
   type Store,
 } from "../queue/mod.ts";
 import {
@@ -81,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<Serving | null> {
     return null;
   }
 
-  const metrics = createMetrics();
+  const metrics = createMetrics(log);
   const queue = createQueue({
     store,
     ...await options.tasks(),
@@ -127,7 +128,7 @@ function openLog({ settings, onDeploy, timeline }: ServeOptions): Log {
   globalThis.addEventListener("unhandledrejection", (event) => {
     // A handler's stray promise must not take the other tasks of the process along.
     event.preventDefault();
-    log.write("error", "unhandled rejection", { error: String(event.reason?.stack ?? event.reason) });
+    log.write("error", "unhandled rejection", { error: stackOf(event.reason) });
   });
   if (onDeploy) log.write("info", "Sluice on Deno Deploy", { deno: Deno.version.deno, timeline });
   return log;
@@ -198,13 +199,19 @@ function stopOf(
       return;
     }
     stopping = performance.now();
-    const served = server?.shutdown();
-    // In an outage of the KV server the queue cannot say that it leaves; its runs are given to others after the outage.
-    await Promise.race([queue.stop(settings.SHUTDOWN_GRACE), wait(settings.SHUTDOWN_GRACE + STOP_MARGIN)]);
-    // A client that keeps its answer waiting is not waited for.
-    await Promise.race([served, wait(1)]);
-    store.close();
-    await log.flush();
+    try {
+      const served = server?.shutdown();
+      // In an outage of the KV server the queue cannot say that it leaves; its runs are given to others after the outage.
+      await Promise.race([queue.stop(settings.SHUTDOWN_GRACE), wait(settings.SHUTDOWN_GRACE + STOP_MARGIN)]);
+      // A client that keeps its answer waiting is not waited for.
+      await Promise.race([served, wait(1)]);
+      store.close();
+    } catch (error) {
+      log.write("error", "the program could not stop in order", { error: stackOf(error) });
+      code ||= 1;
+    }
+    // A stream that nobody reads is not waited for.
+    await Promise.race([log.flush(), wait(1)]);
     Deno.exit(code);
   };
 }

@@ -12,7 +12,9 @@ import { Committer } from "./commit/committer.ts";
 import type { Base, Here, Signals } from "./engine.ts";
 import { Activity } from "./ground/activity.ts";
 import { type Clock, systemClock } from "./ground/clock.ts";
+import type { OnEvent } from "./ground/events.ts";
 import { idSource } from "./ground/ids.ts";
+import { harmless } from "./ground/observer.ts";
 import type { FinalState } from "./ground/task.ts";
 import { Tally } from "./inspect/tally.ts";
 import { Limits } from "./limits/limits.ts";
@@ -166,7 +168,8 @@ function workerRow(options: QueueOptions, parts: Parts, startedAt: number): () =
 
 /** Makes everything that the parts share. */
 function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): Engine {
-  const { store, clock = systemClock, onEvent = () => {} } = options;
+  const { store, clock = systemClock } = options;
+  const tell: OnEvent = options.onEvent ? harmless("onEvent", options.onEvent) : () => {};
   const definitions = indexed(options.definitions);
   const channels = channelsOf(options.definitions, options.taskRoutes ?? {});
   const slots = new Map(Object.entries(options.channels ?? defaultChannels(channels)));
@@ -191,7 +194,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
     nextId: idSource(clock),
     emit: (event) => {
       parts.tally.record(event);
-      onEvent(event);
+      tell(event);
       parts.watches.heard(event);
     },
     ...signalsOf(parts),
@@ -205,7 +208,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
     overrides: new Overrides(() => parts.engine, (channel) => parts.consumers.get(channel)?.changed()),
     depths: new Depths(),
     locks: new LockWaits(),
-    threads: threadsOf(options, clock),
+    threads: threadsOf(options, clock, tell),
     suspects: { count: 0 },
     solo: options.solo ? { taken: 0, freed: () => parts.consumers.forEach((c) => c.freed()) } : null,
     submitting: new Set(),
@@ -262,10 +265,10 @@ function ended(parts: Parts, record: TaskRecord, done: "all" | "release" | null)
   if (record.workflow && done !== "all") cascades.ended(record, done === "release");
 }
 
-function threadsOf(options: QueueOptions, clock: Clock): ThreadPool | null {
+function threadsOf(options: QueueOptions, clock: Clock, tell: OnEvent): ThreadPool | null {
   const { threads = navigator.hardwareConcurrency, tasksPerThread = TASKS_PER_THREAD } = options;
   if (threads === 0) return null;
-  return new ThreadPool(clock, options.onEvent ?? (() => {}), { threads, tasksPerThread });
+  return new ThreadPool(clock, tell, { threads, tasksPerThread });
 }
 
 function settingsOf(options: QueueOptions): EngineSettings {

@@ -15,6 +15,7 @@ import { withDeadline } from "./commit/lane.ts";
 import { POLL } from "./ground/bell.ts";
 import { sleep } from "./ground/clock.ts";
 import { StoppedError, StoreUnavailableError } from "./ground/errors.ts";
+import { harmless } from "./ground/observer.ts";
 import type { Health } from "./ground/task.ts";
 import { type Counts, countsSince } from "./inspect/tally.ts";
 import { viewHealth } from "./inspect/views.ts";
@@ -139,7 +140,7 @@ export class Lifecycle implements LifecycleHooks {
     this.#broken = error;
     this.parts.engine.committer.end(error);
     this.parts.membership.abandon();
-    this.options.onBroken?.(error);
+    if (this.options.onBroken) harmless("onBroken", this.options.onBroken)(error);
   }
 
   #running(): Run[] {

@@ -24,6 +24,7 @@ export {
 } from "./task/define.ts";
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnose.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
+export { complain, harmless, stackOf } from "./ground/observer.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";
 export type { DefinitionView } from "./inspect/views.ts";
 export type { Queue, QueueOptions } from "./api.ts";

@@ -15,7 +15,7 @@ import { eventRoutes } from "./v1/events.ts";
 import { type AccessRecord, identify, requireToken } from "./http/gate.ts";
 import { healthRoutes } from "./serve/health.ts";
 import { inspectRoutes } from "./v1/inspect.ts";
-import type { AppLog } from "./serve/log.ts";
+import { type AppLog, observed } from "./serve/log.ts";
 import { type Metrics, metricsRoutes } from "./serve/metrics.ts";
 import { answerOtherMethods } from "./http/other_methods.ts";
 import { answerError, refuseUnknownRoute } from "./http/problems.ts";
@@ -86,13 +86,13 @@ export interface AppOptions {
  */
 export function createApp(options: AppOptions): OpenAPIHono<Env> {
   const { queue, log, metrics, apiToken, tickToken, demo = true } = options;
-  const failed = log && ((error: unknown, id: string) => log.failure(error, id));
+  const { access, failure } = observed(log);
   const app = new OpenAPIHono<Env>();
-  app.onError(answerError(failed));
+  app.onError(answerError(failure));
   app.notFound(refuseUnknownRoute);
-  app.use(identify(log && ((record) => log.access(record))));
+  app.use(identify(access));
   app.route("/", healthRoutes(queue));
-  if (tickToken !== undefined) app.route("/", tickRoutes(queue, tickToken, failed));
+  if (tickToken !== undefined) app.route("/", tickRoutes(queue, tickToken, failure));
   if (apiToken !== undefined) app.use(requireToken(apiToken));
   app.route("/", taskRoutes(queue));
   app.route("/", redriveRoutes(queue));

@@ -25,6 +25,13 @@ interface Mutation {
 /** All of them; `mutations_test.ts` keeps them matching the code. */
 export const MUTATIONS: readonly Mutation[] = [
   {
+    name: "harmless observers",
+    why: "invariant 1: what an observer throws stops no end",
+    file: "queue/assemble.ts",
+    find: "      tell(event);",
+    replace: "      options.onEvent?.(event);",
+  },
+  {
     name: "lane check",
     why: "invariant 3: a commit that is repeated, or lands after it was given up, changes nothing",
     file: "queue/commit/lane.ts",

@@ -98,7 +98,7 @@ async function costOf(life: Life, place: Place): Promise<{ life: Operations; rem
     random: () => 0.5,
     resultTtl: RETENTION,
     onEvent: (event) => {
-      if (event.type === "fault") throw new Error(event.message, { cause: event.error });
+      if (event.type === "fault") reportError(new Error(event.message, { cause: event.error }));
       if (event.type === "finished") finished++;
     },
   });

@@ -81,7 +81,7 @@ export async function simulate(plan: Plan): Promise<Outcome> {
     () => sleep(clock, runs.between(RUN.least, RUN.most)),
   );
   const note = (worker: number, event: QueueEvent) => {
-    if (event.type === "fault") throw new Error(event.message, { cause: event.error });
+    if (event.type === "fault") reportError(new Error(event.message, { cause: event.error }));
     if (event.type === "finished") finished++;
     if (event.type === "claim") {
       shares[worker]!.claims++;

@@ -64,5 +64,8 @@ export type QueueEvent =
 /** Levels of log lines. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Receives events; must not throw and must not wait. */
+/**
+ * Receives events. The engine does not wait for it; what it throws, or a promise of it that rejects, is said once on
+ * standard error and changes nothing else (`observer.ts`).
+ */
 export type OnEvent = (event: QueueEvent) => void;

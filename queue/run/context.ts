@@ -7,6 +7,7 @@ import { sleep } from "../ground/clock.ts";
 import type { Lock, LockOptions, TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
+import { textOf } from "../ground/observer.ts";
 import type { ThisRun } from "./this_run.ts";
 import { retryRequest } from "../task/retry.ts";
 import { namespaceOf } from "../rows/keys.ts";
@@ -44,12 +45,7 @@ export class RunContext implements TaskContext {
 
   get log(): TaskLog {
     const write = (level: LogLevel) => (message: string) =>
-      this.run.engine.emit({
-        type: "log",
-        task: this.run.record,
-        level,
-        message: String(message).toWellFormed(),
-      });
+      this.run.engine.emit({ type: "log", task: this.run.record, level, message: textOf(message) });
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 

@@ -10,6 +10,7 @@
  * @module
  */
 import { StoreBrokenError, StoreUnavailableError } from "../ground/errors.ts";
+import { harmless } from "../ground/observer.ts";
 import { isBusy, isRefusal } from "./kv_errors.ts";
 import type { Store } from "./port.ts";
 
@@ -75,7 +76,7 @@ class Way {
     this.#connect = connect;
     this.#random = random;
     this.#deadline = deadline;
-    this.#onOutage = onOutage;
+    this.#onOutage = harmless("onOutage", onOutage);
   }
 
   async read<T>(operation: Operation<T>): Promise<T> {

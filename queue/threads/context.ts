@@ -8,6 +8,7 @@ import { systemClock } from "../ground/clock.ts";
 import type { TaskLog } from "../task/define.ts";
 import type { RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
+import { textOf } from "../ground/observer.ts";
 import { PROGRESS_INTERVAL, toReport } from "../rows/payload.ts";
 import { retryRequest } from "../task/retry.ts";
 import type { Json } from "../ground/task.ts";
@@ -37,7 +38,7 @@ export class InThreadContext implements ThreadContext {
     this.#aborts = aborts;
     this.#post = post;
     const write = (level: LogLevel) => (message: string) =>
-      this.#tell({ type: "log", level, message: String(message) });
+      this.#tell({ type: "log", level, message: textOf(message) });
     this.log = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
     aborts.on("message", this.#abort);
   }

@@ -8,9 +8,11 @@
  * @module
  */
 import {
+  harmless,
   type LogLevel,
   printable,
   type QueueEvent,
+  stackOf,
   StoreUnavailableError,
   type TaskRef,
   wellFormed,
@@ -32,6 +34,16 @@ export interface AppLog {
   access(record: AccessRecord): void;
   /** An error that a client must not see. */
   failure(error: unknown, requestId: string): void;
+}
+
+/** The calls of a log, which no answer depends on: they neither throw nor reject, whatever the log does. */
+export function observed(log?: AppLog): Partial<AppLog> {
+  return log
+    ? {
+      access: harmless("The log's access()", (record) => log.access(record)),
+      failure: harmless("The log's failure()", (error, requestId) => log.failure(error, requestId)),
+    }
+    : {};
 }
 
 /** Options of {@link createLog}. */
@@ -145,7 +157,12 @@ export class Log {
     }
   };
 
-  /** Resolves when every line so far has been written. */
+  /** Number of lines that could not be written. */
+  get dropped(): number {
+    return this.#lines.dropped;
+  }
+
+  /** Resolves when every line so far has been written or dropped; never, while nobody reads a stream that is full. */
   readonly flush = (): Promise<void> => this.#lines.flush();
 
   #task(level: LogLevel, message: string, task: TaskRef, fields: Fields): void {
@@ -193,8 +210,4 @@ function textLine(time: string, level: LogLevel, message: string, fields: Fields
 function quoted(name: string, value: string): string {
   if (name === "error") return printable(value, true).replaceAll("\n", "\n  ");
   return /^[\w./:+-]+$/.test(value) ? value : printable(JSON.stringify(value));
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? String(error) : String(error);
 }

@@ -6,6 +6,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Channel, Queue, QueueEvent, TaskRef, Worker } from "../../queue/mod.ts";
 import type { Env } from "../env.ts";
+import type { Log } from "./log.ts";
 
 /** The labels of a series of tasks. */
 const TASK_LABELS = ["name", "channel"];
@@ -86,9 +87,13 @@ class Histogram {
   }
 }
 
-/** Makes the metrics of a process. */
-export function createMetrics(): Metrics {
-  return new Metrics();
+/**
+ * Makes the metrics of a process.
+ *
+ * @param log the log whose dropped lines are counted
+ */
+export function createMetrics(log?: Pick<Log, "dropped">): Metrics {
+  return new Metrics(Date.now(), log);
 }
 
 /** Counts the engine's events; its methods need no `this`. */
@@ -124,9 +129,11 @@ export class Metrics {
   );
   readonly #duration = new Histogram("sluice_run_duration_seconds", "From the start of a run to its end.");
   readonly #startedAt: number;
+  readonly #log: Pick<Log, "dropped"> | undefined;
 
   /** @param now wall clock, milliseconds */
-  constructor(now: number = Date.now()) {
+  constructor(now: number = Date.now(), log?: Pick<Log, "dropped">) {
+    this.#log = log;
     this.#startedAt = now / 1000;
   }
 
@@ -165,6 +172,11 @@ export class Metrics {
       this.#claimsLost,
     ];
     const lines = [...counted, this.#waited, this.#duration].flatMap((metric) => [...metric.lines()]);
+    if (this.#log) {
+      const name = "sluice_log_lines_dropped_total";
+      const help = "Lines of the log that could not be written, as nobody read them or the disk was full.";
+      lines.push(...head(name, "counter", help), `${name} ${this.#log.dropped}`);
+    }
     const gauge = (name: string, help: string, values: readonly (readonly [Labels, number])[]) => {
       lines.push(...head(name, "gauge", help));
       for (const [labels, value] of values) {

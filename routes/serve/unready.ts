@@ -7,7 +7,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
 import { identify } from "../http/gate.ts";
 import { healthRoutes } from "./health.ts";
-import type { AppLog } from "./log.ts";
+import { type AppLog, observed } from "./log.ts";
 import { answerError, RequestError } from "../http/problems.ts";
 
 /** Seconds until a client may ask again: a person has to set the program up first. */
@@ -20,8 +20,9 @@ const RETRY_AFTER = "60";
  */
 export function createUnreadyApp(problems: readonly string[], log?: AppLog): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>();
-  app.onError(answerError(log && ((error, id) => log.failure(error, id))));
-  app.use(identify(log && ((record) => log.access(record))));
+  const { access, failure } = observed(log);
+  app.onError(answerError(failure));
+  app.use(identify(access));
   app.route("/", healthRoutes({ health: () => Promise.resolve({ ready: false, problems: [...problems] }) }));
   app.all("*", () => {
     throw new RequestError("not-set-up", problems.join(" "), {

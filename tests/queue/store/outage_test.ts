@@ -130,3 +130,28 @@ Deno.test("withOutages() repeats over the new connection a request that the form
   assert.equal(closed, true);
   store.close();
 });
+
+for (const [what, answer] of Object.entries({ throws: failNow, rejects: failSoon })) {
+  Deno.test(`an onOutage that ${what} ends neither the outage nor the process`, async () => {
+    const back = Promise.withResolvers<void>();
+    const t = open((inner) => Promise.resolve({ store: inner, takeOver: () => {} }), {
+      onOutage(ended) {
+        if (ended) back.resolve();
+        return answer();
+      },
+    });
+    t.cut();
+    await assert.rejects(t.store.commit([], write), StoreUnavailableError);
+    await back.promise;
+    await t.store.commit([], write);
+    assert.equal((await t.store.getMany([["a"]]))[0]?.value, 1);
+  });
+}
+
+function failNow(): void {
+  throw new Error("the observer's own");
+}
+
+function failSoon(): Promise<void> {
+  return Promise.reject(new Error("the observer's own"));
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import { type AccessRecord, createApp } from "../../../routes/mod.ts";
+import { type AccessRecord, createApp, createUnreadyApp } from "../../../routes/mod.ts";
 import { nothingStored, openApp, problem } from "../../support/open_app.ts";
 
 Deno.test("every answer has a request id; a client's own is taken over when it looks like one", async () => {
@@ -37,6 +37,35 @@ Deno.test("the access log has one record a request, whatever the answer", async 
   ]);
   assert.ok(records.every(({ duration, requestId }) => duration >= 0 && requestId.length > 0));
 });
+
+for (const [what, fail] of Object.entries({ throws: failNow, rejects: failSoon })) {
+  Deno.test(`no request fails because of a log that ${what}`, async () => {
+    await using t = await openApp({ log: { access: fail, failure: fail }, tickToken: "a-token-of-16-char" });
+    const paths = ["/v1/tasks", "/nope.html", "/health", "/metrics"];
+    const statuses = await Promise.all(paths.map(async (path) => (await t.get(path)).status));
+    assert.deepEqual(statuses, [200, 404, 200, 404]);
+    const accepted = await t.post("/v1/tasks", { name: "echo", args: ["x"] });
+    assert.equal(accepted.status, 202);
+    const { id } = await accepted.json();
+    assert.equal((await t.ended({ id })).state, "SUCCESS");
+    // An error of the server, which is told to `failure` as well.
+    const broken = createApp({
+      queue: { ...t.queue, stats: () => Promise.reject(new Error("the server's own")) },
+      log: { access: fail, failure: fail },
+    });
+    await problem(await broken.request("/v1/stats"), 500, "internal-error");
+    const unready = createUnreadyApp(["Set it up."], { access: fail, failure: fail });
+    await problem(await unready.request("/v1/tasks"), 503, "not-set-up");
+  });
+}
+
+function failNow(): void {
+  throw new Error("the log's own");
+}
+
+function failSoon(): Promise<void> {
+  return Promise.reject(new Error("the log's own"));
+}
 
 Deno.test("a token is asked for by everything but the health checks", async () => {
   await using t = await openApp({ start: false, apiToken: "a-token-of-16-char" });

@@ -12,7 +12,7 @@ function memorySink() {
   const decoder = new TextDecoder();
   const writes: string[] = [];
   const keep = (bytes: Uint8Array) => writes.push(decoder.decode(bytes)) && bytes.length;
-  return { writes, write: (bytes: Uint8Array) => Promise.resolve(keep(bytes)), writeSync: keep };
+  return { writes, write: (bytes: Uint8Array) => Promise.resolve(keep(bytes)) };
 }
 
 async function lines(options: Partial<LogOptions>, use: (log: ReturnType<typeof createLog>) => void) {
@@ -153,7 +153,6 @@ Deno.test("LineWriter writes many lines at once, in order, however little each w
       written.push(decoder.decode(taken));
       return Promise.resolve(taken.length);
     },
-    writeSync: () => assert.fail("nothing waits long enough"),
   });
   for (let i = 0; i < 100; i++) writer.add(`line ${i}\n`);
   assert.equal(calls, 0);
@@ -162,20 +161,115 @@ Deno.test("LineWriter writes many lines at once, in order, however little each w
   await writer.flush();
 });
 
-Deno.test("LineWriter blocks rather than hold more than 1 MiB", async () => {
-  const reader = Promise.withResolvers<void>();
-  let first = true, sync = 0;
+/** A stream whose writes the test answers one by one, and the complaints of its writer. */
+function heldSink() {
+  const writes: { text: string; answer: PromiseWithResolvers<number>; bytes: number }[] = [];
+  const said: string[] = [];
+  const decoder = new TextDecoder();
+  let arrived = Promise.withResolvers<void>();
   const writer = new LineWriter({
-    async write(bytes) {
-      if (first) await reader.promise;
-      first = false;
-      return bytes.length;
+    write(bytes) {
+      const answer = Promise.withResolvers<number>();
+      writes.push({ text: decoder.decode(bytes), answer, bytes: bytes.length });
+      arrived.resolve();
+      return answer.promise;
     },
-    writeSync: (bytes) => (sync += bytes.length, bytes.length),
-  });
+  }, (text) => said.push(text));
+  /** The next write that is asked for. */
+  const next = async () => {
+    if (writes.length === 0) await arrived.promise;
+    arrived = Promise.withResolvers<void>();
+    return writes.shift()!;
+  };
+  return { writer, said, next };
+}
+
+Deno.test("LineWriter keeps 4 MiB while nobody reads, drops what is more, and says so once", async () => {
+  const { writer, said, next } = heldSink();
   const line = `${"x".repeat(1023)}\n`;
-  for (let i = 0; i < 3000; i++) writer.add(line);
-  assert.ok(sync > 2 * 1024 * 1024, `wrote ${sync} bytes at once`);
-  reader.resolve();
+  writer.add("first\n");
+  const first = await next();
+  for (let i = 0; i < 4096; i++) writer.add(line);
+  assert.deepEqual([writer.dropped, said], [0, []]);
+  for (let i = 0; i < 1000; i++) writer.add(line);
+  assert.equal(writer.dropped, 1000);
+  assert.equal(said.length, 1);
+  assert.match(
+    said[0]!,
+    /^The log cannot be written \(nobody reads it\): .* sluice_log_lines_dropped_total$/,
+  );
+
+  // Somebody reads again.
+  first.answer.resolve(first.bytes);
+  const second = await next();
+  assert.equal(second.text, line.repeat(4096));
+  writer.add("last\n");
+  second.answer.resolve(second.bytes);
+  const last = await next();
+  assert.equal(last.text, "last\n");
+  last.answer.resolve(last.bytes);
   await writer.flush();
+  assert.deepEqual([writer.dropped, said.length], [1000, 1]);
+});
+
+Deno.test("LineWriter drops the lines that a stream refuses, and goes on with those that follow", async () => {
+  const { writer, said, next } = heldSink();
+  for (const line of ["a\n", "b\n", "c\n"]) writer.add(line);
+  const full = await next();
+  writer.add("d\n");
+  // The disk has room for one line and a half.
+  full.answer.resolve(3);
+  (await next()).answer.reject(new Error("No space left on device (os error 28)"));
+  const rest = await next();
+  assert.equal(rest.text, "\nd\n", "what follows a cut line begins a line of its own");
+  rest.answer.resolve(rest.bytes);
+  await writer.flush();
+  assert.equal(writer.dropped, 3);
+  assert.match(said.join(), /^The log cannot be written \(No space left on device \(os error 28\)\): /);
+  writer.add("e\n");
+  const after = await next();
+  assert.equal(after.text, "e\n");
+  after.answer.resolve(after.bytes);
+  await writer.flush();
+});
+
+for (
+  const [what, write] of Object.entries({
+    "throws at once": () => {
+      throw Object.create(null);
+    },
+    "rejects": () => Promise.reject(new Deno.errors.BrokenPipe("Broken pipe")),
+    "takes nothing": () => Promise.resolve(0),
+  })
+) {
+  Deno.test(`LineWriter never throws into a stream's caller: a stream that ${what}`, async () => {
+    const said: string[] = [];
+    const writer = new LineWriter({ write }, (text) => said.push(text));
+    for (let i = 0; i < 3; i++) {
+      writer.add("x\n");
+      await writer.flush();
+    }
+    assert.deepEqual([writer.dropped, said.length], [3, 1]);
+  });
+}
+
+Deno.test("a line longer than all that may wait is written when nothing else waits", async () => {
+  const { writer, next } = heldSink();
+  const long = `${"x".repeat(5 * 1024 * 1024)}\n`;
+  writer.add(long);
+  writer.add("y\n");
+  const write = await next();
+  assert.equal(write.bytes, long.length);
+  write.answer.resolve(write.bytes);
+  await writer.flush();
+  assert.equal(writer.dropped, 1);
+});
+
+Deno.test("a log tells any thrown value", async () => {
+  const odd = Object.create(null);
+  const written = await lines({}, (log) => {
+    log.failure(odd, "r-1");
+    log.event({ type: "fault", message: "odd", error: odd });
+  });
+  assert.deepEqual(written.map((line) => JSON.parse(line).error), Array(2).fill("a value that has no text"));
 });

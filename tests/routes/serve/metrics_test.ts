@@ -132,6 +132,12 @@ Deno.test("claims are counted, and those that were lost", () => {
   assert.equal(samples.get('sluice_claims_lost_total{channel="celery"}'), 1);
 });
 
+Deno.test("lines that the log had to drop are counted, where there is a log", () => {
+  const samples = parse(new Metrics(0, { dropped: 3 }).text([], []));
+  assert.equal(samples.get("sluice_log_lines_dropped_total"), 3);
+  assert.doesNotMatch(new Metrics(0).text([], []), /dropped/);
+});
+
 Deno.test("events that are not counted change nothing", () => {
   const metrics = new Metrics(0);
   const before = metrics.text([], []);
