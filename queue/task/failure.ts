@@ -8,6 +8,9 @@ import type { TaskError } from "../ground/task.ts";
 /** Longest message and traceback that are kept, in characters. */
 const LONGEST = 4000;
 
+/** Errors that a traceback tells of at most: the thrown one, its causes, and the parts of an AggregateError. */
+export const MOST_ERRORS = 8;
+
 /** The folder of the engine. A traceback leaves its frames out: they tell the handler's author nothing. */
 const ENGINE = new URL("..", import.meta.url).href;
 
@@ -50,19 +53,64 @@ function shape(thrown: object): string {
   }
 }
 
+/** The cause of an error, and the parts of an AggregateError. Never throws itself. */
+export function originsOf(error: Error): { cause?: unknown; parts: readonly unknown[] } {
+  try {
+    const parts = error instanceof AggregateError && Array.isArray(error.errors) ? error.errors : [];
+    return { cause: error.cause, parts: parts.slice(0, MOST_ERRORS) };
+  } catch {
+    return { parts: [] };
+  }
+}
+
+/** The frames of an error, of its causes and of its parts; `null` when there is nothing to tell. */
 function traceback(error: Error): string | null {
+  const family = gather(error, "", new Map());
+  if (family.size === 1) {
+    const own = frames(error);
+    return own === null ? null : cut(own);
+  }
+  const share = Math.floor(LONGEST / family.size);
+  return [...family].map(([thrown, label]) => label + cut(account(thrown), share)).join("\n");
+}
+
+/** Collects a thrown value and what it comes from, each with its label. What comes again is left out. */
+function gather(thrown: unknown, label: string, family: Map<unknown, string>): Map<unknown, string> {
+  if (family.size === MOST_ERRORS || family.has(thrown)) return family;
+  family.set(thrown, label);
+  if (!(thrown instanceof Error)) return family;
+  const { cause, parts } = originsOf(thrown);
+  if (cause !== undefined) gather(cause, "Caused by: ", family);
+  for (const [n, part] of parts.entries()) gather(part, `Part ${n + 1}: `, family);
+  return family;
+}
+
+/** Type and message of one error of several, with its frames if it has any. Never throws itself. */
+function account(thrown: unknown): string {
+  try {
+    const own = thrown instanceof Error ? frames(thrown) : null;
+    if (own !== null) return own;
+    if (!(thrown instanceof Error)) return oneLine(describe(thrown));
+    const { name, message } = thrown;
+    return oneLine({ type: String(name || "Error"), message: String(message), traceback: null });
+  } catch {
+    return "an error that cannot be described";
+  }
+}
+
+function frames(error: Error): string | null {
   if (typeof error.stack !== "string") return null;
   const stack = error.stack.split("\n");
   const caller = stack.findIndex((line) => CALLER.test(line) && line.includes(ENGINE));
   const lines = stack.slice(0, caller < 0 ? undefined : caller).filter((line) => !line.includes(ENGINE));
-  return lines.some((line) => line.trimStart().startsWith("at ")) ? cut(lines.join("\n")) : null;
+  return lines.some((line) => line.trimStart().startsWith("at ")) ? lines.join("\n") : null;
 }
 
 /** Characters that JSON writes as six bytes each: a record with many of them might not fit into a value. */
 // deno-lint-ignore no-control-regex -- they are what is to be found
 const UNPRINTABLE = /[\0-\x08\x0b\x0c\x0e-\x1f]/g;
 
-function cut(text: string): string {
-  const kept = text.slice(0, LONGEST).replace(UNPRINTABLE, "\ufffd").toWellFormed();
-  return text.length > LONGEST ? `${kept}… (${text.length} characters)` : kept;
+function cut(text: string, longest = LONGEST): string {
+  const kept = text.slice(0, longest).replace(UNPRINTABLE, "\ufffd").toWellFormed();
+  return text.length > longest ? `${kept}… (${text.length} characters)` : kept;
 }

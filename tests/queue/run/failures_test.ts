@@ -106,6 +106,43 @@ Deno.test("a traceback tells nothing of who submitted the task", async () => {
   assert.match(error!.traceback!, /^Error: deep down\n {4}at .*failures_test\.ts[^\n]*$/);
 });
 
+onBothStores("a traceback tells the causes of an error, and the parts of an AggregateError", async (open) => {
+  const throws = task("throws", () => {
+    const parts = [new RangeError("first", { cause: "a text" }), new TypeError("second"), 3];
+    throw new Error("outer", { cause: new AggregateError(parts, "all failed", { cause: { code: 5 } }) });
+  });
+  await using q = await open({ definitions: [throws] });
+  const { error } = await q.ended(await q.queue.submit(throws, []));
+  assert.deepEqual([error!.type, error!.message], ["Error", "outer"]);
+  assert.deepEqual(error!.traceback!.split("\n").filter((line) => !line.startsWith("    at ")), [
+    "Error: outer",
+    "Caused by: AggregateError: all failed",
+    'Caused by: object: {"code":5}',
+    "Part 1: RangeError: first",
+    "Caused by: string: a text",
+    "Part 2: TypeError: second",
+    "Part 3: number: 3",
+  ]);
+  assert.doesNotMatch(error!.traceback!, /\/queue\/(?!failures_test)[a-z_]+\.ts/);
+});
+
+Deno.test("causes that go round, go deep, are many or throw when looked at are bounded", () => {
+  const lines = (thrown: unknown) =>
+    describe(thrown).traceback!.split("\n").filter((line) => !line.startsWith("    at "));
+  assert.deepEqual(lines(cyclic()), ["Error: round and round"]);
+  let deep: unknown = "the bottom";
+  for (let i = 0; i < 10_000; i++) deep = new Error("\x01".repeat(10_000), { cause: deep });
+  assert(new TextEncoder().encode(JSON.stringify(describe(deep))).length < 40_000);
+  const many = Array.from({ length: 10_000 }, (_, i) => new Error(`part ${i}`));
+  assert.equal(lines(new AggregateError(many, "too many")).at(-1), "Part 7: Error: part 6");
+  const closed = Object.defineProperty(new Error("closed"), "cause", {
+    get() {
+      throw new Error("no cause for you");
+    },
+  });
+  assert.deepEqual(lines(closed), ["Error: closed"]);
+});
+
 Deno.test("the description of a thrown value is bounded, and of text that JSON writes plainly", () => {
   const error = new Error("\x01".repeat(100_000));
   error.name = "\x02".repeat(100_000);

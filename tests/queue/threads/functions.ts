@@ -43,6 +43,14 @@ export function fail(context: ThreadContext, kind: string): void {
     type: () => new TypeError("not like this"),
     code: () => Object.assign(new Error("coded"), { code: "E_TEST" }),
     text: () => "just a text",
+    cause: () => {
+      const parts = [Object.assign(new RangeError("first"), { code: "E_FIRST" }), "second"];
+      return new Error("outer", { cause: new AggregateError(parts, "all failed") });
+    },
+    round: () => {
+      const error = new Error("round and round");
+      return Object.assign(error, { cause: error });
+    },
     final: () => new NonRetryableError("never again"),
     later: () => context.retry({ in: 0.01, error: new RangeError("try later") }),
     unreadable: () =>

@@ -54,6 +54,30 @@ Deno.test("an error thrown in a thread keeps its type, message and own stack", a
   assert.equal((await error("unreadable")).message, "The handler threw a value that cannot be described");
 });
 
+Deno.test("an error thrown in a thread keeps its causes and parts, for its record and for retryOn", async () => {
+  const seen: unknown[] = [];
+  const retryOn = (
+    error: unknown,
+  ) => (seen.push(((error as Error).cause as AggregateError).errors[0].code), false);
+  const fail = threadTask(functions.fail);
+  const chosen = threadTask(functions.fail, { name: "chosen", maxRetries: 2, retry: { delay: 0, retryOn } });
+  for (const threads of [0, 1]) {
+    await using q = await openThreads([fail, chosen], { threads });
+    const lines = async (definition: typeof fail, kind: string) => {
+      const { error } = await q.ended(await q.queue.submit(definition, [kind]));
+      return error!.traceback!.split("\n").filter((line) => !line.startsWith("    at "));
+    };
+    assert.deepEqual(await lines(chosen, "cause"), [
+      "Error: outer",
+      "Caused by: AggregateError: all failed",
+      "Part 1: RangeError: first",
+      "Part 2: string: second",
+    ]);
+    assert.deepEqual(await lines(fail, "round"), ["Error: round and round"]);
+  }
+  assert.deepEqual(seen, ["E_FIRST", "E_FIRST"]);
+});
+
 Deno.test("retries, NonRetryableError and context.retry mean in a thread what they mean elsewhere", async () => {
   const retry = { delay: 0, factor: 1 };
   const codes: unknown[] = [];
