@@ -103,11 +103,11 @@ export function dropChunks(keys: Keys, record: TaskRecord): Mutation[] {
 }
 
 /**
- * Turns a handler's return value into what its record will hold.
+ * Turns a handler's return value or progress report into what is stored of it.
  *
  * @throws {ResultNotSerializable} naming the first place that JSON cannot carry
  */
-function toJson(value: unknown): Json {
+function toJson(value: unknown, called: "result" | "progress"): Json {
   switch (typeof value) {
     case "undefined":
       return null;
@@ -118,7 +118,7 @@ function toJson(value: unknown): Json {
     case "number":
       if (Number.isFinite(value)) return value;
   }
-  const fault = unserializable(value, "result", new Set());
+  const fault = unserializable(value, called, new Set());
   if (fault) throw new ResultNotSerializable(fault);
   return value as Json;
 }
@@ -131,7 +131,7 @@ function toJson(value: unknown): Json {
  * @throws {ResultNotSerializable} / {ResultTooLarge}
  */
 export function toResult(value: unknown): { result: Json; bytes: number } {
-  const result = toJson(value);
+  const result = toJson(value, "result");
   const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
   if (bytes > PAYLOAD_BYTES) {
     throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
@@ -148,7 +148,7 @@ export const PROGRESS_INTERVAL = 250;
  * @throws {ResultNotSerializable} / {RangeError} when the report is too large
  */
 export function toReport(report: unknown): Uint8Array {
-  const bytes = encode(toJson(report));
+  const bytes = encode(toJson(report, "progress"));
   // The report's `toJSON` gave `undefined`, for which JSON has no text: as a result it would be `null`.
   if (bytes.length === 0) return encode(null);
   if (bytes.length > INLINE_BYTES) {

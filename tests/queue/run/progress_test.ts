@@ -63,6 +63,27 @@ onBothStores("a report that is not JSON, or too large, throws in the handler", a
   assert.equal((await q.ended(await q.queue.submit(reports, ["large"]))).error?.type, "RangeError");
 });
 
+onBothStores(
+  "a report that is not JSON is named as the report; one without any text is null",
+  async (open) => {
+    const faults = task("faults", (ctx, kind) => {
+      ctx.progress((kind === "nan" ? NaN : { rows: [{ at: 1n }] }) as Json);
+    });
+    const empty = heldTask("empty");
+    await using q = await open({ definitions: [faults, empty.definition] });
+    const message = async (kind: string) =>
+      (await q.ended(await q.queue.submit(faults, [kind]))).error?.message;
+    assert.equal(await message("nan"), "progress is NaN, which JSON cannot carry");
+    assert.equal(await message("nested"), "progress.rows[0].at is a bigint, which JSON cannot carry");
+    const { id } = await q.queue.submit(empty.definition, []);
+    await q.clock.settle();
+    empty.runs[0]!.ctx.progress({ toJSON: () => undefined } as unknown as Json);
+    await q.clock.settle();
+    assert.deepEqual([(await q.queue.get(id)).state, (await q.queue.get(id)).progress], ["PROGRESS", null]);
+    empty.runs[0]!.finish();
+  },
+);
+
 onBothStores("a report after the end is refused, also one that was waiting for its turn", async (open) => {
   const held = heldTask("held", { timeLimit: 1 });
   await using q = await open({ definitions: [held.definition] });
