@@ -14,6 +14,7 @@ import { Activity } from "./ground/activity.ts";
 import { type Clock, systemClock } from "./ground/clock.ts";
 import type { OnEvent } from "./ground/events.ts";
 import { idSource } from "./ground/ids.ts";
+import { nameFault } from "./ground/names.ts";
 import { harmless } from "./ground/observer.ts";
 import type { FinalState } from "./ground/task.ts";
 import { Tally } from "./inspect/tally.ts";
@@ -173,6 +174,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
   const definitions = indexed(options.definitions);
   const channels = channelsOf(options.definitions, options.taskRoutes ?? {});
   const slots = new Map(Object.entries(options.channels ?? defaultChannels(channels)));
+  checkChannels([...slots.keys(), ...channels.values()]);
   checkNumbers(options, slots);
   const settings = settingsOf(options);
   const committer = new Committer(
@@ -299,6 +301,14 @@ function indexed(definitions: readonly AnyTaskDefinition[]): Map<string, AnyTask
 
 function defaultChannels(channels: ReadonlyMap<string, string>): Record<string, number> {
   return Object.fromEntries([...channels.values()].map((channel) => [channel, DEFAULT_SLOTS]));
+}
+
+/** Refuses channels that no URL can name. */
+function checkChannels(names: readonly string[]): void {
+  for (const name of names) {
+    const fault = nameFault(name);
+    if (fault !== null) throw new TypeError(`Cannot have a channel '${name}' as its name ${fault}`);
+  }
 }
 
 /** Refuses slots and times that nothing could work with. */

@@ -58,7 +58,7 @@ export type ScheduledTask = Omit<TaskRequest, "delay" | "runAt">;
 
 /** A new schedule. */
 export interface ScheduleRequest extends ScheduleOptions {
-  /** 1 to 200 letters, digits, `.`, `_`, `:` and `-`. @default {a new UUID} */
+  /** 1 to 200 letters, digits, `.`, `_`, `:` and `-`, but not `.` or `..`. @default {a new UUID} */
   readonly id?: string | undefined;
   readonly task: ScheduledTask;
   /** @default {false} */

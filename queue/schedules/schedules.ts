@@ -69,7 +69,8 @@ export class EngineSchedules implements Schedules {
       const now = this.engine.clock.now();
       if (changes.paused === false) refuseOrphan(id, row);
       const asked = { ...row, ...changes };
-      this.#refuse({ ...asked, id });
+      // The id was accepted, perhaps by a former release.
+      this.#refuse(asked);
       const { backfillTo, ...rest } = row;
       const next = {
         ...rest,

@@ -9,6 +9,7 @@ import { TEN_YEARS } from "../ground/clock.ts";
 import { type Fault, InvalidScheduleError, TooLargeError } from "../ground/errors.ts";
 import { encode } from "../rows/codec.ts";
 import { faultsOfRequest } from "../request/submit.ts";
+import { isAddressable } from "../ground/names.ts";
 import { nearest } from "../ground/suggest.ts";
 import { NICKNAMES, readCron } from "./cron.ts";
 import { gridOf } from "./grid.ts";
@@ -45,11 +46,9 @@ export function withDefaults(options: ScheduleOptions): ScheduleSettings {
 /** Finds every fault in the given parts of a request that does not depend on the time. @throws {TooLargeError} */
 export function faultsOfSchedule(engine: Base, request: Partial<ScheduleRequest>): Fault[] {
   const faults: Fault[] = [];
-  if (request.id !== undefined && !isScheduleId(request.id)) {
-    faults.push({
-      pointer: "/id",
-      detail: `must be 1 to 200 letters, digits, '.', '_', ':' or '-': got '${request.id}'`,
-    });
+  if (request.id !== undefined && !(isScheduleId(request.id) && isAddressable(request.id))) {
+    const be = "must be 1 to 200 letters, digits, '.', '_', ':' or '-', but not '.' or '..'";
+    faults.push({ pointer: "/id", detail: `${be}: got '${request.id}'` });
   }
   if (request.task !== undefined) faults.push(...taskFaults(engine, request.task));
   if (request.trigger !== undefined) faults.push(...triggerFaults(request.trigger));

@@ -8,6 +8,7 @@ import { TEN_YEARS } from "../ground/clock.ts";
 import type { Fault } from "../ground/errors.ts";
 import { MOST_OF_A_KEY } from "./concurrency.ts";
 import { burstFault, parseRate, RATE_FORM } from "../ground/rate.ts";
+import { nameFault } from "../ground/names.ts";
 import { nearest } from "../ground/suggest.ts";
 import { MALFORMED } from "../ground/well_formed.ts";
 import type { SubmitOptions } from "../ground/task.ts";
@@ -145,9 +146,8 @@ export function checkDefinition(definition: AnyTaskDefinition): void {
   if (acks !== undefined && acks !== "late" && acks !== "early") {
     faults.push(`acks must be 'late' or 'early': got '${acks}'`);
   }
-  if (typeof name !== "string" || name === "" || name.length > 200) {
-    faults.push(`name must be a text of 1 to 200 characters: got '${name}'`);
-  }
+  const misnamed = nameFault(name);
+  if (misnamed !== null) faults.push(`name ${misnamed}: got '${name}'`);
   if (faults.length > 0) throw new TypeError(`Cannot define task '${name}': ${faults.join("; ")}`);
 }
 

@@ -41,7 +41,9 @@ const scheduleFields = {
 
 /** Body of `POST /v1/schedules`. */
 export const ScheduleBody = strict({
-  id: text("a schedule id", 200).optional().describe("Letters, digits, '.', '_', ':' and '-'."),
+  id: text("a schedule id", 200).optional().describe(
+    "Letters, digits, '.', '_', ':' and '-', but not '.' or '..'.",
+  ),
   ...scheduleFields,
 }).openapi("ScheduleRequest");
 

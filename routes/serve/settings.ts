@@ -26,7 +26,8 @@ function setting<Value>(
   return { meaning, default: standard, onDeploy, must, form };
 }
 
-const CHANNEL = /^([\w.-]{1,100})=(\d{1,4})$/;
+/** A channel, which is also a path's segment, and its slots. */
+const CHANNEL = /^(?!\.{1,2}=)([\w.-]{1,100})=(\d{1,4})$/;
 
 const text = z.string();
 
