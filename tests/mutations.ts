@@ -149,6 +149,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "checks: [],",
   },
   {
+    name: "keys of arguments that come late",
+    why: "guarantee 15: a workflow's task counts under the key that its result makes",
+    file: "queue/task/moves.ts",
+    find: "if (unkeyed) return { name, deliveries, unkeyed };",
+    replace: "",
+  },
+  {
     name: "a handler's writes in the commit of its end",
     why: "invariant 5: what a handler writes by ctx.commit lands with its result",
     file: "queue/run/settle.ts",

@@ -3,6 +3,7 @@
  * can check. On the way,
  *
  * - a task of a name that this process does not know is set aside, to be parked,
+ * - a task whose concurrency key is still to be made is set aside, to be given it (`late_keys.ts`),
  * - a task is passed over while a sweep parks the tasks of one of its limits,
  * - a suspect is passed over while another suspect runs in this process,
  * - a task that has limits, or that may begin only once, ends the choice when no slot is free: it has to start as soon
@@ -67,6 +68,8 @@ export class Choice {
   readonly limited: Candidate[] = [];
   /** Pointers of names that this process does not know, by what they are parked for. */
   readonly strangers = new Map<string, Entry[]>();
+  /** Pointers of tasks whose concurrency key is to be made. */
+  readonly unkeyed: Entry[] = [];
   /** The limits of the limited tasks. */
   #limits: ReadonlySet<string> = new Set();
   #skipped = false;
@@ -84,8 +87,13 @@ export class Choice {
   }
 
   /** Whether the claim's commits can check no more. */
-  get isFull(): boolean {
+  get #isFull(): boolean {
     return this.candidates.length + this.limited.length + this.#limits.size >= this.bounds.reach;
+  }
+
+  /** Whether one more task may be taken. Arguments may be large, so no more keys are made than there is room for runs. */
+  mayTake(room: Room): boolean {
+    return room.left > this.unkeyed.length && !this.#isFull;
   }
 
   /**
@@ -97,7 +105,7 @@ export class Choice {
     const { engine, channel, strangers, bounds: { worker } } = this;
     const startedAt = engine.clock.now();
     const rate = engine.overrides.rateOf(channel);
-    while (room.left > 0 && !this.isFull) {
+    while (this.mayTake(room)) {
       const entry = window.take();
       if (!entry) return;
       const pointer = decode<Pointer>(entry.value);
@@ -105,6 +113,10 @@ export class Choice {
       if (!definition) {
         const by = unknownName(pointer.name);
         strangers.set(by, [...strangers.get(by) ?? [], entry]);
+        continue;
+      }
+      if (pointer.unkeyed) {
+        this.unkeyed.push(entry);
         continue;
       }
       const isLimited = pointer.key !== undefined || definition.rateLimit !== undefined || rate !== null;

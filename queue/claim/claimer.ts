@@ -8,6 +8,7 @@
  * @module
  */
 import { type Candidate, Choice, type Choosing, isSuspect } from "./choice.ts";
+import { LateKeys } from "./late_keys.ts";
 import type { RecordCache } from "./record_cache.ts";
 import { sleep } from "../ground/clock.ts";
 import type { AnyTaskDefinition } from "../task/define.ts";
@@ -23,6 +24,7 @@ import { ReadyWindow } from "./ready_window.ts";
 import type { Room } from "./room.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import { together, type Unit } from "../rows/unit.ts";
+import type { Results } from "../workflow/results.ts";
 
 /** Milliseconds between two attempts to read the records of claimed tasks. */
 const READ_PAUSE = 100;
@@ -43,6 +45,7 @@ export interface Taker {
 export interface Claiming extends Choosing, Signals, Here {
   readonly limits: Limits;
   readonly records: RecordCache;
+  readonly results: Results;
 }
 
 /** Claims for one channel. */
@@ -54,6 +57,7 @@ export class Claimer {
   #reading = 0;
   #rereading: Promise<void> | null = null;
   #parking: Parking;
+  #lateKeys: LateKeys;
   #progressAt: number;
   /** Monotonic time until which the channel's rate lets nothing through. */
   #restUntil = -Infinity;
@@ -61,6 +65,7 @@ export class Claimer {
   constructor(readonly engine: Claiming, readonly channel: string, readonly taker: Taker) {
     this.window = new ReadyWindow(engine, channel);
     this.#parking = new Parking(engine, channel, this.#claiming, () => this.window.clear());
+    this.#lateKeys = new LateKeys(engine, channel, this.#claiming, () => this.window.clear());
     this.#progressAt = engine.clock.monotonic();
   }
 
@@ -121,13 +126,13 @@ export class Claimer {
     });
     choice.takeFrom(window, room, this.#claiming);
     // Suspects that were passed over do not hide the tasks behind them: the look goes on behind the window.
-    while (choice.skipped && room.left > 0 && !choice.isFull && window.more) {
+    while (choice.skipped && choice.mayTake(room) && window.more) {
       // If this read fails, the tasks chosen before are claimed all the same.
       const read = window.fill(want(), this.#claiming, "behind").then(() => true, () => false);
       if (!await read) break;
       choice.takeFrom(window, room, this.#claiming);
     }
-    const { candidates, limited, strangers } = choice;
+    const { candidates, limited, strangers, unkeyed } = choice;
     // Suspects that were passed over are still in `ready`: they are read again once the running one has ended.
     if (choice.skipped) window.clear();
     window.forgetStale();
@@ -135,11 +140,12 @@ export class Claimer {
     if (candidates.length > 0) claims.push(this.#commitAll(candidates, worker, known));
     if (limited.length > 0) claims.push(this.#admit(limited, worker, known));
     await this.#parking.parkAll(strangers);
+    if (unkeyed.length > 0) await this.#lateKeys.make(unkeyed);
     if (claims.length > 0) {
       return { done: Promise.all(claims).then(() => window.took(clock.monotonic() - begin)) };
     }
     if (this.#inFlight === 0) this.idle();
-    return strangers.size > 0 ? { done: Promise.resolve() } : null;
+    return strangers.size + unkeyed.length > 0 ? { done: Promise.resolve() } : null;
   }
 
   /** Pointers that one commit can check beside its lane and the channel. */

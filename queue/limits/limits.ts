@@ -33,9 +33,9 @@ export class Limits {
     return this.#rates.get(name);
   }
 
-  /** Whether a task has limits beside its channel's. */
-  has({ name, concurrencyKey }: TaskRecord): boolean {
-    return concurrencyKey !== undefined || this.#rates.has(name);
+  /** Whether a task has limits beside its channel's, or may get one when its concurrency key is made. */
+  has({ name, concurrencyKey, unkeyed }: TaskRecord): boolean {
+    return concurrencyKey !== undefined || unkeyed === true || this.#rates.has(name);
   }
 
   /**

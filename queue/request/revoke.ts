@@ -12,6 +12,7 @@ import { ended } from "../task/state.ts";
 import { idOf } from "../rows/keys.ts";
 import type { Entry } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
+import type { TaskRecord } from "../rows/record.ts";
 import type { FinalState } from "../ground/task.ts";
 
 /** Revokes a task; see `Queue.revoke`. */
@@ -77,8 +78,8 @@ export async function endIfWaiting(
       engine.keys.task(id),
       ...waitingKeys(engine.keys, record),
     ]);
-    // The task was retried or has ended between the reads: look again.
-    if (!task || recordOf(task).state !== record.state || recordOf(task).retries !== record.retries) continue;
+    // The task was retried, got its concurrency key or has ended between the reads: look again.
+    if (!task || !isSame(recordOf(task), record)) continue;
     if (run) return run;
     const place = places.find((entry) => entry !== null);
     if (!place) {
@@ -92,6 +93,10 @@ export async function endIfWaiting(
     }
     // The task has left its place between the read and the commit: look again.
   }
+}
+
+function isSame(a: TaskRecord, b: TaskRecord): boolean {
+  return a.state === b.state && a.retries === b.retries && a.unkeyed === b.unkeyed;
 }
 
 /**

@@ -242,7 +242,7 @@ export function faultsOfRequest(
   before = 0,
 ): Fault[] {
   try {
-    // A workflow puts further arguments before these, so the definition makes no key from them.
+    // A workflow puts further arguments before these, and its tasks have no idempotency key of their definition.
     const check = before === 0 ? toKeyedRecord : toRecord;
     check(engine, request, "", engine.clock.now(), undefined, before);
     return [];
@@ -282,7 +282,8 @@ export function toRecord(
   }
   const channel = request.channel ?? engine.channels.get(request.name)!;
   const { args, chunks } = acceptArgs(definition, request.args, `${at}/args`, faults, before);
-  const concurrencyKey = before > 0 ? null : keyOf(definition, args, `${at}/args`);
+  const unkeyed = before > 0 && definition.concurrencyKey !== undefined;
+  const concurrencyKey = unkeyed ? null : keyOf(definition, args, `${at}/args`);
   const runAt = request.runAt ?? (request.delay ? now + Math.round(request.delay * 1000) : now);
   return {
     id: engine.nextId(),
@@ -301,6 +302,7 @@ export function toRecord(
     ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
     ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
     ...(concurrencyKey !== null && { concurrencyKey }),
+    ...(unkeyed && { unkeyed }),
     ...(definition.acks === "early" && { acks: "early" }),
     ...(request.tags?.length && { tags: request.tags }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),

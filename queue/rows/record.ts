@@ -45,6 +45,8 @@ export interface TaskRecord {
   readonly scheduleId?: string;
   /** The key that the definition made of the arguments: only so many tasks of one key run at a time. */
   readonly concurrencyKey?: string;
+  /** Arguments are put before the task's own ones, so its concurrency key is made when they are known, by a claim. */
+  readonly unkeyed?: true;
   /** All that makes the task part of a workflow: a copy of the record without this is a task of its own. */
   readonly workflow?: WorkflowPart;
 }
@@ -129,6 +131,8 @@ export interface Pointer {
   readonly deliveries: number;
   /** The task's concurrency key, so that a claim decides without reading the record. */
   readonly key?: string;
+  /** The key has to be made before the task may be claimed; see {@link TaskRecord.unkeyed}. */
+  readonly unkeyed?: true;
 }
 
 /** `delayed`, `blocked`: a pointer that also says where in `ready` the task goes. */

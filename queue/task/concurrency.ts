@@ -1,6 +1,7 @@
 /**
  * Concurrency keys: a definition makes a key from a task's arguments, and only a limited number of tasks with one key
- * run at a time, in all processes together.
+ * run at a time, in all processes together. The key is made at submission, or, when arguments come late, by a claim
+ * (`claim/late_keys.ts`).
  *
  * The row `slots` of a key names the tasks that may run under it. A task is entered into `slots`, under a check of that
  * row, by the same commit that writes its `run` row, or that releases it from `blocked` to `ready`. Against a claim a

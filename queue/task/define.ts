@@ -179,7 +179,7 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   /**
    * Makes a key from the arguments, 1 to 200 characters, or `null` for none. At most {@link concurrencyLimit} tasks
    * with one key, whatever their names, run at a time in all processes; the others wait without holding up tasks with
-   * other keys. A workflow's task that gets a result put before its arguments has no key.
+   * other keys. When a result comes before the arguments of a workflow's task, the key is made once that is there.
    */
   concurrencyKey?(...args: z.output<Schema>): string | null;
   /** Most tasks with one key that run at a time, 1 to 250. @default {1} */

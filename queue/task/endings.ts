@@ -73,7 +73,10 @@ export function outOfTime(limit: number): Ending {
   return failed(TimeLimitExceeded.name, `Task ran longer than its time limit of ${limit} s`);
 }
 
-/** The definition was changed after the submission and refuses the arguments; another run would meet the same ones. */
+/**
+ * The definition refuses the arguments, or makes no concurrency key of them: a result that came before them does not
+ * suit, or the definition was changed after the submission. Another run would meet the same arguments.
+ */
 export function argumentsRefused(faults: readonly Fault[]): Ending {
   return { state: "FAILURE", error: brief(new InvalidTaskError(faults)) };
 }

@@ -41,7 +41,8 @@ export function wait(keys: Keys, record: TaskRecord, deliveries: number, now: nu
 }
 
 function pointer(record: TaskRecord, deliveries: number): Pointer {
-  const { name, concurrencyKey: key } = record;
+  const { name, concurrencyKey: key, unkeyed } = record;
+  if (unkeyed) return { name, deliveries, unkeyed };
   return key === undefined ? { name, deliveries } : { name, deliveries, key };
 }
 
@@ -133,10 +134,29 @@ export function parkUnit(
   return { checks, mutations };
 }
 
+/**
+ * ready → ready, with the concurrency key, or the lack of one, that a claim has found.
+ *
+ * @param record the record with what was found; `null` when there is none, which the claim that follows reports
+ */
+export function keyUnit(keys: Keys, entry: Entry, record: TaskRecord | null): Unit {
+  const { key, versionstamp } = entry;
+  const { name, deliveries } = decode<Pointer>(entry.value);
+  const to = put(key, record ? pointer(record, deliveries) : { name, deliveries });
+  return {
+    checks: [{ key, versionstamp }],
+    mutations: record ? [to, write(keys, record)] : [to],
+  };
+}
+
 /** delayed, blocked or waiting → ready. */
 export function releaseUnit(keys: Keys, entry: Entry, id: string, from: ParkedPointer): Unit {
-  const { name, deliveries, key } = from;
-  const to: Pointer = key === undefined ? { name, deliveries } : { name, deliveries, key };
+  const { name, deliveries, key, unkeyed } = from;
+  const to: Pointer = key !== undefined
+    ? { name, deliveries, key }
+    : unkeyed
+    ? { name, deliveries, unkeyed }
+    : { name, deliveries };
   return {
     checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
     mutations: [del(entry.key), put(keys.ready(from.channel, from.priority, id), to)],

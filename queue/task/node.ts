@@ -17,7 +17,7 @@ export type WorkflowNode = TaskNode | ChainNode | GroupNode | ChordNode | MapNod
 
 /**
  * One task. The result of the node before it, if there is one, is put before its own arguments. The definition's
- * idempotency key does not count in a workflow, and its concurrency key counts only for a task that takes no result.
+ * idempotency key does not count in a workflow. Its concurrency key does, made of all arguments when they are known.
  */
 export interface TaskNode extends TaskRequest {
   /** Whether the task takes its own arguments alone. */
