@@ -8,6 +8,18 @@ const SOURCES = ["main.ts", "cron.ts", "program", "queue", "routes", "tasks", "d
 /** Milliseconds without a further change after which a burst of changes is over. */
 const QUIET = 150;
 
+const USAGE = `Usage: deno task dev [start|worker] [--channels <list>]
+
+Starts Sluice, and starts it anew when a source file changes.
+
+  --channels  which channels to execute, with their slots: celery=16,default=4; instead of the setting CHANNELS`;
+
+if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+  // deno-lint-ignore no-console -- the answer to --help
+  console.log(USAGE);
+  Deno.exit(0);
+}
+
 const watcher = Deno.watchFs(SOURCES.map((path) => `${import.meta.dirname}/${path}`));
 let ending = false;
 let restarting = false;

@@ -98,7 +98,11 @@ function planOf(args: string[]): Plan | number {
   ) {
     if (wrong.length > 0) console.error(`bench: there is ${wrong.join(", ")}`);
     console.error(
-      `Usage: deno task bench [${known.join(" ")}] [--compare git ref] [--rounds 1 or more] [--seed integer]`,
+      `Usage: deno task bench [${known.join(" ")}] [--compare git ref] [--rounds 1 or more] [--seed integer]
+
+  --compare  measures this version of the sources too, in turns, and prints the ratios
+  --rounds   how often each scenario is measured
+  --seed     decides all that is random`,
     );
     return help ? 0 : 2;
   }

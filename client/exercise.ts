@@ -81,7 +81,9 @@ async function main(args: string[]): Promise<number> {
   });
   if (values.help) {
     // deno-lint-ignore no-console -- this is what was asked for
-    console.log("Usage: deno task exercise [--url <address>]");
+    console.log(`Usage: deno task exercise [--url <address>]
+
+  --url  address of the running Sluice`);
     return 0;
   }
   const server = serverOf(values.url);

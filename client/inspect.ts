@@ -24,7 +24,10 @@ import { serverOf } from "./server.ts";
 import { format, visible, visibleJson } from "./table.ts";
 import { VIEWS } from "./views.ts";
 
-const USAGE = `Usage: deno task inspect <${Object.keys(VIEWS).join("|")}> [--url <address>] [--json]`;
+const USAGE = `Usage: deno task inspect <${Object.keys(VIEWS).join("|")}> [--url <address>] [--json]
+
+  --url   address of the running Sluice
+  --json  print what the server answered`;
 
 try {
   await main(Deno.args);

@@ -5,14 +5,51 @@
  */
 import { parseArgs } from "node:util";
 
+/** How a command is called, what it does, what its options do, and whether a file must be named. */
+interface CommandForm {
+  readonly usage: string;
+  readonly about: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly takesFile: boolean;
+}
+
+const CHANNELS =
+  "which channels to execute, with their slots: celery=16,default=4; instead of the setting CHANNELS";
+
 /** The commands, and what may follow each. */
 const COMMANDS = {
-  start: { usage: "deno task start [--channels <list>]", options: ["channels"], takesFile: false },
-  worker: { usage: "deno task worker [--channels <list>]", options: ["channels"], takesFile: false },
-  doctor: { usage: "deno task doctor [--repair] [--json]", options: ["repair", "json"], takesFile: false },
-  backup: { usage: "deno task backup <file>", options: [], takesFile: true },
-  restore: { usage: "deno task restore <file> [--force]", options: ["force"], takesFile: true },
-} satisfies Record<string, { usage: string; options: string[]; takesFile: boolean }>;
+  start: {
+    usage: "deno task start [--channels <list>]",
+    about: "Serves HTTP and executes tasks, until a signal.",
+    options: { channels: CHANNELS },
+    takesFile: false,
+  },
+  worker: {
+    usage: "deno task worker [--channels <list>]",
+    about: "Executes tasks without serving HTTP, until a signal.",
+    options: { channels: CHANNELS },
+    takesFile: false,
+  },
+  doctor: {
+    usage: "deno task doctor [--repair] [--json]",
+    about:
+      "Examines what is stored: exit code 0 when all is well, 1 when something is broken, 2 when it cannot tell.",
+    options: { repair: "mend what is broken", json: "print the findings as JSON" },
+    takesFile: false,
+  },
+  backup: {
+    usage: "deno task backup <file>",
+    about: "Copies the database of KV_PATH into a new file, while others work with it.",
+    options: {},
+    takesFile: true,
+  },
+  restore: {
+    usage: "deno task restore <file> [--force]",
+    about: "Puts the rows of a backup into the database of KV_PATH.",
+    options: { force: "replace what the database holds" },
+    takesFile: true,
+  },
+} satisfies Record<string, CommandForm>;
 
 type CommandName = keyof typeof COMMANDS;
 
@@ -44,26 +81,21 @@ export class UsageError extends Error {
  * Reads a command line.
  *
  * @param args `Deno.args`; without any it is `start`
+ * @param settings names of settings, which a person may take for options
  * @throws {UsageError} naming what is not understood
  */
-export function readCommand(args: readonly string[]): Command {
+export function readCommand(args: readonly string[], settings: readonly string[]): Command {
   const { positionals: [name = "start", ...words], tokens, values } = parseArgs({
     args: [...args],
     strict: false,
     tokens: true,
     options: { channels: { type: "string" }, help: { type: "boolean", short: "h" } },
   });
-  if (!isCommand(name)) {
-    throw new UsageError(
-      `There is no command '${name}'`,
-      Object.values(COMMANDS).map((c) => c.usage).join(", "),
-    );
-  }
-  const { usage, options, takesFile } = COMMANDS[name];
+  const { usage, options, takesFile } = isCommand(name) ? COMMANDS[name] : ANY_COMMAND;
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    if (![...options, "help"].includes(token.name)) {
-      throw new UsageError(`There is no option '${token.rawName}'`, usage);
+    if (token.name !== "help" && !Object.hasOwn(options, token.name)) {
+      throw new UsageError(`There is no option '${token.rawName}'${instead(token.name, settings)}`, usage);
     }
     if ((token.name === "channels") !== Boolean(token.value)) {
       throw new UsageError(
@@ -72,6 +104,8 @@ export function readCommand(args: readonly string[]): Command {
       );
     }
   }
+  // An option comes before the command: in "--port 9" the fault is not the word 9.
+  if (!isCommand(name)) throw new UsageError(`There is no command '${name}'`, usage);
   const help = values.help === true;
   if (takesFile && words.length === 0 && !help) throw new UsageError("A file must be named", usage);
   if (words.length > (takesFile ? 1 : 0)) {
@@ -87,6 +121,34 @@ export function readCommand(args: readonly string[]): Command {
     json: values.json === true,
     force: values.force === true,
   };
+}
+
+/** What `--help` prints of a command. */
+export function helpOf(name: CommandName): string {
+  const { usage, about, options }: CommandForm = COMMANDS[name];
+  const meanings = Object.entries(options).map(([option, meaning]) => `  --${option.padEnd(8)}  ${meaning}`);
+  return [
+    `Usage: ${usage}`,
+    "",
+    about,
+    ...meanings.length > 0 ? ["", ...meanings] : [],
+    "",
+    "Settings, such as PORT and KV_PATH, come from the environment and from .env: .env.example lists them all.",
+  ].join("\n");
+}
+
+/** What a command line with no command that exists is held against. */
+const ANY_COMMAND: CommandForm = {
+  usage: Object.values(COMMANDS).map(({ usage }) => usage).join(", "),
+  about: "",
+  options: Object.assign({}, ...Object.values(COMMANDS).map(({ options }) => options)),
+  takesFile: false,
+};
+
+/** Names the setting that a wrong option was taken for. */
+function instead(option: string, settings: readonly string[]): string {
+  const setting = option.replaceAll("-", "_").toUpperCase();
+  return settings.includes(setting) ? `: set ${setting} in the environment or in .env` : "";
 }
 
 function isCommand(name: string): name is CommandName {

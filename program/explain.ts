@@ -24,7 +24,7 @@ export function explain(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : stackOf(error);
 }
 
-/** Prints an error where there is no log, or none yet. Never throws. */
+/** Prints an error, or a warning, where there is no log, or none yet. Never throws. */
 export function report(error: unknown): void {
   try {
     // deno-lint-ignore no-console -- the terminal is all there is

@@ -6,8 +6,8 @@
  * @module
  */
 import { StoreUnavailableError } from "../queue/mod.ts";
-import { isOnDeploy, parseSettings, type Settings } from "../routes/mod.ts";
-import { readCommand } from "./command.ts";
+import { isOnDeploy, likelySlips, parseSettings, SETTINGS, type Settings } from "../routes/mod.ts";
+import { helpOf, readCommand } from "./command.ts";
 import { backUp, examine, restoreFrom } from "./commands.ts";
 import { explain, report, tell } from "./explain.ts";
 import { type ProgramTasks, serve, type Serving } from "./serve.ts";
@@ -49,12 +49,13 @@ export function createProgram({ args, env, tasks }: ProgramOptions): Program {
   const serving = Promise.withResolvers<Serving | null>();
 
   async function obey(): Promise<void> {
-    const command = readCommand(args);
-    const { name, usage, help, channels } = command;
+    const command = readCommand(args, Object.keys(SETTINGS));
+    const { name, help, channels } = command;
     if (help) {
-      tell(`Usage: ${usage}`);
+      tell(helpOf(name));
       Deno.exit(0);
     }
+    for (const slip of likelySlips(env)) report(slip);
     const settings = parseSettings({ ...env, ...(channels && { CHANNELS: channels }) });
     switch (name) {
       case "doctor":

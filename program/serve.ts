@@ -72,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<Serving | null> {
     hostname: settings.HOST,
     port: settings.PORT,
     onListen: ({ hostname, port }: Deno.NetAddr) =>
-      log.write("info", `Sluice listens on http://${hostname}:${port}`),
+      log.write("info", `Sluice listens on http://${hostname}:${port}`, { pid: Deno.pid }),
   };
   const store = await open(options, log);
   const missing = [...store ? [] : [NO_DATABASE], ...onDeploy && isOpenToAll(settings) ? [NO_TOKEN] : []];

@@ -12,6 +12,8 @@ export interface Env {
     requestId: string;
     /** Whether the request has gone through {@link identify} of `http/gate.ts`. */
     identified: boolean | undefined;
+    /** Whether the request submits something although it is a GET: some routes of the source systems do. */
+    submits: boolean | undefined;
     /** The place in the body of the task requests that the engine's pointers start from. */
     bodyPrefix: string | undefined;
   };

@@ -34,6 +34,7 @@ export { type AppLog, createLog, type Log, type LogOptions } from "./serve/log.t
 export {
   isOnDeploy,
   isOpenToAll,
+  likelySlips,
   parseSettings,
   SETTINGS,
   type Settings,

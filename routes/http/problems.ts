@@ -248,8 +248,7 @@ function engineProblem(c: Context, error: SluiceError): Response {
 
 /** A client that does not know whether its request was carried out must not repeat it as a new one. */
 function whyUnavailable(c: Context, { sent }: StoreUnavailableError): string {
-  // Some routes of the source systems submit on GET.
-  const reads = c.req.path.startsWith("/v1/") && ["GET", "HEAD"].includes(c.req.method);
+  const reads = ["GET", "HEAD"].includes(c.req.method) && !c.get("submits");
   if (reads) return "The store does not answer; try again";
   if (!sent) return "The store does not answer, and nothing of this request was accepted; try again";
   return "The store did not answer in time, so this request may or may not have been accepted: repeat it with the " +

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
+import { nearest } from "../../queue/mod.ts";
 
 /** One setting. The default is a text, as it would stand in the environment; `null`: none. */
 interface Setting<Value> {
@@ -276,6 +277,22 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
   if (faults.length > 0) throw new SettingsError(faults);
   return values as Settings;
 }
+
+/**
+ * Names of the environment that look like a slip of a setting that is not set, as sentences. They are no reason to refuse
+ * the environment, because other programs' variables may look so.
+ */
+export function likelySlips(env: Readonly<Record<string, string | undefined>>): string[] {
+  const unset = Object.keys(SETTINGS).filter((name) => !env[name]);
+  return Object.keys(env).flatMap((name) => {
+    if (name.length < SHORTEST_SLIP || Object.hasOwn(SETTINGS, name)) return [];
+    const near = nearest(name, unset);
+    return near === null ? [] : [`There is no setting '${name}': did you mean ${near}?`];
+  });
+}
+
+/** Characters of the shortest name that is taken for a slip: shorter names are near to each other by chance. */
+const SHORTEST_SLIP = 6;
 
 /** Whether the program runs on Deno Deploy. */
 export function isOnDeploy(env: Readonly<Record<string, string | undefined>>): boolean {

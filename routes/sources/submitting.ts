@@ -18,6 +18,7 @@ export async function answerSubmitted<Answer extends Record<string, string>>(
   answer: (id: string) => Answer,
 ) {
   if (c.req.method === "HEAD") refuseMethod(c, SUBMIT_METHODS);
+  c.set("submits", true);
   const { tasks } = await queue.submitAll([request]);
   const response = c.json(answer(tasks[0]!.id), 200);
   response.headers.append("cache-control", "no-store");

@@ -26,7 +26,11 @@ const SHIPPED = { corpus: `${import.meta.dirname}/corpus.csv`, model: `${import.
 const OWN_MODEL = "data/spam-model.json";
 
 const USAGE = `Usage: deno task train [corpus.csv] [--model model.json] [--splits 10]
-       deno task train --test [corpus.csv] [--model model.json]`;
+       deno task train --test [corpus.csv] [--model model.json]
+
+  --model   file of the model: written by training, read by --test
+  --splits  how many times to divide the corpus, train on one part and measure on the other; 0 for none
+  --test    measure an existing model instead of training one`;
 
 class UsageError extends Error {}
 

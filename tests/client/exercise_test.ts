@@ -21,7 +21,11 @@ Deno.test("deno task exercise calls every route of the source systems, and each 
 
   await using help = new Child(COMMAND, ["--help"]);
   await help.ended();
-  assert.deepEqual(help.lines, ["Usage: deno task exercise [--url <address>]"]);
+  assert.deepEqual(help.lines, [
+    "Usage: deno task exercise [--url <address>]",
+    "",
+    "  --url  address of the running Sluice",
+  ]);
 
   await using wrong = new Child(COMMAND, ["--url", base], { API_TOKEN: "another-token-of-16" });
   assert.equal((await wrong.ended()).code, 1);

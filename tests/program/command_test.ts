@@ -4,11 +4,15 @@ import { folder } from "../queue/store/folder.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-async function run(path: string, task: string, ...args: string[]) {
+function run(path: string, task: string, ...args: string[]) {
+  return runWith({ KV_PATH: path }, task, ...args);
+}
+
+async function runWith(env: Record<string, string>, task: string, ...args: string[]) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "-q", task, ...args],
     cwd: ROOT,
-    env: { KV_PATH: path, PORT: "0", API_TOKEN: "", HOST: "", NO_COLOR: "1" },
+    env: { PORT: "0", API_TOKEN: "", HOST: "", NO_COLOR: "1", ...env },
   }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { code, out: out!, err: err! };
@@ -16,10 +20,32 @@ async function run(path: string, task: string, ...args: string[]) {
 
 Deno.test("every command of the program tells how it is called", async () => {
   using files = folder();
-  for (const task of ["start", "worker", "doctor", "backup", "restore", "prove", "bench"]) {
+  for (
+    const task of [
+      "start",
+      "worker",
+      "dev",
+      "doctor",
+      "backup",
+      "restore",
+      "prove",
+      "bench",
+      "inspect",
+      "exercise",
+      "train",
+    ]
+  ) {
     const { code, out, err } = await run(`${files.path}/none.kv`, task, "--help");
     assert.equal(code, 0, err);
     assert.match(out + err, new RegExp(`^Usage: deno task ${task} ?`));
+    const [usage, ...rest] = (out + err).split("\n");
+    for (const [option] of usage!.matchAll(/--\w[\w-]*/g)) {
+      assert.match(
+        rest.join("\n"),
+        new RegExp(`^  ${option} .*\\w{3}`, "m"),
+        `${task} says nothing of ${option}`,
+      );
+    }
   }
   assert.deepEqual([...Deno.readDirSync(files.path)], []);
 });
@@ -29,6 +55,13 @@ Deno.test("a command line that is not understood is answered by one line that na
   const none = `${files.path}/none.kv`;
   const cases: [string[], number, RegExp][] = [
     [["start", "strat"], 1, /^Sluice: There is no command 'strat'\. Usage: deno task start /],
+    [
+      ["start", "--port", "9"],
+      1,
+      /^Sluice: There is no option '--port': set PORT in the environment or in \.env\. Usage/,
+    ],
+    [["start", "--kv-path=x"], 1, /^Sluice: There is no option '--kv-path': set KV_PATH in/],
+    [["start", "--colour", "red"], 1, /^Sluice: There is no option '--colour'\. Usage/],
     [["start", "--force"], 1, /^Sluice: There is no option '--force'\. Usage: deno task start /],
     [["worker", "celery=16"], 1, /^Sluice: 'celery=16' is one word too many\. Usage: deno task worker /],
     [["worker", "--channels"], 1, /^Sluice: Option '--channels' needs a value\. Usage/],
@@ -62,4 +95,15 @@ Deno.test("a command line that is not understood is answered by one line that na
     assert.doesNotMatch(ended.err, / at .*\.ts:\d/);
   }
   assert.deepEqual([...Deno.readDirSync(files.path)], []);
+});
+
+Deno.test("a variable that looks like the slip of a setting is named with the setting, and refuses nothing", async () => {
+  using files = folder();
+  const none = `${files.path}/none.kv`;
+  const { code, err } = await runWith({ KV_PATH: none, CHANELS: "celery=1" }, "doctor");
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /^Sluice: There is no setting 'CHANELS': did you mean CHANNELS\?\nSluice: There is no database/,
+  );
 });

@@ -21,7 +21,11 @@ import { prove } from "./prove.ts";
 
 const REPORT = "prove-report.md";
 
-const USAGE = "Usage: deno task prove [--seed <integer>] [--kv-server <address or 'own'>] [--sabotage]";
+const USAGE = `Usage: deno task prove [--seed <integer>] [--kv-server <address or 'own'>] [--sabotage]
+
+  --seed       repeats the faults of an earlier proof
+  --kv-server  proves on a KV server: one at this address, or one of the proof's own
+  --sabotage   breaks a law on purpose, to see the proof fail`;
 
 const { values } = readOptions();
 if (values.help) {

@@ -41,14 +41,18 @@ for (
 }
 
 Deno.test("a client is told whether a store that does not answer may have accepted his request", async () => {
-  const detail = async (sent: boolean, request: RequestInit) => {
+  const detail = async (sent: boolean, method: string, path: string) => {
     const { app } = brokenApp(new StoreUnavailableError("no answer", sent));
-    const path = request.method === "POST" ? "/v1/tasks/x/revoke" : "/v1/tasks/x";
-    return (await problem(await app.request(path, request), 503, "store-unavailable")).detail;
+    return (await problem(await app.request(path, { method }), 503, "store-unavailable")).detail;
   };
-  assert.match(await detail(false, { method: "POST" }), /nothing of this request was accepted/);
-  assert.match(await detail(true, { method: "POST" }), /may or may not .* same Idempotency-Key/);
-  assert.equal(await detail(true, { method: "GET" }), "The store does not answer; try again");
+  assert.match(await detail(false, "POST", "/v1/tasks/x/revoke"), /nothing of this request was accepted/);
+  assert.match(await detail(true, "POST", "/v1/tasks/x/revoke"), /may or may not .* same Idempotency-Key/);
+  for (const path of ["/v1/tasks/x", "/result/x", "/process/x", "/producer/api/sum/x", "/health"]) {
+    assert.equal(await detail(true, "GET", path), "The store does not answer; try again", path);
+  }
+  for (const path of ["/retry", "/add/1/2", "/hello", "/producer/api/wait_and_return"]) {
+    assert.match(await detail(true, "GET", path), /may or may not/, path);
+  }
 });
 
 Deno.test("an unexpected error is a 500 that says nothing, and goes to the log", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   envExample,
   isOpenToAll,
+  likelySlips,
   parseSettings,
   SETTINGS,
   SettingsError,
@@ -168,4 +169,24 @@ Deno.test(".env.example is what the settings say; `deno eval` of envExample() ma
   for (const [name, { meaning }] of Object.entries(SETTINGS)) {
     assert.ok(text.includes(name) && text.includes(meaning));
   }
+});
+
+Deno.test("a name that looks like the slip of a setting that is not set is found; the names of other programs are not", () => {
+  const others = {
+    HOME: "/",
+    HOSTNAME: "a",
+    PATH: "/bin",
+    LOGNAME: "a",
+    USER: "a",
+    SHELL: "sh",
+    TERM: "x",
+    PWD: "/",
+    LANG: "C",
+  };
+  assert.deepEqual(likelySlips({ ...others, CHANNELS: "celery=1", CHANELLS: "celery=1" }), []);
+  assert.deepEqual(likelySlips({ ...others, CHANELS: "celery=1", API_TOKN: "x", kv_path: "x" }), [
+    "There is no setting 'CHANELS': did you mean CHANNELS?",
+    "There is no setting 'API_TOKN': did you mean API_TOKEN?",
+    "There is no setting 'kv_path': did you mean KV_PATH?",
+  ]);
 });
