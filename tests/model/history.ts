@@ -16,7 +16,8 @@ const LOST_AFTER = 15_000;
 /** Where a task may go from where it is; from nowhere it comes with its record, or with its workflow's. */
 const MOVES: Readonly<Record<string, readonly string[]>> = {
   "": ["ready", "delayed", "waiting", "run"],
-  ready: ["run", "blocked"],
+  // From ready to ready: the concurrency key of a task whose arguments came late is made.
+  ready: ["ready", "run", "blocked"],
   delayed: ["ready"],
   blocked: ["ready"],
   waiting: ["ready", "delayed", "run"],
