@@ -123,7 +123,7 @@ export function readCommand(args: readonly string[], settings: readonly string[]
   };
 }
 
-/** What `--help` prints of a command. */
+/** The text that `--help` prints about a command. */
 export function helpOf(name: CommandName): string {
   const { usage, about, options }: CommandForm = COMMANDS[name];
   const meanings = Object.entries(options).map(([option, meaning]) => `  --${option.padEnd(8)}  ${meaning}`);
@@ -137,7 +137,7 @@ export function helpOf(name: CommandName): string {
   ].join("\n");
 }
 
-/** What a command line with no command that exists is held against. */
+/** The form that a command line without a known command is checked against. */
 const ANY_COMMAND: CommandForm = {
   usage: Object.values(COMMANDS).map(({ usage }) => usage).join(", "),
   about: "",

@@ -69,7 +69,7 @@ export interface QueueOptions {
   readonly host?: string;
   readonly pid?: number;
   readonly onEvent?: OnEvent;
-  /** Called once when the store can serve no more; the program should end. What it throws is said on standard error. */
+  /** Called once when the store can serve no more; the program should end. An error that it throws is told on standard error. */
   readonly onBroken?: (error: Error) => void;
   readonly clock?: Clock;
   readonly random?: Random;

@@ -62,7 +62,7 @@ export function parseRate(text: unknown, burst?: number): Rate | null {
   };
 }
 
-/** What a burst must be and is not, for messages; `null` when it fits its rate, or when the rate itself is no rate. */
+/** The fault of a burst, for messages; `null` when it fits its rate, or when the rate itself is no rate. */
 export function burstFault(rate: unknown, burst: unknown): string | null {
   if (burst === undefined) return null;
   if (rate === undefined) return "must not be given without a rate limit";

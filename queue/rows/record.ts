@@ -180,7 +180,7 @@ export interface EndedRow {
 /** `idem`: the tasks that an idempotency key stands for. */
 export interface IdempotencyRow {
   readonly ids: readonly string[];
-  /** Of a request's key: tells two requests with it apart. A definition's key has none: equal keys are the same work. */
+  /** Tells two requests with one request's key apart. A definition's key has none: equal keys are the same work. */
   readonly fingerprint?: string;
   readonly expiresAt: number;
 }

@@ -12,7 +12,7 @@ export interface Grid {
   before(time: number): number | null;
 }
 
-/** What becomes of a local time when the clocks change. */
+/** How a local time is moved when the clocks change. */
 export interface ClockRule {
   /** Whether a time that does not exist moves to the end of the gap. Several in one gap are one moment there. */
   readonly moves: boolean;

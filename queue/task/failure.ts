@@ -74,7 +74,7 @@ function traceback(error: Error): string | null {
   return [...family].map(([thrown, label]) => label + cut(account(thrown), share)).join("\n");
 }
 
-/** Collects a thrown value and what it comes from, each with its label. What comes again is left out. */
+/** Collects a thrown value and what it comes from, each with its label. A value that was collected before is left out. */
 function gather(thrown: unknown, label: string, family: Map<unknown, string>): Map<unknown, string> {
   if (family.size === MOST_ERRORS || family.has(thrown)) return family;
   family.set(thrown, label);

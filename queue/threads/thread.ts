@@ -66,7 +66,7 @@ export class Thread {
     this.#worker.on("error", this.#crashed);
     this.gone = new Promise((resolve) => {
       this.#worker.once("exit", (code) => {
-        // What the thread said last may still be on its way.
+        // The thread's last messages may still be on their way.
         for (let last; (last = receiveMessageOnPort(this.#port));) this.#heard(last.message);
         this.#spoil(new ThreadExitError(`The task's thread ended by itself, with exit code ${code}`));
         this.#port.close();

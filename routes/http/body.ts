@@ -74,7 +74,7 @@ async function read(body: ReadableStream<Uint8Array<ArrayBuffer>>, limit: number
 }
 
 function isJson(type: string, method: string): boolean {
-  // What nearly every client sends needs no expression.
+  // The type that nearly every client sends needs no expression.
   if (type === "application/json") return true;
   const found = JSON_TYPE.exec(type);
   return found !== null && (found[1] === undefined || method === "PATCH");

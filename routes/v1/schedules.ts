@@ -81,21 +81,24 @@ const remove = createRoute({
   responses: { 204: { description: "Deleted; the tasks it has submitted stay." }, default: PROBLEM },
 });
 
-const pause = createRoute({
-  method: "post",
-  path: `${PATH}/{id}/pause`,
-  summary: "Pause a schedule",
-  request: { params },
-  responses: { 200: json("The paused schedule.", WireSchedule), default: PROBLEM },
-});
+/** A route that pauses or resumes a schedule. */
+function turning<const Verb extends string>(verb: Verb, summary: string, answer: string) {
+  return createRoute({
+    method: "post",
+    path: `${PATH}/{id}/${verb}` as const,
+    summary,
+    request: { params },
+    responses: { 200: json(answer, WireSchedule), default: PROBLEM },
+  });
+}
 
-const resume = createRoute({
-  method: "post",
-  path: `${PATH}/{id}/resume`,
-  summary: "Resume a schedule; occurrences during the pause are not made up for",
-  request: { params },
-  responses: { 200: json("The resumed schedule.", WireSchedule), default: PROBLEM },
-});
+const pause = turning("pause", "Pause a schedule", "The paused schedule.");
+
+const resume = turning(
+  "resume",
+  "Resume a schedule; occurrences during the pause are not made up for",
+  "The resumed schedule.",
+);
 
 const run = createRoute({
   method: "post",

@@ -50,21 +50,23 @@ const problem = (status: number, type: string) =>
 
 const RUNTIME = /underlying resource|at file:|\.ts:\d/;
 
+/** The answer to a body that ends too early. */
+const BROKEN_OFF = {
+  cut: true,
+  answers: [problem(400, "bad-json"), /it broke off before its end/],
+  never: RUNTIME,
+  lines: 1,
+} as const;
+
 const CASES: Readonly<Record<string, Exchange>> = {
   "a chunked body that breaks off": {
     sent: head("POST", "/v1/tasks", JSON_TYPE, "transfer-encoding: chunked") + `20\r\n{"name":`,
-    cut: true,
-    answers: [problem(400, "bad-json"), /it broke off before its end/],
-    never: RUNTIME,
-    lines: 1,
+    ...BROKEN_OFF,
   },
   "a chunked body without its last chunk": {
     sent: head("POST", "/v1/tasks", JSON_TYPE, "transfer-encoding: chunked") +
       `${ADD.length.toString(16)}\r\n${ADD}\r\n`,
-    cut: true,
-    answers: [problem(400, "bad-json"), /it broke off before its end/],
-    never: RUNTIME,
-    lines: 1,
+    ...BROKEN_OFF,
   },
   "a chunked body with a size that is none": {
     sent: head("POST", "/v1/tasks", JSON_TYPE, "transfer-encoding: chunked") + `zz\r\n${ADD}\r\n0\r\n\r\n`,
@@ -74,10 +76,7 @@ const CASES: Readonly<Record<string, Exchange>> = {
   },
   "a body shorter than its content-length": {
     sent: head("POST", "/v1/tasks", JSON_TYPE, "content-length: 500") + ADD,
-    cut: true,
-    answers: [problem(400, "bad-json"), /it broke off before its end/],
-    never: RUNTIME,
-    lines: 1,
+    ...BROKEN_OFF,
   },
   "a chunked body that is whole": {
     sent: head("POST", "/v1/tasks", JSON_TYPE, "transfer-encoding: chunked") +
