@@ -209,9 +209,7 @@ async function whyReady(engine: Base & Here, record: TaskRecord, { key }: Entry)
   if (here && here.free === 0) {
     reasons.push({
       code: "slots-busy",
-      message: `Of ${
-        engine.slots.get(channel)
-      } slots that this process has for channel '${channel}' none is free`,
+      message: `No slot of channel '${channel}' is free in this process: slots ${engine.slots.get(channel)}`,
     });
   }
   return reasons;

@@ -35,7 +35,7 @@ const BROKEN: readonly (readonly [text: RegExp, hint: string])[] = [
   ],
   [
     /^KV Connect failed to call \S+ \(status=(3\d\d|404|405) |^KV Connect failed to decode/,
-    "What answers at the KV server's address is none any more: look at it and at the proxy before it",
+    "The KV server's address is answered by something that is no KV server: look at it and at the proxy before it",
   ],
 ];
 

@@ -91,7 +91,7 @@ Deno.test("deno task inspect shows what goes on, as tables and as JSON", async (
   const text = await table("task", ready);
   assert.match(text, new RegExp(`^Task ${ready}\n`));
   assert.match(text, /^next +It is the next task of channel 'celery'$/m);
-  assert.match(text, /^slots-busy +Of 1 slots /m);
+  assert.match(text, /^slots-busy +No slot of channel /m);
   assert.match(text, new RegExp(`^sluice ready celery 4 ${ready} +\\{`, "m"));
   const { task, explanation, keys } = await json("task", running);
   assert.deepEqual([task.state, explanation.place], ["STARTED", "run"]);

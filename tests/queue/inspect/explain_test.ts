@@ -28,7 +28,7 @@ onBothStores("explain() says what stands before a ready task, and that the slots
   assert.deepEqual([next.state, next.place, next.codes], ["PENDING", "ready", ["next", "slots-busy"]]);
   assert.match(
     next.text,
-    /next task of channel 'default'.*Of 1 slots that this process has for channel .default. none is free/,
+    /next task of channel 'default'.*No slot of channel .default. is free in this process: slots 1/,
   );
   const behind = [await why(q.queue, tasks[1]!), await why(q.queue, tasks[3]!)];
   assert.deepEqual(behind[0]!.codes, ["behind-others", "slots-busy"]);
