@@ -30,8 +30,11 @@ export function limitBody(limit: number): MiddlewareHandler {
     // A type that is missing is refused after the body's length is known, because there may be no body.
     if (type !== undefined && !isJson(type, c.req.method)) throw unsupportedMediaType(type);
     const announced = c.req.header("content-length");
+    if (announced !== undefined && Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
+    // An app that this one is mounted in may have read the body, and Hono keeps what it read: the encoding, and a length that
+    // was not announced, are that app's matter then.
+    if (c.req.raw.bodyUsed) return await next();
     if (announced !== undefined) {
-      if (Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
       keepText(c, c.req.raw.arrayBuffer());
     } else if (c.req.raw.body) {
       keepText(c, (await read(c.req.raw.body, limit)).arrayBuffer());

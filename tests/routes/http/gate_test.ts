@@ -110,6 +110,27 @@ Deno.test("the app can be mounted in another app", async () => {
   );
 });
 
+Deno.test("a host app may have read the body before", async () => {
+  await using t = await openApp({ start: false });
+  const shop = new Hono();
+  shop.use(async (c, next) => {
+    await c.req.text();
+    await next();
+  });
+  shop.route("/", createApp({ queue: t.queue }));
+  const post = (body: string, headers: Record<string, string> = {}) =>
+    shop.request("/v1/tasks", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    });
+  const body = '{"name":"app.tasks.add","args":[1,2]}';
+  assert.equal((await post(body)).status, 202);
+  assert.equal((await post(body, { "content-length": `${body.length}` })).status, 202);
+  await problem(await post('{"name":'), 400, "bad-json");
+  await problem(await post(body, { "content-length": "1048577" }), 413, "too-large");
+});
+
 Deno.test("under a prefix, links and places carry it", async () => {
   await using t = await openApp({ start: false });
   const shop = new Hono().route("/work", createApp({ queue: t.queue }));
