@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basePath } from "hono/route";
 import { canonicalJson, type Idempotency } from "../../queue/mod.ts";
 import type { Context } from "../env.ts";
 import { RequestError } from "./problems.ts";
@@ -31,16 +32,22 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
 /**
  * Adds to the answer of a submission where the thing is, and whether a former request with this key made it.
  *
- * @param location `null`: there are several
+ * @param location the path from `/v1` on, before which a mounted app's prefix is put; `null`: there are several
  */
 export function submitted<Answer extends Response>(
+  c: Context,
   response: Answer,
   location: string | null,
   replayed: boolean,
 ): Answer {
-  if (location !== null) response.headers.append("location", location);
+  if (location !== null) response.headers.append("location", prefixOf(c) + location);
   if (replayed) response.headers.append("idempotent-replayed", "true");
   return response;
+}
+
+/** Where the app is mounted, with the values of the parameters there; empty at the root. */
+function prefixOf(c: Context): string {
+  return basePath(c).replace(/\/$/, "");
 }
 
 function canonical(body: unknown): string {

@@ -43,7 +43,7 @@ export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app.openapi(one, async (c) => {
     const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
-    return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
+    return submitted(c, c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
   });
   app.openapi(many, async (c) => {
     const body = c.req.valid("json");

@@ -131,7 +131,7 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
     const body = c.req.valid("json");
     const request = { ...scheduleRequest(body), id: body.id };
     const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
-    return submitted(answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
+    return submitted(c, answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
   });
   app.openapi(list, async (c) => {
     const page = await schedules.list(pageOptions(c.req.valid("query")));
@@ -166,7 +166,7 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
   app.openapi(resume, async (c) => answer(c, await schedules.resume(c.req.valid("param").id), 200));
   app.openapi(run, async (c) => {
     const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
-    return submitted(c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
+    return submitted(c, c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
   });
   app.openapi(next, async (c) => {
     const { count } = c.req.valid("query");

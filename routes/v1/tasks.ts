@@ -98,7 +98,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     const task = { ...waited ?? first!, ...duplicate && { duplicate } };
     const ended = waited !== null && isFinal(waited.state);
     const response = c.json(wireTask(task), ended || duplicate ? 200 : 202);
-    return submitted(response, `${c.req.path}/${first!.id}`, replayed);
+    return submitted(c, response, `/v1/tasks/${first!.id}`, replayed);
   });
   app.openapi(submitBatch, async (c) => {
     const body = c.req.valid("json");
@@ -109,7 +109,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
       { tasks: tasks.map(wireTask) },
       tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
     );
-    return submitted(response, null, replayed);
+    return submitted(c, response, null, replayed);
   });
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");

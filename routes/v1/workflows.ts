@@ -70,7 +70,7 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
       null
     );
     const response = c.json(wireWorkflow(waited ?? workflow), waited && waited.doneAt !== null ? 200 : 202);
-    return submitted(response, `${c.req.path}/${workflow.id}`, replayed);
+    return submitted(c, response, `/v1/workflows/${workflow.id}`, replayed);
   });
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");

@@ -147,3 +147,32 @@ Deno.test("under a prefix, links and places carry it", async () => {
   const page = await shop.request("/work/v1/tasks?limit=1");
   assert.match(page.headers.get("link")!, /^<\/work\/v1\/tasks\?/);
 });
+
+for (const prefix of ["/work", "/:tenant"]) {
+  Deno.test(`under the prefix ${prefix}, the place of whatever is submitted carries it`, async () => {
+    await using t = await openApp({ start: false });
+    const shop = new Hono().route(prefix, createApp({ queue: t.queue }));
+    async function post(path: string, body?: unknown) {
+      const response = await shop.request(`/work${path}`, {
+        method: "POST",
+        ...body !== undefined && { body: JSON.stringify(body) },
+        headers: { ...body !== undefined && { "content-type": "application/json" } },
+      });
+      const { id } = await response.json();
+      return { id, place: response.headers.get("location") };
+    }
+    const task = { name: "app.tasks.add", args: [1, 2] };
+    const submitted = await post("/v1/tasks", task);
+    assert.equal(submitted.place, `/work/v1/tasks/${submitted.id}`);
+    const workflow = await post("/v1/workflows", { chain: [task] });
+    assert.equal(workflow.place, `/work/v1/workflows/${workflow.id}`);
+    await t.queue.revoke(submitted.id);
+    const redriven = await post(`/v1/tasks/${submitted.id}/retry`);
+    assert.equal(redriven.place, `/work/v1/tasks/${redriven.id}`);
+    // An id can look like a version of the API.
+    const schedule = await post("/v1/schedules", { id: "v1", task, trigger: { interval: 60 } });
+    assert.equal(schedule.place, "/work/v1/schedules/v1");
+    const run = await post("/v1/schedules/v1/run");
+    assert.equal(run.place, `/work/v1/tasks/${run.id}`);
+  });
+}
