@@ -4,6 +4,8 @@
  * @module
  */
 
+import { addressOf } from "./server.ts";
+
 /** The server refused, or no server answers. */
 export class ApiError extends Error {}
 
@@ -20,7 +22,7 @@ export function connect(url: string, token: string | undefined): Api {
   return async function read<Answer>(path: string): Promise<Answer> {
     let response: Response;
     try {
-      response = await fetch(new URL(path, url), { headers });
+      response = await fetch(addressOf(url, path), { headers });
     } catch (error) {
       throw new ApiError(`No Sluice answers at ${url}: ${(error as Error).message}`);
     }

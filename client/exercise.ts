@@ -11,7 +11,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Server, serverOf } from "./server.ts";
+import { addressOf, type Server, serverOf } from "./server.ts";
 import { format } from "./table.ts";
 
 /** One request; `{name}` in a path stands for the id in the field of that name of an earlier answer. */
@@ -116,7 +116,7 @@ async function call({ url, token }: Server, { method, body }: Step, path: string
     ...body !== undefined && { "content-type": "application/json" },
   };
   try {
-    const response = await fetch(new URL(path, url), {
+    const response = await fetch(addressOf(url, path), {
       method,
       headers,
       ...body !== undefined && { body: JSON.stringify(body) },

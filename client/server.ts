@@ -24,6 +24,13 @@ export function serverOf(url: string | undefined): Server {
   return { url: found, token: setting("API_TOKEN") };
 }
 
+/** The address of a path on a server, which may be mounted under a path of its own. */
+export function addressOf(url: string, path: string): URL {
+  const base = new URL(url);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return new URL(`.${path}`, base);
+}
+
 /** A setting; an empty one counts as not set. */
 function setting(name: "HOST" | "PORT" | "API_TOKEN"): string | undefined {
   return Deno.env.get(name) || undefined;

@@ -1,5 +1,6 @@
 /** The command that calls every route, against the real program and against none. */
 import assert from "node:assert/strict";
+import { connect } from "../../client/api.ts";
 import { folder } from "../queue/store/folder.ts";
 import { Child, programEnv } from "../e2e/child.ts";
 
@@ -30,6 +31,22 @@ Deno.test("deno task exercise calls every route of the source systems, and each 
   await using wrong = new Child(COMMAND, ["--url", base], { API_TOKEN: "another-token-of-16" });
   assert.equal((await wrong.ended()).code, 1);
   assert.match(wrong.lines.join("\n"), /GET +\/add\/5\/10 +401 .* must be 200/);
+});
+
+Deno.test("both commands keep the path of --url, with or without a slash at its end", async () => {
+  const asked: string[] = [];
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    asked.push(new URL(request.url).pathname);
+    return Response.json({});
+  });
+  const base = `http://127.0.0.1:${server.addr.port}/work`;
+  await connect(base, undefined)("/v1/stats");
+  await connect(`${base}/`, undefined)("/v1/stats");
+  assert.deepEqual(asked.splice(0), ["/work/v1/stats", "/work/v1/stats"]);
+  await using child = new Child(COMMAND, ["--url", base]);
+  await child.ended();
+  assert.ok(asked.length > 20);
+  assert.deepEqual(asked.filter((path) => !path.startsWith("/work/")), []);
 });
 
 Deno.test("deno task exercise says so when nobody answers", async () => {
