@@ -87,8 +87,8 @@ function planOf(args: string[]): Plan | number {
   ];
   const plan = {
     names: positionals,
-    rounds: rounds === undefined ? null : Number(rounds),
-    seed: seed === undefined ? null : Number(seed),
+    rounds: numberOf(rounds),
+    seed: numberOf(seed),
     ref: typeof ref === "string" ? ref : null,
   };
   if (
@@ -107,6 +107,12 @@ function planOf(args: string[]): Plan | number {
     return help ? 0 : 2;
   }
   return plan;
+}
+
+/** The number of an option; `NaN` for an option without a value. */
+function numberOf(value: string | boolean | undefined): number | null {
+  if (value === undefined) return null;
+  return typeof value === "string" && value.trim() !== "" ? Number(value) : NaN;
 }
 
 /** Measures a scenario and prints what it found. */
