@@ -55,18 +55,20 @@ const FILES: Readonly<Record<string, string>> = {
 
 /** Adds the document of the routes that the app has by now, and the page that shows it. */
 export function addDocs(app: OpenAPIHono<Env>, secured: boolean): void {
-  let document: string | undefined;
+  let document: Kept | undefined;
   app.get("/openapi.json", (c) => {
-    document ??= JSON.stringify(describe(app, secured));
-    return cached(c, document, "application/json");
+    document ??= keep(JSON.stringify(describe(app, secured)), "application/json");
+    return answer(c, document);
   });
-  app.get("/docs", (c) => cached(c, PAGE, "text/html; charset=utf-8"));
-  app.get("/docs/start.js", (c) => cached(c, START, "text/javascript; charset=utf-8"));
+  const page = keep(PAGE, "text/html; charset=utf-8");
+  app.get("/docs", (c) => answer(c, page));
+  const start = keep(START, "text/javascript; charset=utf-8");
+  app.get("/docs/start.js", (c) => answer(c, start));
   for (const [file, type] of Object.entries(FILES)) {
-    let content: Promise<Uint8Array<ArrayBuffer>> | undefined;
+    let kept: Kept | undefined;
     app.get(`/docs/${file}`, async (c) => {
-      content ??= Deno.readFile(new URL(import.meta.resolve(`swagger-ui-dist/${file}`)));
-      return cached(c, await content, type);
+      kept ??= keep(await Deno.readFile(new URL(import.meta.resolve(`swagger-ui-dist/${file}`))), type);
+      return answer(c, kept);
     });
   }
 }
@@ -92,9 +94,19 @@ function section(path: string): string {
   return ["health", "metrics", "internal"].includes(first!) ? "operation" : "demonstration";
 }
 
-/** Answers with a tag of the content, or 304. */
-function cached(c: Context, content: string | Uint8Array<ArrayBuffer>, type: string): Response {
-  const etag = entityTag(content);
+/** A content with its tag, which is made once: a file has up to 1.5 MB. */
+interface Kept {
+  readonly content: string | Uint8Array<ArrayBuffer>;
+  readonly type: string;
+  readonly etag: string;
+}
+
+function keep(content: string | Uint8Array<ArrayBuffer>, type: string): Kept {
+  return { content, type, etag: entityTag(content) };
+}
+
+/** Answers with the content and its tag, or 304. */
+function answer(c: Context, { content, type, etag }: Kept): Response {
   const headers = { etag, "cache-control": "no-cache" };
   if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, headers);
   return c.body(content, 200, { ...headers, "content-type": type, "content-security-policy": POLICY });

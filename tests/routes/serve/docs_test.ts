@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createMetrics } from "../../../routes/mod.ts";
-import { type Body, openApp } from "../../support/open_app.ts";
+import { type Body, openApp, problem } from "../../support/open_app.ts";
 
 /** How the page groups the routes. */
 const SECTIONS = [
@@ -93,10 +93,19 @@ Deno.test("/docs and all its files come from the program itself, under a strict 
   assert.doesNotMatch(html, /https?:/);
   const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file!);
   assert.equal(files.length, 4);
+  const { readFile } = Deno;
+  Deno.readFile = () => Promise.reject(new Error("too many open files"));
+  try {
+    await problem(await t.get("/docs/swagger-ui.css"), 500, "internal-error");
+  } finally {
+    Deno.readFile = readFile;
+  }
   for (const file of files) {
     const response = await t.get(`/${file}`);
     assert.equal(response.status, 200, file);
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");
     assert.ok((await response.arrayBuffer()).byteLength > 50);
+    const etag = response.headers.get("etag")!;
+    assert.equal((await t.get(`/${file}`, { "if-none-match": etag })).status, 304);
   }
 });
