@@ -38,6 +38,12 @@ export function engineFaults(part: RequestPart, faults: readonly Fault[], prefix
   return faults.map((fault) => ({ in: part, pointer: prefix + fault.pointer, detail: fault.detail }));
 }
 
+/** A schema's faults, and after them those of the engine that stand at places not named yet. */
+export function withFound(faults: readonly RequestFault[], found: readonly RequestFault[]): RequestFault[] {
+  const known = new Set(faults.map(({ pointer }) => pointer));
+  return [...faults, ...found.filter(({ pointer }) => !known.has(pointer))];
+}
+
 function unknownField(field: string, known: readonly string[]): string {
   if (field === "kwargs" && known.includes("args")) {
     return "Arguments are positional: put them in 'args', in the order of the definition";

@@ -6,7 +6,7 @@
 import { basePath } from "hono/route";
 import { canonicalJson, type Idempotency } from "../../queue/mod.ts";
 import type { Context } from "../env.ts";
-import { RequestError } from "./problems.ts";
+import { invalidRequest } from "./problems.ts";
 
 /**
  * The request's idempotency, if it has a key. Its fingerprint covers the path and the body, whatever the order of
@@ -20,9 +20,7 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     const detail = "must be 1 to 255 visible ASCII characters: got " +
       (key.length > 255 ? `${key.length} characters` : JSON.stringify(key));
-    throw new RequestError("invalid-request", `header /idempotency-key: ${detail}`, {
-      faults: [{ in: "header", pointer: "/idempotency-key", detail }],
-    });
+    throw invalidRequest([{ in: "header", pointer: "/idempotency-key", detail }]);
   }
   const content = new TextEncoder().encode(`${c.req.path}\n${canonical(body)}`);
   const fingerprint = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toBase64();
@@ -56,9 +54,6 @@ function canonical(body: unknown): string {
   } catch (error) {
     // The stack is used up: JSON that can be parsed can still be too deep to be written.
     if (!(error instanceof RangeError)) throw error;
-    const detail = "must not be nested so deeply";
-    throw new RequestError("invalid-request", `body: ${detail}`, {
-      faults: [{ in: "body", pointer: "", detail }],
-    });
+    throw invalidRequest([{ in: "body", pointer: "", detail: "must not be nested so deeply" }]);
   }
 }

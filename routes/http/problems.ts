@@ -21,7 +21,7 @@ import {
 } from "../../queue/mod.ts";
 import { HTTPException } from "hono/http-exception";
 import { BATCH_LIMIT, type Problem } from "../contract/mod.ts";
-import { engineFaults, type RequestFault, type RequestPart, zodFaults } from "./faults.ts";
+import { engineFaults, type RequestFault, type RequestPart, withFound, zodFaults } from "./faults.ts";
 
 /** Codes of errors, the engine's and the routes' own, with status and title. */
 const PROBLEMS = {
@@ -154,9 +154,8 @@ export function refuseInvalidWith(findIn: (body: unknown) => Fault[]): Hook {
     if (result.success) return;
     if (result.target !== "json") return refuseInvalid(result, c);
     const faults = zodFaults("body", result.error);
-    const known = new Set(faults.map(({ pointer }) => pointer));
     const found = engineFaults("body", findIn(await c.req.json().catch(() => null)), "");
-    return refuseFaults(c, [...faults, ...found.filter(({ pointer }) => !known.has(pointer))]);
+    return refuseFaults(c, withFound(faults, found));
   };
 }
 

@@ -9,7 +9,7 @@ import { limitBody } from "../http/body.ts";
 import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { get, json, jsonBody, patchBody, PROBLEM } from "../http/openapi.ts";
-import { refuseInvalid, RequestError } from "../http/problems.ts";
+import { invalidRequest, refuseInvalid } from "../http/problems.ts";
 import { wireChannel } from "./answers.ts";
 import { channelChange } from "./requests.ts";
 
@@ -62,9 +62,7 @@ export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
     const { confirm } = c.req.valid("json");
     if (confirm !== name) {
       const detail = `must be the channel's name, '${name}': got '${confirm}'`;
-      throw new RequestError("invalid-request", `body /confirm: ${detail}`, {
-        faults: [{ in: "body", pointer: "/confirm", detail }],
-      });
+      throw invalidRequest([{ in: "body", pointer: "/confirm", detail }]);
     }
     return c.json({ purged: await queue.purge(name) }, 200);
   });

@@ -15,7 +15,8 @@ import {
   StarmapBody,
   TaskNodeBody,
 } from "../contract/mod.ts";
-import { engineFaults, type RequestFault, zodFaults } from "../http/faults.ts";
+import { engineFaults, type RequestFault, withFound, zodFaults } from "../http/faults.ts";
+import { isObject, type JsonObject } from "../http/merge_patch.ts";
 import { invalidRequest, taskFaults } from "../http/problems.ts";
 import { given } from "./given.ts";
 import { taskRequest } from "./requests.ts";
@@ -33,11 +34,10 @@ export function readNode(queue: Queue, body: unknown): WorkflowNode {
   const node = reader.node(body, "", 0, 0);
   const { faults, tasks } = reader;
   if (faults.length === 0) return node!;
-  const known = new Set(faults.map(({ pointer }) => pointer));
   const found = tasks.flatMap(({ task, at, before }) =>
     engineFaults("body", taskFaults(queue, task, before), at)
   );
-  throw invalidRequest([...faults, ...found.filter(({ pointer }) => !known.has(pointer))]);
+  throw invalidRequest(withFound(faults, found));
 }
 
 class Reader {
@@ -50,7 +50,7 @@ class Reader {
     if (depth === DEPTH_LIMIT) {
       return this.#fault(at, `must not be nested more than ${DEPTH_LIMIT} levels deep`);
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    if (!isObject(value)) {
       return this.#fault(at, `must be a task, or an object with one of ${KINDS.join(", ")}`);
     }
     const kinds = KINDS.filter((kind) => kind in value);
@@ -83,11 +83,11 @@ class Reader {
     }
   }
 
-  #task(value: object, at: string, before: number): WorkflowNode | null {
+  #task(value: JsonObject, at: string, before: number): WorkflowNode | null {
     this.tasks.push({
       task: value,
       at,
-      before: "immutable" in value && value.immutable === true ? 0 : before,
+      before: value.immutable === true ? 0 : before,
     });
     if ("link_error" in value) this.tasks.push({ task: value.link_error, at: `${at}/link_error`, before: 2 });
     const body = this.#parse(TaskNodeBody, value, at);
@@ -126,5 +126,5 @@ class Reader {
 
 /** A field of a value that may be no object. */
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return isObject(value) ? value[name] : undefined;
 }
