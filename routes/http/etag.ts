@@ -22,9 +22,12 @@ export function matchesStrongly(header: string, etag: string): boolean {
   return header.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etag);
 }
 
-/** The 304 of a client that has the content already; `null` for any other. */
-export function notChanged(c: Context, etag: string) {
-  return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304, { etag }) : null;
+/** Answers with the value as JSON and the tag of this text; with 304 a client that has it already. */
+export function answerTagged(c: Context, value: unknown): Response {
+  const content = JSON.stringify(value);
+  const etag = entityTag(content);
+  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
+  return c.body(content, 200, { "content-type": "application/json", etag });
 }
 
 /** Adds the tag to an answer. */

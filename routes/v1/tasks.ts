@@ -16,7 +16,7 @@ import {
   TaskRequestBody,
 } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { entityTag, notChanged, tagged } from "../http/etag.ts";
+import { answerTagged } from "../http/etag.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import {
   doneOrAccepted,
@@ -113,9 +113,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
   });
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");
-    const task = wireTask(await preferredWait(c, queue, id) ?? await queue.get(id));
-    const etag = entityTag(JSON.stringify(task));
-    return notChanged(c, etag) ?? tagged(c.json(task, 200), etag);
+    return answerTagged(c, wireTask(await preferredWait(c, queue, id) ?? await queue.get(id)));
   });
   app.openapi(list, async (c) => {
     const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));

@@ -8,7 +8,7 @@ import type { Queue } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
 import { Workflow, WorkflowNode } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
-import { entityTag, notChanged, tagged } from "../http/etag.ts";
+import { answerTagged } from "../http/etag.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import {
   doneOrAccepted,
@@ -75,9 +75,7 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");
     const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(id, wait));
-    const workflow = wireWorkflow(waited ?? await queue.workflow(id));
-    const etag = entityTag(JSON.stringify(workflow));
-    return notChanged(c, etag) ?? tagged(c.json(workflow, 200), etag);
+    return answerTagged(c, wireWorkflow(waited ?? await queue.workflow(id)));
   });
   app.openapi(revoke, async (c) => {
     const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
