@@ -17,7 +17,7 @@ export type { ProgramTasks };
 export { report };
 
 /** Options of {@link createProgram}. */
-export interface ProgramOptions {
+interface ProgramOptions {
   /** The command line: `Deno.args`. */
   readonly args: readonly string[];
   /** The environment: `Deno.env.toObject()`. */

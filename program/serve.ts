@@ -43,7 +43,7 @@ export interface ProgramTasks {
 }
 
 /** How a program is to serve. */
-export interface ServeOptions {
+interface ServeOptions {
   readonly settings: Settings;
   /** Whether it serves HTTP; without, it only executes tasks. */
   readonly http: boolean;

@@ -5,9 +5,8 @@
  * @module
  */
 import type { z } from "@hono/zod-openapi";
-import type { Fault } from "../../queue/mod.ts";
+import { type Fault, nearest } from "../../queue/mod.ts";
 import type { Problem } from "../contract/mod.ts";
-import { nearest } from "../../queue/mod.ts";
 
 /** One entry of a problem's `errors`. */
 export type RequestFault = NonNullable<z.output<typeof Problem>["errors"]>[number];

@@ -107,7 +107,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
     const response = c.json(
       { tasks: tasks.map(wireTask) },
-      tasks.length > 0 && tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
+      tasks.every(({ duplicate }) => duplicate) ? 200 : 202,
     );
     return submitted(c, response, null, replayed);
   });
