@@ -9,10 +9,11 @@
 import type { Base, Signals } from "../engine.ts";
 import { ArgumentsError, InvalidTaskError } from "../ground/errors.ts";
 import { isOver } from "../ground/is_over.ts";
+import type { Overrides } from "../limits/overrides.ts";
 import { endIfWaiting } from "../request/revoke.ts";
 import type { TaskRecord } from "../rows/record.ts";
 import { idOf } from "../rows/keys.ts";
-import type { Entry } from "../store/port.ts";
+import type { Check, Entry } from "../store/port.ts";
 import type { Json } from "../ground/task.ts";
 import { faultsOf } from "../task/args.ts";
 import { keyOf } from "../task/concurrency.ts";
@@ -30,7 +31,7 @@ export class LateKeys {
    * @param outdated called when the tasks read ahead may no longer be as they were read
    */
   constructor(
-    readonly engine: Base & Signals & { readonly results: Results },
+    readonly engine: Base & Signals & { readonly overrides: Overrides; readonly results: Results },
     readonly channel: string,
     readonly busy: Set<string>,
     readonly outdated: () => void,
@@ -38,10 +39,16 @@ export class LateKeys {
 
   /** Makes the keys of ready tasks, or ends the tasks whose arguments their definitions refuse. Never rejects. */
   async make(entries: readonly Entry[]): Promise<void> {
+    const { engine: { overrides }, channel } = this;
+    // A purge would miss a task whose pointer is rewritten between its read of `ready` and its commit.
+    if (overrides.isPaused(channel)) return;
+    const under = overrides.checks(channel);
     for (const { key } of entries) this.busy.add(idOf(key));
     try {
       const records = await readRecords(this.engine, entries.map(({ key }) => idOf(key)));
-      const made = await Promise.allSettled(entries.map((entry, i) => this.#make(entry, records[i] ?? null)));
+      const made = await Promise.allSettled(
+        entries.map((entry, i) => this.#make(entry, records[i] ?? null, under)),
+      );
       for (const each of made) if (each.status === "rejected") this.#fault(each.reason);
     } catch (error) {
       this.#fault(error);
@@ -51,12 +58,15 @@ export class LateKeys {
     this.engine.wake(this.channel);
   }
 
-  async #make(entry: Entry, record: TaskRecord | null): Promise<void> {
-    const { engine } = this;
+  async #make(entry: Entry, record: TaskRecord | null, under: readonly Check[]): Promise<void> {
+    const { engine, channel } = this;
+    const { overrides } = engine;
     const key = record ? await this.#keyFor(record) : null;
     if (key !== null && typeof key === "object") return void await endIfWaiting(engine, record!.id, key);
-    // When this does not land, the task was revoked or another process was faster.
-    await engine.committer.commit(keyUnit(engine.keys, entry, record && withKey(record, key)));
+    const unit = keyUnit(engine.keys, entry, record && withKey(record, key), under);
+    if (await engine.committer.commit(unit) !== null) return;
+    // The task was revoked, another process was faster, or the channel's settings have changed.
+    if (overrides.shared) await overrides.reread(channel);
   }
 
   /** The key for a task; `null` when its definition makes none, or the end of the task when it refuses the arguments. */

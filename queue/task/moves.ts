@@ -135,16 +135,22 @@ export function parkUnit(
 }
 
 /**
- * ready → ready, with the concurrency key, or the lack of one, that a claim has found.
+ * ready → ready, with the concurrency key, or the lack of one, that a claim has found. The checks `under` must hold as
+ * well.
  *
  * @param record the record with what was found; `null` when there is none, which the claim that follows reports
  */
-export function keyUnit(keys: Keys, entry: Entry, record: TaskRecord | null): Unit {
+export function keyUnit(
+  keys: Keys,
+  entry: Entry,
+  record: TaskRecord | null,
+  under: readonly Check[],
+): Unit {
   const { key, versionstamp } = entry;
   const { name, deliveries } = decode<Pointer>(entry.value);
   const to = put(key, record ? pointer(record, deliveries) : { name, deliveries });
   return {
-    checks: [{ key, versionstamp }],
+    checks: [{ key, versionstamp }, ...under],
     mutations: record ? [to, write(keys, record)] : [to],
   };
 }

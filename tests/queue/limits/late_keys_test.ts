@@ -229,3 +229,40 @@ Deno.test("a task that is revoked while its key is being made stays revoked", as
   assert.equal((await other.queue.get(follower)).state, "REVOKED");
   assert.equal(gpu.runs.length, 0);
 });
+
+Deno.test("a purge ends a task whose key another process is making", async () => {
+  await using processes = new Processes();
+  const gpu = heldTask("gpu", { concurrencyKey: () => "gpu" });
+  const definitions = [prep, gpu.definition];
+  const purges = await processes.start({ definitions, channels: {} });
+  const works = await processes.start({ definitions, channels: { default: 4 } });
+  const made = works.faulty.onCommit("held", makesKey);
+  await works.queue.submitWorkflow(chain(call("prep", 1), call("gpu")));
+  for (const { clock } of [works, purges]) await clock.advance(1000);
+  assert(made.met);
+  let answer: string | null | undefined;
+  // Between the purge's look at `ready` and its commit, the commit that makes the key arrives.
+  purges.faulty.beforeCommit(
+    ({ checks }) => checks.some(({ key }) => key[1] === "ready"),
+    async () => answer = await made.land(),
+  );
+  assert.equal(await purges.queue.purge("default"), 1);
+  assert.equal(answer, null);
+  for (let turn = 0; turn < 10; turn++) for (const { clock } of [purges, works]) await clock.advance(500);
+  const follower = (await works.queue.list()).tasks.find(({ name }) => name === "gpu")!;
+  assert.equal(follower.state, "REVOKED");
+  assert.equal(gpu.runs.length, 0);
+});
+
+onBothStores("a paused channel keeps a task whose key is to be made, and goes on with it", async (open) => {
+  const gpu = heldTask("gpu", { concurrencyKey: () => "gpu", channel: "g" });
+  await using q = await open({ definitions: [prep, gpu.definition], channels: { default: 2, g: 2 } });
+  await q.queue.changeChannel("g", { paused: true });
+  for (let n = 0; n < 2; n++) await q.queue.submitWorkflow(chain(call("prep", n), call("gpu")));
+  await q.clock.advance(3000);
+  assert.equal(gpu.runs.length, 0);
+  const pointers = await rowsOf(q.store, "ready");
+  assert.deepEqual(pointers.map(({ value }) => value.unkeyed), [true, true]);
+  await q.queue.changeChannel("g", { paused: false });
+  assert.equal(await finishAll(gpu, q, 2), 1);
+});
