@@ -67,7 +67,7 @@ export async function changeChannel(
   await engine.overrides.change(channel, (row) => {
     const next: Record<string, unknown> = { ...row, ...rest };
     if (paused !== undefined) next.paused = paused || null;
-    if (next.rateLimit === null && !rest.burst) next.burst = null;
+    if (next.rateLimit === null && (rest.burst ?? null) === null) next.burst = null;
     const set: ChannelRow = Object.fromEntries(
       Object.entries(next).filter(([, value]) => value !== null && value !== undefined),
     );

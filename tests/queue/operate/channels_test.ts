@@ -429,6 +429,10 @@ onBothStores(
       q.queue.changeChannel("default", { rateLimit: "5/s" }),
       /burst: must be an integer from 1 to 5/,
     );
+    await assert.rejects(
+      q.queue.changeChannel("default", { rateLimit: null, burst: 0 }),
+      /burst: must not be given without a rate limit/,
+    );
     // A rate that is taken away takes its burst along.
     assert.equal((await q.queue.changeChannel("default", { rateLimit: null })).burst, null);
     assert.deepEqual(await rowsOf(q.store, "channel"), []);
