@@ -11,9 +11,9 @@ import { wellFormed } from "../ground/well_formed.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Encodes a row's value, with its texts made well-formed. `undefined` fields are left out. */
+/** Encodes a row's value, with its texts made well-formed. `undefined` fields are left out; without JSON it is `null`. */
 export function encode(value: unknown): Uint8Array {
-  return encodeText(JSON.stringify(value) ?? "");
+  return encodeText(JSON.stringify(value) ?? "null");
 }
 
 /** {@link encode}, of a value that is JSON already. */

@@ -149,8 +149,6 @@ export const PROGRESS_INTERVAL = 250;
  */
 export function toReport(report: unknown): Uint8Array {
   const bytes = encode(toJson(report, "progress"));
-  // The report's `toJSON` gave `undefined`, for which JSON has no text: as a result it would be `null`.
-  if (bytes.length === 0) return encode(null);
   if (bytes.length > INLINE_BYTES) {
     throw new RangeError(`A progress report must not be larger than ${INLINE_BYTES} bytes`);
   }
