@@ -24,7 +24,7 @@ const SHORTEST_INTERVAL = 0.1;
 
 /**
  * Milliseconds whose tasks may pass at once when no burst is asked for, so that a rate of many tasks a second does not
- * need a look at the clock for each of them. That is at most 5 % of a rate, and one task below 20 a second.
+ * need a look at the clock for each of them. That is at most 5 % of a rate, and one task below 40 a second.
  */
 const AT_ONCE = 50;
 
