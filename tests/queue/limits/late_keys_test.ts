@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { chain, chord, group, type WorkflowNode } from "../../../queue/mod.ts";
 import { onBothStores, type OpenQueue } from "../../support/open_queue.ts";
-import type { CommitCall } from "../../support/faulty_store.ts";
+import { asks, type CommitCall } from "../../support/faulty_store.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { Processes } from "../../support/processes.ts";
 import { rowsOf } from "../../support/rows.ts";
@@ -265,4 +265,29 @@ onBothStores("a paused channel keeps a task whose key is to be made, and goes on
   assert.deepEqual(pointers.map(({ value }) => value.unkeyed), [true, true]);
   await q.queue.changeChannel("g", { paused: false });
   assert.equal(await finishAll(gpu, q, 2), 1);
+});
+
+Deno.test("a revoke that meets the key being made ends the task with its key", async () => {
+  await using processes = new Processes();
+  const gpu = heldTask("gpu", { concurrencyKey: () => "gpu" });
+  const definitions = [prep, gpu.definition];
+  const other = await processes.start({ definitions, channels: {} });
+  const works = await processes.start({ definitions, channels: { default: 4 } });
+  await works.queue.submitWorkflow(chain({ name: "prep", args: [1], delay: 1 }, call("gpu")));
+  const { id } = (await works.queue.list()).tasks.find(({ name }) => name === "gpu")!;
+  // Between the revoke's two reads the other process makes the key.
+  const look = other.faulty.onRead("held", (keys) => asks("run")(keys) && asks("ready")(keys));
+  const revoked = other.queue.revoke(id);
+  await look.hit;
+  const made = works.faulty.onCommit("late", makesKey);
+  await works.clock.advance(2000);
+  assert(made.met);
+  await look.land();
+  await revoked;
+  await made.land();
+  await works.clock.advance(3000);
+  const record = (await rowsOf(processes.store, "task"))
+    .find(({ key }) => key.at(-1) === id)!.value;
+  assert.deepEqual([record.state, record.concurrencyKey, record.unkeyed], ["REVOKED", "gpu", undefined]);
+  assert.equal(gpu.runs.length, 0);
 });
