@@ -18,7 +18,7 @@ import type { Json } from "../ground/task.ts";
 import { faultsOf } from "../task/args.ts";
 import { keyOf } from "../task/concurrency.ts";
 import { argumentsRefused, type Ending } from "../task/endings.ts";
-import { brief, describe } from "../task/failure.ts";
+import { brief } from "../task/failure.ts";
 import { keyUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { Results } from "../workflow/results.ts";
@@ -69,7 +69,10 @@ export class LateKeys {
     if (overrides.shared) await overrides.reread(channel);
   }
 
-  /** The key for a task; `null` when its definition makes none, or the end of the task when it refuses the arguments. */
+  /**
+   * The key for a task; `null` when its definition makes none, or when its schema itself fails, which the run will meet
+   * and judge. The end of the task when its definition refuses the arguments.
+   */
   async #keyFor(record: TaskRecord): Promise<string | null | Ending> {
     const definition = this.engine.definitions.get(record.name)!;
     let args: readonly Json[];
@@ -85,9 +88,7 @@ export class LateKeys {
         ? keyOf(definition, args, "/args")
         : argumentsRefused(faultsOf(parsed.error, "/args"));
     } catch (error) {
-      return error instanceof InvalidTaskError
-        ? argumentsRefused(error.faults)
-        : { state: "FAILURE", error: describe(error) };
+      return error instanceof InvalidTaskError ? argumentsRefused(error.faults) : null;
     }
   }
 

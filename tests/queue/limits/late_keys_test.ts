@@ -291,3 +291,21 @@ Deno.test("a revoke that meets the key being made ends the task with its key", a
   assert.deepEqual([record.state, record.concurrencyKey, record.unkeyed], ["REVOKED", "gpu", undefined]);
   assert.equal(gpu.runs.length, 0);
 });
+
+onBothStores(
+  "an error of the schema itself is met by the run, which has the task's retries",
+  async (open) => {
+    const follower = task("follower", () => null, {
+      args: z.tuple([z.unknown().refine(() => Promise.resolve(true))]) as never,
+      concurrencyKey: () => "one",
+      maxRetries: 1,
+      retry: { delay: 1, factor: 1 },
+    });
+    await using q = await open({ definitions: [prep, follower] });
+    await q.queue.submitWorkflow(chain(call("prep", 1), call("follower")));
+    await q.clock.advance(5000);
+    const failed = (await q.queue.list()).tasks.find(({ name }) => name === "follower")!;
+    assert.deepEqual([failed.state, failed.retries], ["FAILURE", 1]);
+    assert.match(failed.error!.message, /async/i);
+  },
+);
