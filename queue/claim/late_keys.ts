@@ -74,10 +74,13 @@ export class LateKeys {
    * and judge. The end of the task when its definition refuses the arguments.
    */
   async #keyFor(record: TaskRecord): Promise<string | null | Ending> {
-    const definition = this.engine.definitions.get(record.name)!;
+    const { store, keys, results, definitions } = this.engine;
+    const definition = definitions.get(record.name)!;
+    // The results stay in the cache: the run takes them.
+    const peeking: Pick<Results, "take"> = { take: (of, count) => results.peek(of, count) };
     let args: readonly Json[];
     try {
-      args = await resolveArgs(this.engine, record);
+      args = await resolveArgs({ store, keys, results: peeking }, record);
     } catch (error) {
       if (error instanceof ArgumentsError) return { state: "FAILURE", error: brief(error) };
       throw error;

@@ -10,7 +10,7 @@ import type { Unit } from "../rows/unit.ts";
 import type { Json } from "../ground/task.ts";
 import type { ThreadPool } from "../threads/pool.ts";
 import type { Releasing } from "../workflow/release.ts";
-import type { Resolving } from "../workflow/value.ts";
+import type { Results } from "../workflow/results.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { LockWaits } from "./lock_waits.ts";
 
@@ -18,9 +18,10 @@ import type { LockWaits } from "./lock_waits.ts";
  * The parts of the engine that runs take. Among them are parts of workflows: the end of a workflow's task lets others
  * go on, and its arguments may be results.
  */
-export interface Running extends Releasing, Resolving {
+export interface Running extends Releasing {
   readonly deadlines: Deadlines;
   readonly locks: LockWaits;
+  readonly results: Results;
   /** Runs the thread tasks; `null`: they run on the event loop. */
   readonly threads: ThreadPool | null;
 }

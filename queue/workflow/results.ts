@@ -32,17 +32,22 @@ export class Results {
     return () => this.#put(of, id, json);
   }
 
+  /** Returns results as {@link peek} does, and removes what is kept of the task or group. */
+  take(of: string, count: number): Json[] | null {
+    const results = this.peek(of, count);
+    if (this.#kept.has(of)) this.#drop(of);
+    return results;
+  }
+
   /**
-   * Removes and returns the result of a task, or the results of a group's members in their order. Nested groups and
-   * members that failed have no result here.
+   * Returns the result of a task, or the results of a group's members in their order. Nested groups and members that
+   * failed have no result here.
    *
    * @returns `null` unless all `count` results are known
    */
-  take(of: string, count: number): Json[] | null {
+  peek(of: string, count: number): Json[] | null {
     const results = this.#kept.get(of);
-    if (!results) return null;
-    this.#drop(of);
-    if (results.size !== count) return null;
+    if (results?.size !== count) return null;
     return [...results].sort(([a], [b]) => a < b ? -1 : 1).map(([, json]) => JSON.parse(json));
   }
 

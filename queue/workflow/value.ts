@@ -15,7 +15,7 @@ import { groupsOf, recordsOf } from "./rows.ts";
 
 /** The ports and caches that resolve references to results. */
 export interface Resolving extends Namespace {
-  readonly results: Results;
+  readonly results: Pick<Results, "take">;
 }
 
 /**
