@@ -55,6 +55,7 @@ export class LateKeys {
     }
     for (const { key } of entries) this.busy.delete(idOf(key));
     this.outdated();
+    // The consumer goes on without it; a drain of a queue on demand is prolonged by it, until the tasks can be claimed.
     this.engine.wake(this.channel);
   }
 
