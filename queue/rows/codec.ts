@@ -21,7 +21,7 @@ export function encodeText(json: string): Uint8Array {
   return encoder.encode(wellFormed(json));
 }
 
-/** Decodes a row's value. Rows of former releases may hold texts that are not well-formed. */
+/** Decodes a row's value. Rows of earlier versions may hold texts that are not well-formed. */
 export function decode<Row>(value: unknown): Row {
   return JSON.parse(wellFormed(decoder.decode(value as Uint8Array)));
 }

@@ -69,7 +69,7 @@ export class EngineSchedules implements Schedules {
       const now = this.engine.clock.now();
       if (changes.paused === false) refuseOrphan(id, row);
       const asked = { ...row, ...changes };
-      // The id was accepted, perhaps by a former release.
+      // The id was accepted, perhaps by an earlier version.
       this.#refuse(asked);
       const { backfillTo, ...rest } = row;
       const next = {

@@ -87,7 +87,7 @@ export const taskFields = {
   channel: text("a channel name", 200).optional().describe("Overrides the definition's channel."),
   priority: integer(0, 9).optional().describe("9 runs first; 5 unless the definition says otherwise."),
   expires: seconds(true).optional().describe(
-    "Seconds after which the task is REVOKED unless it has started; more than its delay.",
+    "Seconds after which the task is REVOKED unless it has started; later than `delay` or `run_at`.",
   ),
   max_retries: integer(0, 1000).optional(),
   soft_time_limit: seconds(true).optional().describe("Seconds until the handler's signal aborts."),

@@ -20,7 +20,7 @@ Deno.test("10,000 texts of backslashes, quotes, pairs and halves of pairs: only 
   }
 });
 
-Deno.test("rows that former releases wrote with half a surrogate pair are read as well-formed", () => {
+Deno.test("rows that earlier versions wrote with half a surrogate pair are read as well-formed", () => {
   const row = new TextEncoder().encode('{"args":["\\ud800","\\\\ud800"],"\\udfff":1}');
   assert.deepEqual(decode(row), { args: ["\ufffd", "\\ud800"], "\ufffd": 1 });
 });

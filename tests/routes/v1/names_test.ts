@@ -78,7 +78,7 @@ for (const name of [".", ".."]) {
   });
 }
 
-Deno.test("a schedule named '..' by a former release can be changed and deleted by its program", async () => {
+Deno.test("a schedule named '..' by an earlier version can be changed and deleted by its program", async () => {
   await using t = await openApp({ definitions: [echo], start: false });
   const keys = keysOf("sluice");
   await t.post("/v1/schedules", { id: "x", ...TIMED });
