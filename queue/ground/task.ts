@@ -87,7 +87,10 @@ export interface SubmitOptions {
   readonly delay?: number;
   /** When the task may run, in milliseconds since 1970; with a past moment it may run at once. */
   readonly runAt?: number;
-  /** Seconds from the submission after which the task is REVOKED unless it has started. The end must be later than `delay` or `runAt`. */
+  /**
+   * Seconds from the submission after which the task is REVOKED unless it has started. Refused when that is not later
+   * than the moment from which the task may run, by `delay` or `runAt`.
+   */
   readonly expires?: number;
   readonly maxRetries?: number;
   /** Seconds until `ctx.signal` aborts. */

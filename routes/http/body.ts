@@ -31,8 +31,8 @@ export function limitBody(limit: number): MiddlewareHandler {
     if (type !== undefined && !isJson(type, c.req.method)) throw unsupportedMediaType(type);
     const announced = c.req.header("content-length");
     if (announced !== undefined && Number(announced) > limit) throw tooLarge(limit, `${announced} bytes`);
-    // An app that this one is mounted in may have read the body, and Hono keeps what it read: the encoding, and a length that
-    // was not announced, are that app's matter then.
+    // An app that this one is mounted in may have read the body, and Hono keeps that text. Its encoding, and the limit of
+    // a body without an announced length, are then that app's matter.
     if (c.req.raw.bodyUsed) return await next();
     if (announced !== undefined) {
       keepText(c, c.req.raw.arrayBuffer());
