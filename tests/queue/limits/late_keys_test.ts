@@ -210,12 +210,19 @@ Deno.test("two processes that make the keys of the same tasks start one of them"
   for (const { clock } of [x, y]) await clock.advance(3000);
 });
 
-Deno.test("a task that is revoked while its key is being made stays revoked", async () => {
-  await using processes = new Processes();
+/** A process that executes nothing, and one that executes tasks with one concurrency key. */
+async function askedAndWorking() {
+  const processes = new Processes();
   const gpu = heldTask("gpu", { concurrencyKey: () => "gpu" });
   const definitions = [prep, gpu.definition];
-  const other = await processes.start({ definitions, channels: {} });
+  const asks = await processes.start({ definitions, channels: {} });
   const works = await processes.start({ definitions, channels: { default: 4 } });
+  return { processes, gpu, asks, works };
+}
+
+Deno.test("a task that is revoked while its key is being made stays revoked", async () => {
+  const { processes, gpu, asks: other, works } = await askedAndWorking();
+  await using _ = processes;
   let follower = "";
   let met = 0;
   works.faulty.beforeCommit(makesKey, async () => {
@@ -231,11 +238,8 @@ Deno.test("a task that is revoked while its key is being made stays revoked", as
 });
 
 Deno.test("a purge ends a task whose key another process is making", async () => {
-  await using processes = new Processes();
-  const gpu = heldTask("gpu", { concurrencyKey: () => "gpu" });
-  const definitions = [prep, gpu.definition];
-  const purges = await processes.start({ definitions, channels: {} });
-  const works = await processes.start({ definitions, channels: { default: 4 } });
+  const { processes, gpu, asks: purges, works } = await askedAndWorking();
+  await using _ = processes;
   const made = works.faulty.onCommit("held", makesKey);
   await works.queue.submitWorkflow(chain(call("prep", 1), call("gpu")));
   for (const { clock } of [works, purges]) await clock.advance(1000);
@@ -268,11 +272,8 @@ onBothStores("a paused channel keeps a task whose key is to be made, and goes on
 });
 
 Deno.test("a revoke that meets the key being made ends the task with its key", async () => {
-  await using processes = new Processes();
-  const gpu = heldTask("gpu", { concurrencyKey: () => "gpu" });
-  const definitions = [prep, gpu.definition];
-  const other = await processes.start({ definitions, channels: {} });
-  const works = await processes.start({ definitions, channels: { default: 4 } });
+  const { processes, gpu, asks: other, works } = await askedAndWorking();
+  await using _ = processes;
   await works.queue.submitWorkflow(chain({ name: "prep", args: [1], delay: 1 }, call("gpu")));
   const { id } = (await works.queue.list()).tasks.find(({ name }) => name === "gpu")!;
   // Between the revoke's two reads the other process makes the key.
