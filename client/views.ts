@@ -109,7 +109,7 @@ async function workers(api: Api): Promise<Seen> {
 async function task(api: Api, id: string | undefined): Promise<Seen> {
   if (id === undefined) throw new TypeError("The view 'task' needs a task id: deno task inspect task <id>");
   const at = `/v1/tasks/${encodeURIComponent(id)}`;
-  const task = await api<Wire<"Task">>(at);
+  const { attempts, ...task } = await api<Wire<"TaskDetail">>(at);
   const explanation = await api<Wire<"Explanation">>(`${at}/explain`);
   const { keys } = await api<Wire<"KeyPage">>(`${at}/keys`);
   const fields = Object.entries(task).filter(([, value]) => value !== null).map(([field, value]) => ({
@@ -117,10 +117,18 @@ async function task(api: Api, id: string | undefined): Promise<Seen> {
     value,
   }));
   return {
-    data: { task, explanation, keys },
+    data: { task: { ...task, attempts }, explanation, keys },
     tables: [
       { title: `Task ${task.id}`, rows: fields },
       { title: "Why", rows: explanation.reasons },
+      {
+        title: "Attempts",
+        rows: attempts.map(({ error, ...attempt }) => ({
+          ...attempt,
+          error: error && `${error.type}: ${error.message}`,
+        })),
+      },
+      { title: "Timeline", rows: explanation.timeline },
       { title: "Stored keys", rows: keys.map(keyRow) },
     ],
   };

@@ -26,6 +26,7 @@ export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnos
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
 export { complain, harmless, stackOf } from "./ground/observer.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";
+export type { Span } from "./inspect/timeline.ts";
 export type { DefinitionView } from "./inspect/views.ts";
 export type { Queue, QueueOptions } from "./api.ts";
 export { createQueue } from "./queue.ts";
@@ -62,6 +63,8 @@ export { nearest } from "./ground/suggest.ts";
 export { jsonText, printable, wellFormed } from "./ground/well_formed.ts";
 export { defineThreadTask, type ThreadContext, type ThreadTaskOptions } from "./threads/define.ts";
 export {
+  type Attempt,
+  type AttemptOutcome,
   type Channel,
   type FinalState,
   type Health,

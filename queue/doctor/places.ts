@@ -7,7 +7,7 @@
 import { lostOutcome } from "../membership/rescuer.ts";
 import { endRunUnit, hold, requeueUnit, wait, waitingKeys } from "../task/moves.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
-import { ended } from "../task/state.ts";
+import { cutOff, ended } from "../task/state.ts";
 import { keyId } from "../store/key_id.ts";
 import { familyOf, idOf, partsOf } from "../rows/keys.ts";
 import type { Key, Mutation } from "../store/port.ts";
@@ -106,7 +106,10 @@ function givenBack(id: string, run: RunRow, look: Look): Finding["repair"] {
       does: `ended as ${outcome.state}`,
       unit: together(asSeen, endRunUnit(keys, ended(task.row, run, outcome, now))),
     }
-    : { does: "given back", unit: together(asSeen, requeueUnit(keys, task.row, run.deliveries, now, false)) };
+    : {
+      does: "given back",
+      unit: together(asSeen, requeueUnit(keys, cutOff(task.row, run, "lost", now), run.deliveries, now)),
+    };
 }
 
 /** The keys of all places in which a task may be. */

@@ -64,11 +64,31 @@ export interface Task<Result = Json> {
   readonly redriveOf: string | null;
   /** The worker that runs the task or ran it last. */
   readonly worker: string | null;
+  /** The last ten runs, oldest first. */
+  readonly attempts: readonly Attempt[];
   /**
    * How the definition treats a second task of one key. Set only in what such a second submission returns, which is the
    * first task of the key.
    */
   readonly duplicate?: "skip" | "return";
+}
+
+/**
+ * How a run ended: `retried`, it failed and another one follows; `returned`, its worker stopped and gave the task back;
+ * `lost`, its worker died. After `returned` and `lost` the task runs again, unless it was given to workers too often.
+ */
+export type AttemptOutcome = "succeeded" | "failed" | "retried" | "revoked" | "returned" | "lost";
+
+/** One run of a task. */
+export interface Attempt {
+  readonly startedAt: number;
+  /** `null` while the task runs; of a lost run, when that was found out. */
+  readonly endedAt: number | null;
+  readonly worker: string;
+  /** `null` while the task runs. */
+  readonly outcome: AttemptOutcome | null;
+  /** The message is cut to 200 characters. */
+  readonly error: { readonly type: string; readonly message: string } | null;
 }
 
 /** A change of a task, as `Queue.watch` reports it. */

@@ -11,6 +11,7 @@ import { whyHeldBack, whyParked } from "./why.ts";
 import { waitingKeys } from "../task/moves.ts";
 import { assertSubmitted, findTask, type Reading, recordOf } from "../task/read.ts";
 import { at, type Reason, span } from "./reasons.ts";
+import { type Span, timelineOf } from "./timeline.ts";
 import type { EndedRow, Pointer, RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
@@ -28,6 +29,8 @@ export interface Explanation {
   readonly place: Place;
   /** The nearest reason first. */
   readonly reasons: readonly Reason[];
+  /** What the task did since it was submitted, oldest first. */
+  readonly timeline: readonly Span[];
 }
 
 /** Most tasks that are counted before a task, or in a group. */
@@ -53,16 +56,26 @@ export async function explainTask(
 ): Promise<Explanation> {
   const seen = await look(engine, id);
   const { record, run } = seen;
-  const { state } = viewOf(record, run);
-  if (record.doneAt !== undefined) return { id, state, place: null, reasons: await whyEnded(engine, record) };
-  if (run) {
-    return {
-      id,
-      state,
-      place: "run",
-      reasons: whyRunning(engine, seen, run, waitsFor(engine.runOf(id))),
-    };
-  }
+  const task = viewOf(record, run);
+  const { place, reasons } = await standing(engine, seen);
+  const { state } = task;
+  return {
+    id,
+    state,
+    place,
+    reasons,
+    timeline: timelineOf(task, place === "blocked", reasons[0]?.message ?? null),
+  };
+}
+
+/** Where a task stands, and why it does not run. */
+async function standing(
+  engine: Base & Here & { readonly limits: Limits },
+  seen: Snapshot,
+): Promise<Pick<Explanation, "place" | "reasons">> {
+  const { record, run } = seen;
+  if (record.doneAt !== undefined) return { place: null, reasons: await whyEnded(engine, record) };
+  if (run) return { place: "run", reasons: whyRunning(engine, seen, run, waitsFor(engine.runOf(record.id))) };
   const place = familyOf(seen.pointer!.key) as Exclude<Place, null>;
   const reasons = place === "ready"
     ? await whyReady(engine, record, seen.pointer!)
@@ -71,7 +84,7 @@ export async function explainTask(
     : place === "waiting"
     ? [await whyWaiting(engine, record)]
     : [...await whyParked(engine, record, seen.pointer!), ...await whyHeldBack(engine, record.channel)];
-  return { id, state, place, reasons: [...reasons, ...sinceLost(seen.pointer!), ...expiry(record)] };
+  return { place, reasons: [...reasons, ...sinceLost(seen.pointer!), ...expiry(record)] };
 }
 
 /** Reads until one snapshot holds the task in its one place (invariant 2). */

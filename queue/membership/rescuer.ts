@@ -18,7 +18,7 @@ import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { RunRow, TaskRecord, WorkerRow } from "../rows/record.ts";
 import { type Ending, LOST, lostTooOften, REVOKED_LOST } from "../task/endings.ts";
-import { ended } from "../task/state.ts";
+import { cutOff, ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
 import { pagesOf } from "../rows/pages.ts";
@@ -173,7 +173,7 @@ export class Rescuer {
       const outcome = lostOutcome(record, run, revokes[i] !== null);
       if (!outcome) {
         waiting.push({ record, deliveries: run.deliveries });
-        return requeueUnit(keys, record, run.deliveries, now, false);
+        return requeueUnit(keys, cutOff(record, run, "lost", now), run.deliveries, now);
       }
       const final = ended(record, run, outcome, now);
       finals.push(final);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RateState } from "../ground/rate.ts";
-import type { Json, TaskError } from "../ground/task.ts";
+import type { Attempt, Json, TaskError } from "../ground/task.ts";
 
 /** The states that a record can have: the `run` row tells whether its task is running. */
 type StoredState = "PENDING" | "RETRY" | "SUCCESS" | "FAILURE" | "REVOKED";
@@ -30,6 +30,8 @@ export interface TaskRecord {
   readonly startedAt?: number;
   readonly doneAt?: number;
   readonly worker?: string;
+  /** The runs of a task that has had more than one, without the one that goes on; see `task/attempts.ts`. */
+  readonly attempts?: readonly Attempt[];
   readonly expiresAt?: number;
   readonly softTimeLimit?: number;
   readonly timeLimit?: number;

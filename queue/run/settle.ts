@@ -12,7 +12,7 @@ import { put, together } from "../rows/unit.ts";
 import { EXPIRED, REVOKED_RUNNING, STOPPED } from "../task/endings.ts";
 import { oneLine } from "../task/failure.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
-import { ended, type Outcome, retried, returned } from "../task/state.ts";
+import { cutOff, ended, type Outcome, retried, returned } from "../task/state.ts";
 import { endAndRelease } from "../workflow/release.ts";
 import type { RunCommit } from "./context.ts";
 import { failed, type Retry } from "./outcome.ts";
@@ -61,8 +61,8 @@ async function retry(run: ThisRun, { error, delay }: Retry): Promise<void> {
   const { engine, record, row } = run;
   try {
     const now = engine.clock.now();
-    const next = retried(record, row, error, now + Math.round(delay * 1000));
-    if (await run.commit(requeueUnit(engine.keys, next, 0, now, true)) === null) {
+    const next = retried(record, row, error, now + Math.round(delay * 1000), now);
+    if (await run.commit(requeueUnit(engine.keys, next, 0, now)) === null) {
       return end(run, REVOKED_RUNNING);
     }
     run.releaseLocks();
@@ -87,9 +87,11 @@ export async function giveBack(run: ThisRun, hasBegun: boolean): Promise<void> {
   // When a group is closed, its members that do not run are ended; a claimed member is not among them. If this group was
   // closed meanwhile, the task must not wait as if it had never started: marked as started, it runs again.
   const isStarted = hasBegun || record.workflow?.group !== undefined;
-  const next = isStarted ? returned(record, row) : record;
+  const now = engine.clock.now();
+  const marked = isStarted ? returned(record, row) : record;
+  const next = hasBegun ? cutOff(marked, row, "returned", now) : marked;
   const { expiresAt } = next;
-  const back = requeueUnit(engine.keys, next, row.deliveries - 1, engine.clock.now(), true);
+  const back = requeueUnit(engine.keys, next, row.deliveries - 1, now);
   // The reminder of the task's expiry may have come while the task was claimed; at a hand-off none was written.
   const unit = isStarted || expiresAt === undefined
     ? back

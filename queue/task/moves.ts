@@ -192,17 +192,14 @@ export function releaseTimedUnit(keys: Keys, entry: Entry, record: TaskRecord, n
  * run → ready or delayed: retried, given back or rescued. Fails when the task was revoked meanwhile.
  *
  * @param deliveries deliveries to lost workers that the pointer is to remember
- * @param changed whether the record differs from the stored one
  */
 export function requeueUnit(
   keys: Keys,
   record: TaskRecord,
   deliveries: number,
   now: number,
-  changed: boolean,
 ): Unit {
-  const mutations = changed ? [write(keys, record)] : [];
-  mutations.push(del(keys.run(record.id)), wait(keys, record, deliveries, now));
+  const mutations = [write(keys, record), del(keys.run(record.id)), wait(keys, record, deliveries, now)];
   return { checks: [{ key: keys.revoke(record.id), versionstamp: null }], mutations };
 }
 

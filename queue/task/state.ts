@@ -34,16 +34,24 @@
  * @module
  */
 import type { RunRow, TaskRecord } from "../rows/record.ts";
+import { attemptsOf, outcomeOf, withAttempt } from "./attempts.ts";
 import type { Ending } from "./endings.ts";
 import type { FinalState, Json, Task, TaskError } from "../ground/task.ts";
 
 /** The part of a run that the record keeps: when the run started, and under which worker. */
 type RunOf = Pick<RunRow, "startedAt" | "worker">;
 
-/** PENDING or RETRY → RETRY: the run failed, and another run is due at `runAt`. */
-export function retried(record: TaskRecord, run: RunOf, error: TaskError, runAt: number): TaskRecord {
+/** PENDING or RETRY → RETRY: the run failed at `now`, and another run is due at `runAt`. */
+export function retried(
+  record: TaskRecord,
+  run: RunOf,
+  error: TaskError,
+  runAt: number,
+  now: number,
+): TaskRecord {
   return {
     ...record,
+    attempts: withAttempt(record, run, now, "retried", error),
     state: "RETRY",
     retries: record.retries + 1,
     runAt,
@@ -58,6 +66,11 @@ export function returned(record: TaskRecord, run: RunOf): TaskRecord {
   return { ...record, startedAt: run.startedAt, worker: run.worker };
 }
 
+/** PENDING or RETRY, as before: a run was cut off, and is kept among the attempts. */
+export function cutOff(record: TaskRecord, run: RunOf, how: "returned" | "lost", now: number): TaskRecord {
+  return { ...record, attempts: withAttempt(record, run, now, how, null) };
+}
+
 /** How a task ends: with a result, or with the reason why there is none. `endings.ts` has the engine's own reasons. */
 export type Outcome =
   | { readonly state: "SUCCESS"; readonly result: Json; readonly resultChunks?: number | undefined }
@@ -67,11 +80,18 @@ export type Outcome =
 export function ended(record: TaskRecord, run: RunOf | null, outcome: Outcome, now: number): TaskRecord {
   const { error: _former, ...rest } = record;
   const last = { ...rest, state: outcome.state as FinalState, doneAt: now };
-  const ran = run ? { ...last, startedAt: run.startedAt, worker: run.worker } : last;
+  const ran = run ? { ...last, ...lastRun(record, run, outcome, now) } : last;
   if (outcome.state !== "SUCCESS") return { ...ran, error: outcome.error };
   if (record.ignoreResult) return ran;
   const { result, resultChunks } = outcome;
   return { ...ran, result, ...(resultChunks !== undefined && { resultChunks }) };
+}
+
+function lastRun(record: TaskRecord, { startedAt, worker }: RunOf, outcome: Outcome, now: number) {
+  if (!record.attempts) return { startedAt, worker };
+  const error = outcome.state === "SUCCESS" ? null : outcome.error;
+  const how = outcomeOf(outcome.state === "SUCCESS" ? { state: "SUCCESS" } : outcome);
+  return { startedAt, worker, attempts: withAttempt(record, { startedAt, worker }, now, how, error) };
 }
 
 /** Makes the task as callers see it, from its record and, if it runs, its run. */
@@ -101,5 +121,6 @@ export function viewOf(record: TaskRecord, run: RunRow | null): Task {
     scheduleId: record.scheduleId ?? null,
     redriveOf: record.redriveOf ?? null,
     worker: running ? run.worker : record.worker ?? null,
+    attempts: attemptsOf(record, run),
   };
 }

@@ -88,6 +88,16 @@ export const Explanation = z.object({
     description: "Where the task stands; null when it has ended.",
   }),
   reasons: z.array(z.object({ code: z.string(), message: z.string() })),
+  timeline: z.array(z.object({
+    what: z.enum(["waited", "retried", "parked", "ran"]).openapi({
+      description:
+        "retried: waited for the next run after a failed one; parked: for a rate, a concurrency key " +
+        "or a worker that knows the name. Of parks only the present one is shown.",
+    }),
+    from: moment,
+    to: moment.nullable().openapi({ description: "null: the task does this now." }),
+    why: z.string().nullable().openapi({ description: "How a run ended; what the task waits for now." }),
+  })).openapi({ description: "What the task did since it was submitted, oldest first." }),
 }).openapi("Explanation");
 
 /** Query of `GET /v1/keys`. */

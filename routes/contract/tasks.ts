@@ -71,6 +71,20 @@ export const Task = z.object({
   }),
 }).openapi("Task");
 
+/** `GET /v1/tasks/{id}`: a task with its runs. */
+export const TaskDetail = Task.extend({
+  attempts: z.array(z.object({
+    started_at: moment,
+    ended_at: moment.nullable().openapi({ description: "null: the task runs now." }),
+    worker: z.string(),
+    outcome: z.enum(["succeeded", "failed", "retried", "revoked", "returned", "lost"]).nullable().openapi({
+      description: "retried: another run followed; returned: the worker stopped and gave the task back; " +
+        "lost: the worker died.",
+    }),
+    error: z.object({ type: z.string(), message: z.string() }).nullable(),
+  })).openapi({ description: "The last ten runs, oldest first." }),
+}).openapi("TaskDetail");
+
 /** Answer of a batch: the tasks in the request's order. */
 export const TaskBatch = z.object({ tasks: z.array(Task) }).openapi("TaskBatch");
 

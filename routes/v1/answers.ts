@@ -57,6 +57,31 @@ export function wireTask(task: queue.Task): z.output<typeof contract.Task> {
   };
 }
 
+/** A task with its runs, as `GET /v1/tasks/{id}` shows it. */
+export function wireTaskDetail(task: queue.Task): z.output<typeof contract.TaskDetail> {
+  const attempts = task.attempts.map(({ startedAt, endedAt, worker, outcome, error }) => ({
+    started_at: timeText(startedAt),
+    ended_at: timeTextOrNull(endedAt),
+    worker,
+    outcome,
+    error,
+  }));
+  return { ...wireTask(task), attempts };
+}
+
+/** Why a task does not run, and its timeline. */
+export function wireExplanation(
+  { id, state, place, reasons, timeline }: queue.Explanation,
+): z.output<typeof contract.Explanation> {
+  const spans = timeline.map(({ what, from, to, why }) => ({
+    what,
+    from: timeText(from),
+    to: timeTextOrNull(to),
+    why,
+  }));
+  return { id, state, place, reasons: [...reasons], timeline: spans };
+}
+
 function wireScheduledTask(task: queue.ScheduledTask): z.output<typeof contract.ScheduledTask> {
   return given({
     name: task.name,

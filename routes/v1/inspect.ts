@@ -9,7 +9,7 @@ import { Explanation, KeyPage, KeyQuery, Stats } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { get, ID_PARAMS, json } from "../http/openapi.ts";
 import { refuseInvalid } from "../http/problems.ts";
-import { wireKey, wireStats } from "./answers.ts";
+import { wireExplanation, wireKey, wireStats } from "./answers.ts";
 import { given } from "./given.ts";
 import { pageOptions } from "./requests.ts";
 
@@ -22,7 +22,7 @@ const stats = get(
 const explain = get(
   "/v1/tasks/{id}/explain",
   "Why a task does not run",
-  json("Where the task stands, and what it waits for.", Explanation),
+  json("Where the task stands, what it waits for, and what it did.", Explanation),
   { params: ID_PARAMS },
 );
 
@@ -41,10 +41,10 @@ const keys = get("/v1/keys", "Stored keys, in the store's order", json("A page."
 export function inspectRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app.openapi(stats, async (c) => c.json(wireStats(await queue.stats()), 200));
-  app.openapi(explain, async (c) => {
-    const { id, state, place, reasons } = await queue.explain(c.req.valid("param").id);
-    return c.json({ id, state, place, reasons: [...reasons] }, 200);
-  });
+  app.openapi(
+    explain,
+    async (c) => c.json(wireExplanation(await queue.explain(c.req.valid("param").id)), 200),
+  );
   app.openapi(taskKeys, async (c) => {
     const found = await queue.keysOf(c.req.valid("param").id);
     return c.json({ keys: found.map(wireKey), next_cursor: null }, 200);

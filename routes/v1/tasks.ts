@@ -11,6 +11,7 @@ import {
   BatchBody,
   Task,
   TaskBatch,
+  TaskDetail,
   TaskPage,
   TaskQuery,
   TaskRequestBody,
@@ -31,7 +32,7 @@ import {
 import { linkNext } from "../http/pages.ts";
 import { preferredWait } from "../http/prefer.ts";
 import { refuseInvalidTasks } from "../http/problems.ts";
-import { wireTask } from "./answers.ts";
+import { wireTask, wireTaskDetail } from "./answers.ts";
 import { taskFilter, taskRequest } from "./requests.ts";
 
 /** Bytes of one task request: the engine's 512 KiB of arguments, and as much again for their escapes. */
@@ -68,7 +69,11 @@ const submitBatch = createRoute({
   ),
 });
 
-const read = getTagged("/v1/tasks/{id}", "A task with its state and result", json("The task.", Task));
+const read = getTagged(
+  "/v1/tasks/{id}",
+  "A task with its state and result",
+  json("The task with its last ten runs.", TaskDetail),
+);
 
 const list = get(
   "/v1/tasks",
@@ -113,7 +118,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
   });
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");
-    return answerTagged(c, wireTask(await preferredWait(c, queue, id) ?? await queue.get(id)));
+    return answerTagged(c, wireTaskDetail(await preferredWait(c, queue, id) ?? await queue.get(id)));
   });
   app.openapi(list, async (c) => {
     const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));

@@ -108,6 +108,7 @@ Deno.test("a new task is PENDING with all its fields, and reads the same as it w
     groupId: null,
     scheduleId: null,
     redriveOf: null,
+    attempts: [],
     worker: null,
   });
   assert.deepEqual(await q.queue.get(task.id), task);

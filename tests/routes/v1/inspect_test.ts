@@ -34,6 +34,12 @@ Deno.test("GET /v1/tasks/{id}/explain tells why a task does not run", async () =
       { code: "next", message: "It is the next task of channel 'celery'" },
       { code: "no-worker", message: "No worker executes channel 'celery': start one with CHANNELS=celery=4" },
     ],
+    timeline: [{
+      what: "waited",
+      from: "2026-01-05T09:00:00.000Z",
+      to: null,
+      why: "It is the next task of channel 'celery'",
+    }],
   });
   await problem(await t.get("/v1/tasks/nonsense/explain"), 404, "malformed-id");
 });
