@@ -27,6 +27,8 @@ import { del, put, together, type Unit } from "../rows/unit.ts";
 
 /** Most bytes that one task of a lost worker takes of a commit. */
 const RECORD_BYTES = 2 * INLINE_BYTES;
+/** Most rows of a commit that one task of a lost worker takes, without an error callback. */
+const ROWS = 5;
 
 /** Deliveries to workers that were lost, after which a task fails as WorkerLostError. */
 const MAX_DELIVERIES = 3;
@@ -121,8 +123,9 @@ export class Rescuer {
       engine.emit({ type: "lost-worker", worker });
     }
     const runs = await this.#runsOf(worker);
-    const { checks, bytes } = engine.store.limits;
-    const size = Math.max(1, Math.min(checks - 2, Math.floor(bytes / RECORD_BYTES) - 1));
+    const { checks, mutations, bytes } = engine.store.limits;
+    const most = Math.min(checks - 2, Math.floor(mutations / ROWS) - 1, Math.floor(bytes / RECORD_BYTES) - 1);
+    const size = Math.max(1, most);
     let tasks = 0;
     for (let at = 0; at < runs.length || at === 0; at += size) {
       const batch = runs.slice(at, at + size);
