@@ -4,10 +4,12 @@
  * @module
  */
 import type { z } from "zod";
+import type { Actor, AuditEntry } from "./ground/audit.ts";
 import type { Clock, Random } from "./ground/clock.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./task/define.ts";
 import type { Fault } from "./ground/errors.ts";
 import type { OnEvent } from "./ground/events.ts";
+import type { AuditFilter } from "./inspect/audit.ts";
 import type { Explanation } from "./inspect/explain.ts";
 import type { ChannelChange } from "./operate/channels.ts";
 import type { DefinitionView } from "./inspect/views.ts";
@@ -86,6 +88,11 @@ export interface TickOptions {
 /** A queue over a store. Made by {@link createQueue}. */
 export interface Queue {
   readonly schedules: Schedules;
+  /**
+   * The same queue for somebody: what is done through it stands under that name in the audit. Without it, the program
+   * has done it.
+   */
+  by(actor: Actor): Queue;
   /** Starts to execute, to promote, to fire schedules and to sweep. Resolves when the process is registered. */
   start(): Promise<void>;
   /**
@@ -196,6 +203,8 @@ export interface Queue {
   keys(filter?: KeyFilter): Promise<{ keys: StoredKey[]; cursor: string | null }>;
   /** The stored keys of one task. @throws {TaskNotFoundError} */
   keysOf(id: string): Promise<StoredKey[]>;
+  /** What operators did in the last 90 days, newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
+  audit(filter?: AuditFilter): Promise<{ entries: AuditEntry[]; cursor: string | null }>;
   health(): Promise<Health>;
   /**
    * Fires the schedules that are due, for a clock from outside; a started queue does so by itself. With `seconds` the

@@ -10,6 +10,7 @@ import { Promoter } from "./care/promoter.ts";
 import { Sweeper } from "./care/sweeper.ts";
 import { Committer } from "./commit/committer.ts";
 import type { Base, Here, Signals } from "./engine.ts";
+import { PROGRAM } from "./ground/audit.ts";
 import { Activity } from "./ground/activity.ts";
 import { type Clock, systemClock } from "./ground/clock.ts";
 import type { OnEvent } from "./ground/events.ts";
@@ -32,7 +33,6 @@ import { Deadlines } from "./run/deadlines.ts";
 import { LockWaits } from "./run/lock_waits.ts";
 import type { Run } from "./run/run.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
-import { EngineSchedules } from "./schedules/schedules.ts";
 import type { AnyTaskDefinition } from "./task/define.ts";
 import { oneLine } from "./task/failure.ts";
 import { checkDefinition } from "./task/options.ts";
@@ -66,7 +66,6 @@ export interface Parts {
   readonly promoter: Promoter;
   readonly sweeper: Sweeper;
   readonly scheduler: Scheduler;
-  readonly schedules: EngineSchedules;
   readonly cascades: Cascades;
   readonly tally: Tally;
   readonly waits: Waits;
@@ -115,7 +114,6 @@ export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
     ]),
   );
   parts.scheduler = new Scheduler(engine, schedules);
-  parts.schedules = new EngineSchedules(engine, () => hooks.ready());
   parts.releaser = new Releaser(engine);
   parts.promoter = new Promoter(engine, parts.releaser);
   parts.sweeper = new Sweeper(engine);
@@ -194,6 +192,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
     slots,
     committer,
     nextId: idSource(clock),
+    actor: PROGRAM,
     emit: (event) => {
       parts.tally.record(event);
       tell(event);

@@ -5,12 +5,13 @@
  *
  * @module
  */
+import type { Actor } from "./ground/audit.ts";
 import type { Random } from "./ground/clock.ts";
 import type { Committer } from "./commit/committer.ts";
 import type { OnEvent } from "./ground/events.ts";
 import type { RunRow, TaskRecord } from "./rows/record.ts";
 import type { CascadeKind } from "./rows/keys.ts";
-import type { Entry } from "./store/port.ts";
+import type { Entry, Mutation } from "./store/port.ts";
 import type { AnyTaskDefinition } from "./task/define.ts";
 import type { Reading } from "./task/read.ts";
 
@@ -24,6 +25,8 @@ export interface Base extends Reading {
   readonly slots: ReadonlyMap<string, number>;
   readonly committer: Committer;
   readonly nextId: () => string;
+  /** Who acts: the program, unless the caller came through `Queue.by`. */
+  readonly actor: Actor;
   readonly emit: OnEvent;
 }
 
@@ -81,6 +84,6 @@ export interface OpenRun {
   readonly isNext: boolean;
   /** Whether the run waits for a thread. */
   readonly reserved: boolean;
-  /** Ends the run as REVOKED. Resolves when that is stored. */
-  revoke(): Promise<void>;
+  /** Ends the run as REVOKED, with more to be written by the same commit. Resolves when that is stored. */
+  revoke(also?: readonly Mutation[]): Promise<void>;
 }

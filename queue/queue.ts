@@ -7,6 +7,7 @@
 import type { z } from "zod";
 import type { Queue, QueueOptions, TickOptions } from "./api.ts";
 import type { Engine, Parts } from "./assemble.ts";
+import type { Actor, AuditEntry } from "./ground/audit.ts";
 import { type Fault, StoreUnavailableError, TaskFailedError } from "./ground/errors.ts";
 import type {
   Channel,
@@ -18,6 +19,7 @@ import type {
   TaskRequest,
   Worker,
 } from "./ground/task.ts";
+import { type AuditFilter, listAudit } from "./inspect/audit.ts";
 import { explainTask, type Explanation } from "./inspect/explain.ts";
 import { type Stats, viewStats } from "./inspect/stats.ts";
 import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./inspect/stored_keys.ts";
@@ -28,7 +30,7 @@ import { changeChannel, type ChannelChange, purge } from "./operate/channels.ts"
 import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./operate/redrive.ts";
 import { revoke } from "./request/revoke.ts";
 import { faultsOfRequest, submitAll } from "./request/submit.ts";
-import type { EngineSchedules } from "./schedules/schedules.ts";
+import { EngineSchedules } from "./schedules/schedules.ts";
 import type { ArgsSchema, TaskDefinition } from "./task/define.ts";
 import { listTasks, type TaskFilter, type TaskList } from "./task/list.ts";
 import type { WorkflowNode } from "./task/node.ts";
@@ -59,7 +61,8 @@ import { findWorkflow, getWorkflow, lookAtEnd, type Workflow } from "./workflow/
  * ```
  */
 export function createQueue(options: QueueOptions): Queue {
-  return new EngineQueue(options);
+  const life = new Lifecycle(options);
+  return new EngineQueue(life, life.parts.engine);
 }
 
 class EngineQueue implements Queue {
@@ -68,11 +71,16 @@ class EngineQueue implements Queue {
   readonly #parts: Parts;
   readonly #engine: Engine;
 
-  constructor(options: QueueOptions) {
-    this.#life = new Lifecycle(options);
-    this.#parts = this.#life.parts;
-    this.#engine = this.#parts.engine;
-    this.schedules = this.#parts.schedules;
+  /** @param engine the engine of the life's parts, or a copy with another actor */
+  constructor(life: Lifecycle, engine: Engine) {
+    this.#life = life;
+    this.#parts = life.parts;
+    this.#engine = engine;
+    this.schedules = new EngineSchedules(engine, () => life.ready());
+  }
+
+  by(actor: Actor): Queue {
+    return new EngineQueue(this.#life, { ...this.#engine, actor });
   }
 
   start(): Promise<void> {
@@ -212,6 +220,10 @@ class EngineQueue implements Queue {
 
   keysOf(id: string): Promise<StoredKey[]> {
     return keysOfTask(this.#engine, id);
+  }
+
+  audit(filter: AuditFilter = {}): Promise<{ entries: AuditEntry[]; cursor: string | null }> {
+    return listAudit(this.#engine, filter);
   }
 
   health(): Promise<Health> {

@@ -7,6 +7,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../queue/mod.ts";
+import { auditRoutes } from "./v1/audit.ts";
 import { channelRoutes } from "./v1/channels.ts";
 import { definitionRoutes } from "./v1/definitions.ts";
 import { addDocs } from "./serve/docs.ts";
@@ -102,6 +103,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   app.route("/", channelRoutes(queue));
   app.route("/", workerRoutes(queue));
   app.route("/", scheduleRoutes(queue));
+  app.route("/", auditRoutes(queue));
   app.route("/", workflowRoutes(queue));
   app.route("/", eventRoutes(queue));
   if (metrics) app.route("/", metricsRoutes(queue, metrics));

@@ -9,12 +9,14 @@
  *
  * @module
  */
+import type { Actor } from "../ground/audit.ts";
 import { type Clock, sleep, systemClock } from "../ground/clock.ts";
 import { COMMIT_DEADLINE, Lane, LaneGone, readUntilAnswered, withDeadline } from "../commit/lane.ts";
 import { BackupError, RefusedCommitError, StoreBrokenError } from "../ground/errors.ts";
 import { idSource } from "../ground/ids.ts";
 import { dataVersion } from "../membership/upgrades.ts";
 import type { MetaRow, WorkerRow } from "../rows/record.ts";
+import { audit } from "../rows/audit.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { keyId } from "../store/key_id.ts";
 import { type Keys, keysOf } from "../rows/keys.ts";
@@ -90,7 +92,7 @@ export async function restore(source: Store, target: Store, options: RestoreOpti
 
   async function leave(): Promise<void> {
     try {
-      await commitAll([put(keys.meta(), meta), del(lane.key)]);
+      await commitAll([put(keys.meta(), meta), del(lane.key), told(keys, clock, namespace, rows)]);
     } catch (error) {
       if (!(error instanceof LaneGone)) throw error;
       // The commit landed without an answer, and deleted the lane, unless `meta` still speaks of a restore.
@@ -98,6 +100,15 @@ export async function restore(source: Store, target: Store, options: RestoreOpti
       if (decodeEntry<MetaRow>(entry)?.restoring) throw error;
     }
   }
+}
+
+/** The entry of the audit. */
+function told(keys: Keys, clock: Clock, namespace: string, rows: number): Mutation {
+  const actor: Actor = { kind: "command", name: "restore" };
+  return audit(
+    { keys, clock, nextId: idSource(clock), actor },
+    { action: "store.restore", target: namespace, after: { rows } },
+  );
 }
 
 async function metaOf(source: Store, keys: Keys, namespace: string): Promise<MetaRow> {

@@ -10,6 +10,7 @@ import { Loop } from "../ground/loop.ts";
 import { keysHeldBy } from "../request/definition_keys.ts";
 import type { Base } from "../engine.ts";
 import { firstIdAt } from "../ground/ids.ts";
+import { forgetOldAudit } from "./old_audit.ts";
 import { RestingLimits } from "./rest.ts";
 import { timeUntil } from "../ground/wall_clock.ts";
 import { forget } from "../task/moves.ts";
@@ -94,6 +95,8 @@ export class Sweeper extends Loop {
       checks: [{ key: keys.sweep(), versionstamp: entry?.versionstamp ?? null }],
       mutations: [put(keys.sweep(), next)],
     });
+    // Once a round, and by the process that has begun it.
+    if (landed !== null && !goesOn) await forgetOldAudit(engine);
     // The cursor does not move if another process sweeps.
     return landed === null ? 0 : entries.length;
   }

@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { systemClock } from "../ground/clock.ts";
+import { idSource } from "../ground/ids.ts";
+import { audit, type Audited } from "../rows/audit.ts";
+import { keysOf } from "../rows/keys.ts";
 import type { Store } from "../store/port.ts";
 import { examine, type ExamineOptions } from "./examine.ts";
 import type { Finding } from "./law.ts";
@@ -23,6 +27,13 @@ export async function repair(
   options: ExamineOptions,
   repaired: (finding: Finding) => void,
 ): Promise<Finding[]> {
+  const { namespace = "sluice", clock = systemClock } = options;
+  const doctor: Audited = {
+    keys: keysOf(namespace),
+    clock,
+    nextId: idSource(clock),
+    actor: { kind: "command", name: "doctor" },
+  };
   for (let round = 1;; round++) {
     options.counts?.clear();
     const left: Finding[] = [];
@@ -34,7 +45,8 @@ export async function repair(
       }
       const { checks, mutations } = finding.repair.unit;
       // A repair that does not land met a change: the next round examines the rows as they are then.
-      if (await store.commit(checks, mutations) !== null) repaired(finding);
+      const deed = audit(doctor, { action: "store.repair", target: finding.message });
+      if (await store.commit(checks, [...mutations, deed]) !== null) repaired(finding);
       again = true;
     }
     if (!again) return left;

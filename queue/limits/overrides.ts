@@ -12,7 +12,7 @@ import { readUntilAnswered } from "../commit/lane.ts";
 import type { ChannelRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import { idOf } from "../rows/keys.ts";
-import type { Check, Entry } from "../store/port.ts";
+import type { Check, Entry, Mutation } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import { parseRate, type Rate } from "../ground/rate.ts";
 
@@ -97,22 +97,27 @@ export class Overrides {
    * Rewrites a row under check of it, and starts again whenever another process has changed it in between.
    *
    * @param change makes the new row from the present one; an empty one is deleted
-   * @param patient whether to wait for a store that does not answer. @default {false}
+   * @param options.patient whether to wait for a store that does not answer. @default {false}
+   * @param options.also makes what is written with the new row
    */
   async change(
     channel: string,
     change: (row: ChannelRow) => ChannelRow,
-    patient = false,
+    { patient = false, also }: {
+      patient?: boolean;
+      also?: (before: ChannelRow, after: ChannelRow) => Mutation;
+    } = {},
   ): Promise<void> {
     const { store, keys, committer, clock } = this.engine;
     const key = keys.channel(channel);
     for (;;) {
       const [entry] = await (patient ? readUntilAnswered(store, clock, [key]) : store.getMany([key]));
-      const next = change(entry ? decode<ChannelRow>(entry.value) : {});
+      const before = entry ? decode<ChannelRow>(entry.value) : {};
+      const next = change(before);
       const isEmpty = Object.keys(next).length === 0;
       const versionstamp = await committer.commit({
         checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
-        mutations: [isEmpty ? del(key) : put(key, next)],
+        mutations: [isEmpty ? del(key) : put(key, next), ...also ? [also(before, next)] : []],
         patient,
       });
       if (versionstamp === null) continue;

@@ -18,6 +18,7 @@ import type { ChannelRow, ParkedPointer } from "../rows/record.ts";
 import { PURGED } from "../task/endings.ts";
 import { ended } from "../task/state.ts";
 import { decode } from "../rows/codec.ts";
+import { audit, difference } from "../rows/audit.ts";
 import { familyOf, idOf, scopeOf } from "../rows/keys.ts";
 import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
@@ -74,6 +75,9 @@ export async function changeChannel(
     const wrong = burstFault(set.rateLimit, set.burst);
     if (wrong !== null) throw new InvalidChannelError([{ pointer: "/burst", detail: wrong }]);
     return set;
+  }, {
+    also: (before, after) =>
+      audit(engine, { action: "channel.change", target: channel, ...difference(before, after) }),
   });
   await takeEffect(engine, channel);
 }
@@ -100,7 +104,9 @@ export async function purge(engine: Controlling, channel: string): Promise<numbe
   assertKnown(engine, channel);
   const worker = engine.worker();
   try {
-    await overrides.change(channel, (row) => ({ ...row, purging: worker }));
+    await overrides.change(channel, (row) => ({ ...row, purging: worker }), {
+      also: () => audit(engine, { action: "channel.purge", target: channel }),
+    });
     await takeEffect(engine, channel);
     const before = engine.nextId();
     const ranges = [keys.delayedAll(), keys.blockedAll(), keys.readyOf(channel)];
@@ -126,7 +132,7 @@ export async function purge(engine: Controlling, channel: string): Promise<numbe
     await overrides.change(
       channel,
       ({ purging: by, ...row }) => by === undefined || by === worker ? row : { ...row, purging: by },
-      true,
+      { patient: true },
     );
     await takeEffect(engine, channel);
   }

@@ -21,6 +21,7 @@ import { findTask } from "../task/read.ts";
 import type { EndedRow, TaskRecord } from "../rows/record.ts";
 import { viewOf } from "../task/state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
+import { audit } from "../rows/audit.ts";
 import { put, together, type Unit } from "../rows/unit.ts";
 import { store, type Submitting, toKeyedRecord } from "../request/submit.ts";
 import type { Idempotency, Json, Task, TaskRequest } from "../ground/task.ts";
@@ -72,7 +73,10 @@ export async function redrive(
     if (fresh.length === 0) throw new DuplicateTaskError(record.name, record.definitionKey!.key, holder!.id);
     const mark: Unit = {
       checks: [entry],
-      mutations: [put(entry.key, { redrivenAs: record.id } satisfies EndedRow)],
+      mutations: [
+        put(entry.key, { redrivenAs: record.id } satisfies EndedRow),
+        audit(engine, { action: "task.redrive", target: id, after: { task_id: record.id } }),
+      ],
     };
     const also = together(mark, ...[claim?.unit, unit].filter((one) => one !== undefined));
     const leave = engine.intake.enter([record]);

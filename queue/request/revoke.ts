@@ -10,8 +10,9 @@ import { assertSubmitted, findTask, readRecords, recordOf } from "../task/read.t
 import { endWaitingUnit, waitingKeys } from "../task/moves.ts";
 import { ended } from "../task/state.ts";
 import { idOf } from "../rows/keys.ts";
-import type { Entry } from "../store/port.ts";
-import { del, put } from "../rows/unit.ts";
+import type { Entry, Mutation } from "../store/port.ts";
+import { audit } from "../rows/audit.ts";
+import { del, put, together } from "../rows/unit.ts";
 import type { TaskRecord } from "../rows/record.ts";
 import type { FinalState } from "../ground/task.ts";
 
@@ -21,32 +22,41 @@ export async function revoke(
   id: string,
 ): Promise<void> {
   await findTask(engine, id);
-  const state = await revokeAnyhow(engine, id, REVOKED_WAITING);
+  const also = [audit(engine, { action: "task.revoke", target: id })];
+  const state = await revokeAnyhow(engine, id, REVOKED_WAITING, { also });
   if (state !== null) throw new TaskFinalError(id, state);
+}
+
+/** How a task's end is written. */
+interface EndOptions {
+  /** See `endWaitingUnit`. */
+  readonly along?: boolean;
+  /** Written by the same commit. */
+  readonly also?: readonly Mutation[];
 }
 
 /**
  * Ends a task where it waits, or has its run aborted: in this process directly, in another by a `revoke` row.
  *
- * @param along see `endWaitingUnit`
  * @returns the state of the task if it had ended already, else `null`
  */
 export async function revokeAnyhow(
   engine: Base & Signals & Here,
   id: string,
   ending: Ending,
-  along = false,
+  options: EndOptions = {},
 ): Promise<FinalState | null> {
+  const { also = [] } = options;
   for (;;) {
     const here = engine.runOf(id);
     if (here) {
-      await here.revoke();
+      await here.revoke(also);
       return null;
     }
-    const found = await endIfWaiting(engine, id, ending, along);
+    const found = await endIfWaiting(engine, id, ending, options);
     if (found === null) return null;
     if (typeof found === "string") return found;
-    const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {})] };
+    const unit = { checks: [found], mutations: [put(engine.keys.revoke(id), {}), ...also] };
     if (await engine.committer.commit(unit) !== null) {
       // If this process has claimed the task, its run may have begun during the commit.
       await engine.runOf(id)?.revoke();
@@ -59,14 +69,13 @@ export async function revokeAnyhow(
 /**
  * Ends a task unless it runs.
  *
- * @param along see `endWaitingUnit`
  * @returns the `run` row if the task runs, its state if it had ended already, else `null`
  */
 export async function endIfWaiting(
   engine: Base & Signals,
   id: string,
   ending: Ending,
-  along = false,
+  { along = false, also = [] }: EndOptions = {},
 ): Promise<Entry | FinalState | null> {
   for (;;) {
     const [record] = await readRecords(engine, [id]);
@@ -87,7 +96,8 @@ export async function endIfWaiting(
       continue;
     }
     const final = ended(record, null, ending, engine.clock.now());
-    if (await engine.committer.commit(endWaitingUnit(engine.keys, final, place, along)) !== null) {
+    const unit = together(endWaitingUnit(engine.keys, final, place, along), { checks: [], mutations: also });
+    if (await engine.committer.commit(unit) !== null) {
       engine.ended(final, along ? "all" : null);
       return null;
     }

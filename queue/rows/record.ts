@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Actor, Deed } from "../ground/audit.ts";
 import type { RateState } from "../ground/rate.ts";
 import type { Attempt, Json, TaskError } from "../ground/task.ts";
 
@@ -222,6 +223,12 @@ export interface LockRow {
   /** Seconds for which the lock was taken or renewed. */
   readonly ttl: number;
   readonly expiresAt: number;
+}
+
+/** `audit`: what an operator did. */
+export interface AuditRow extends Deed {
+  readonly at: number;
+  readonly by: Actor;
 }
 
 /** `meta`: the state of the stored data as a whole. */

@@ -24,6 +24,7 @@ import type { Json } from "../ground/task.ts";
 import { patient } from "../commit/lane.ts";
 import type { RunRow, TaskRecord } from "../rows/record.ts";
 import type { Unit } from "../rows/unit.ts";
+import type { Mutation } from "../store/port.ts";
 import { faultsOf } from "../task/args.ts";
 import type { AnyTaskDefinition, Lock, LockOptions, ThreadTarget } from "../task/define.ts";
 import { argumentsRefused, EXPIRED, outOfTime, REVOKED_RUNNING } from "../task/endings.ts";
@@ -31,7 +32,7 @@ import { DEFAULT_TIME_LIMIT } from "../task/options.ts";
 import type { Outcome } from "../task/state.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
 import { resolveArgs } from "../workflow/value.ts";
-import { type RunCommit, RunContext } from "./context.ts";
+import { RunContext } from "./context.ts";
 import type { Limited } from "./deadlines.ts";
 import { RunLocks } from "./locks.ts";
 import { failed, succeeded } from "./outcome.ts";
@@ -206,9 +207,9 @@ export class Run implements Limited, ThisRun {
     this.#abort(new TimeLimitExceeded(ending.error.message));
   }
 
-  /** Ends the run as REVOKED. Resolves when that is stored. */
-  async revoke(): Promise<void> {
-    const settled = this.#end(REVOKED_RUNNING);
+  /** Ends the run as REVOKED, with more to be written by the same commit. Resolves when that is stored. */
+  async revoke(also: readonly Mutation[] = []): Promise<void> {
+    const settled = this.#end(REVOKED_RUNNING, { checks: [], mutations: also });
     this.#abort(new TaskRevokedError(REVOKED_RUNNING.error.message));
     await settled;
   }
@@ -228,7 +229,7 @@ export class Run implements Limited, ThisRun {
   }
 
   /** Ends the task with this run, unless the run has ended before. */
-  #end(outcome: Outcome, writes: RunCommit | null = null): Promise<void> | undefined {
+  #end(outcome: Outcome, writes: Unit | null = null): Promise<void> | undefined {
     return this.#close() ? settle(this, outcome, writes) : undefined;
   }
 

@@ -8,27 +8,26 @@
  */
 import { CommitConflictError, RefusedCommitError } from "../ground/errors.ts";
 import { isOver } from "../ground/is_over.ts";
-import { put, together } from "../rows/unit.ts";
+import { put, together, type Unit } from "../rows/unit.ts";
 import { EXPIRED, REVOKED_RUNNING, STOPPED } from "../task/endings.ts";
 import { oneLine } from "../task/failure.ts";
 import { endRunUnit, requeueUnit } from "../task/moves.ts";
 import { cutOff, ended, type Outcome, retried, returned } from "../task/state.ts";
 import { endAndRelease } from "../workflow/release.ts";
-import type { RunCommit } from "./context.ts";
 import { failed, type Retry } from "./outcome.ts";
 import type { ThisRun } from "./this_run.ts";
 
-/** Stores the outcome of a run that has been closed; `writes` land with a success. Never rejects. */
+/** Stores the outcome of a run that has been closed; `writes` land with its end. Never rejects. */
 export function settle(
   run: ThisRun,
   outcome: Outcome | Retry,
-  writes: RunCommit | null = null,
+  writes: Unit | null = null,
 ): Promise<void> {
   return outcome.state === "RETRY" ? retry(run, outcome) : end(run, outcome, writes);
 }
 
 /** run → no place. */
-async function end(run: ThisRun, outcome: Outcome, writes: RunCommit | null = null): Promise<void> {
+async function end(run: ThisRun, outcome: Outcome, writes: Unit | null = null): Promise<void> {
   const { engine, record, row } = run;
   try {
     const final = ended(record, outcome === EXPIRED ? null : row, outcome, engine.clock.now());

@@ -8,6 +8,7 @@ import { FencedError, InvalidTaskError, TooLargeError } from "../ground/errors.t
 import { idempotencyUnit, keyedAt, replay } from "../request/idempotency.ts";
 import { readRecords } from "../task/read.ts";
 import { idOf, type Namespace } from "../rows/keys.ts";
+import { audit } from "../rows/audit.ts";
 import { together } from "../rows/unit.ts";
 import { type Placing, submitScheduled } from "../request/submit.ts";
 import type { Idempotency, Task } from "../ground/task.ts";
@@ -101,7 +102,11 @@ export async function runNow(
     const advance = async (taskId: string, isNew: boolean) => {
       const running = withLast(row.running, taskId).slice(-MOST_INSTANCES);
       const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
-      const change = changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]);
+      const deed = audit(engine, { action: "schedule.run", target: id, after: { task_id: taskId } });
+      const change = together(
+        changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]),
+        { checks: [], mutations: [deed] },
+      );
       if (!keyed || !isNew) return change;
       // A request that has taken the key meanwhile has changed this schedule's row too, so the commit fails.
       return together(change, (await idempotencyUnit(engine, keyed, [{ id: taskId }])).unit);

@@ -6,12 +6,15 @@
  */
 import type { Base, Signals } from "../engine.ts";
 import { ScheduleChangedError, ScheduleNotFoundError } from "../ground/errors.ts";
+import type { AuditAction } from "../ground/audit.ts";
+import type { Json } from "../ground/task.ts";
 import type { IdempotencyRow } from "../rows/record.ts";
 import type { Occurrence, ScheduledTask, ScheduleSettings } from "./schedule.ts";
 import { decode } from "../rows/codec.ts";
 import type { Keys, Namespace } from "../rows/keys.ts";
 import type { Entry, Mutation } from "../store/port.ts";
-import { del, put, type Unit } from "../rows/unit.ts";
+import { audit, difference } from "../rows/audit.ts";
+import { del, put, together, type Unit } from "../rows/unit.ts";
 
 /** `schedule`: the settings that a person or code has chosen, and how far the schedule has come. */
 export interface ScheduleRow extends ScheduleSettings {
@@ -135,22 +138,39 @@ export async function forgetKeyUnit(
  * Edits a schedule. When another process changes the row meanwhile, the edit is made again on the new row.
  *
  * @param edit returns the row as it is to be; the same one for no change
- * @param revision the revision that the row must have; firing does not change that
+ * @param options.revision the revision that the row must have; firing does not change that
+ * @param options.deed what an operator does by the edit, for the audit
  * @throws {ScheduleNotFoundError} / {ScheduleChangedError} / what `edit` throws
  */
 export async function editSchedule(
   engine: Base & Signals,
   id: string,
   edit: (row: ScheduleRow) => ScheduleRow,
-  revision?: string,
+  { revision, deed }: { revision?: string | undefined; deed?: AuditAction } = {},
 ): Promise<ScheduleRow> {
   for (;;) {
     const schedule = await readSchedule(engine, id);
     if (revision !== undefined && schedule.row.revision !== revision) throw new ScheduleChangedError(id);
     const to = edit(schedule.row);
     if (to === schedule.row) return to;
-    if (await engine.committer.commit(changeUnit(engine.keys, id, schedule, to)) === null) continue;
+    const unit = together(changeUnit(engine.keys, id, schedule, to), {
+      checks: [],
+      mutations: deed ? [audit(engine, { action: deed, target: id, ...edited(schedule.row, to) })] : [],
+    });
+    if (await engine.committer.commit(unit) === null) continue;
     if (to.dueAt !== null) engine.scheduleDueAt(to.dueAt);
     return to;
   }
+}
+
+/** The settings that an edit has changed. */
+function edited(from: ScheduleRow, to: ScheduleRow): { before: Json; after: Json } {
+  return difference(settingsIn(from), settingsIn(to));
+}
+
+/** A row without what the engine notes in it. */
+export function settingsIn(row: ScheduleRow): object {
+  const { revision: _r, updatedAt: _u, createdAt: _c, dueAt: _d, nextRunAt: _n, ...rest } = row;
+  const { backfillTo: _b, lastRunAt: _l, handled: _h, running: _i, ...settings } = rest;
+  return settings;
 }

@@ -3,15 +3,25 @@
  *
  * @module
  */
+import type { AuditAction } from "../ground/audit.ts";
 import type { Placing } from "../request/submit.ts";
 import { type Fault, InvalidScheduleError, ScheduleConflictError } from "../ground/errors.ts";
 import { idempotencyUnit, keyedAt } from "../request/idempotency.ts";
+import { audit } from "../rows/audit.ts";
 import { del, together } from "../rows/unit.ts";
-import type { Idempotency, Task } from "../ground/task.ts";
+import type { Idempotency, Json, Task } from "../ground/task.ts";
 import { runNow } from "./fire.ts";
 import { gridOf, sameGrid } from "./grid.ts";
 import { listOccurrences, listSchedules, viewOfSchedule } from "./read.ts";
-import { createUnit, editSchedule, forgetKeyUnit, readSchedule, type ScheduleRow, withDue } from "./row.ts";
+import {
+  createUnit,
+  editSchedule,
+  forgetKeyUnit,
+  readSchedule,
+  type ScheduleRow,
+  settingsIn,
+  withDue,
+} from "./row.ts";
 import type { Occurrence, PageOptions, Schedule, ScheduleRequest, Schedules } from "./schedule.ts";
 import { faultsOfSchedule, firstAfter, storedTask, withDefaults } from "./valid.ts";
 
@@ -39,7 +49,9 @@ export class EngineSchedules implements Schedules {
       if (claim?.first) return { schedule: await this.get(claim.first.ids[0]!), replayed: true };
       const row = this.#newRow(request, now, keyed);
       if (taken) throw new ScheduleConflictError("schedule-exists", `Schedule '${id}' exists already`);
-      const unit = createUnit(engine.keys, id, null, row);
+      const after = settingsIn(row) as Json;
+      const deed = audit(engine, { action: "schedule.create", target: id, after });
+      const unit = together(createUnit(engine.keys, id, null, row), { checks: [], mutations: [deed] });
       // When this does not land, another request has taken the same id or key: read both again.
       if (await engine.committer.commit(claim ? together(unit, claim.unit) : unit) === null) continue;
       if (row.dueAt !== null) engine.scheduleDueAt(row.dueAt);
@@ -84,7 +96,7 @@ export class EngineSchedules implements Schedules {
       if (moved) return { ...next, nextRunAt: firstAfter(next, now) };
       if (row.paused && !next.paused) return { ...next, nextRunAt: resumedAt(next, now) };
       return { ...next, ...(backfillTo !== undefined && { backfillTo }) };
-    }, revision);
+    }, { revision, deed: "schedule.update" });
   }
 
   async delete(id: string): Promise<void> {
@@ -104,6 +116,11 @@ export class EngineSchedules implements Schedules {
       const last = history.length < BATCH;
       if (last) mutations.push(del(entry.key));
       if (last && row.dueAt !== null) mutations.push(del(keys.due(row.dueAt, id)));
+      if (last) {
+        mutations.push(
+          audit(engine, { action: "schedule.delete", target: id, before: settingsIn(row) as Json }),
+        );
+      }
       const unit = together({ checks: [entry], mutations }, await forgetKeyUnit(engine, id, row));
       // The schedule is deleted together with the last of its history, so that a crash leaves no history behind.
       if (await committer.commit(unit) !== null && last) return;
@@ -111,7 +128,9 @@ export class EngineSchedules implements Schedules {
   }
 
   pause(id: string): Promise<Schedule> {
-    return this.#edit(id, (row) => row.paused ? row : this.#edited(row, { paused: true }));
+    return this.#edit(id, (row) => row.paused ? row : this.#edited(row, { paused: true }), {
+      deed: "schedule.pause",
+    });
   }
 
   resume(id: string): Promise<Schedule> {
@@ -120,7 +139,7 @@ export class EngineSchedules implements Schedules {
       if (!row.paused) return row;
       const { backfillTo: _backfillTo, ...rest } = row;
       return this.#edited(rest, { paused: false, nextRunAt: resumedAt(row, this.engine.clock.now()) });
-    });
+    }, { deed: "schedule.resume" });
   }
 
   async run(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }> {
@@ -148,12 +167,16 @@ export class EngineSchedules implements Schedules {
     return listOccurrences(this.engine, id, options);
   }
 
-  async #edit(id: string, edit: (row: ScheduleRow) => ScheduleRow, revision?: string): Promise<Schedule> {
+  async #edit(
+    id: string,
+    edit: (row: ScheduleRow) => ScheduleRow,
+    options: { revision?: string | undefined; deed: AuditAction },
+  ): Promise<Schedule> {
     await this.ready();
     const row = await editSchedule(this.engine, id, (row) => {
       const to = edit(row);
       return to === row ? row : withDue(to);
-    }, revision);
+    }, options);
     return viewOfSchedule(this.engine, id, row);
   }
 

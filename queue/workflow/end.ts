@@ -82,7 +82,7 @@ export async function endGroup(engine: Base & Signals, id: string): Promise<stri
     if (decode<OpenRow>(member.value).group) {
       await closeGroup(engine, memberId, error);
       await committer.commit({ checks: [], mutations: [del(member.key)] });
-    } else await endIfWaiting(engine, memberId, { state: "REVOKED", error }, true);
+    } else await endIfWaiting(engine, memberId, { state: "REVOKED", error }, { along: true });
   });
   const mutations = [del(keys.cascade("close", id))];
   if (around !== null) mutations.push(del(keys.open(around, id)));

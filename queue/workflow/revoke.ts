@@ -11,6 +11,7 @@ import { forget } from "../task/moves.ts";
 import type { GroupRow, UndoRow, WorkflowRow } from "../rows/record.ts";
 import { revokeAnyhow } from "../request/revoke.ts";
 import { decodeEntry } from "../rows/codec.ts";
+import { audit } from "../rows/audit.ts";
 import { del, put, type Unit } from "../rows/unit.ts";
 import { eachRecord, groupsOf } from "./rows.ts";
 import { getWorkflow, type Workflow } from "./view.ts";
@@ -19,7 +20,8 @@ import { getWorkflow, type Workflow } from "./view.ts";
 export async function revokeWorkflow(engine: Base & Signals & Resolving, id: string): Promise<Workflow> {
   const { state, finished, total } = await getWorkflow(engine, id);
   if (finished === total) throw new WorkflowFinalError(id, state);
-  const revoke: Unit = { checks: [], mutations: [put(engine.keys.cascade("revoke", id), {})] };
+  const deed = audit(engine, { action: "workflow.revoke", target: id, count: total - finished });
+  const revoke: Unit = { checks: [], mutations: [put(engine.keys.cascade("revoke", id), {}), deed] };
   await engine.committer.commit(revoke);
   await engine.workOff("revoke", id);
   return await getWorkflow(engine, id);
@@ -41,7 +43,7 @@ export async function revokeAll(
     for await (const { id } of groupsOf(engine, span)) await closeForGood(engine, id);
     await eachRecord(engine, span, async ({ id, doneAt, workflow }) => {
       if (doneAt !== undefined || workflow!.isCallback) return;
-      await revokeAnyhow(engine, id, WORKFLOW_REVOKED, true);
+      await revokeAnyhow(engine, id, WORKFLOW_REVOKED, { along: true });
     });
   }
   await committer.commit({ checks: [], mutations: [del(keys.cascade("revoke", root))] });

@@ -5,6 +5,7 @@
  *
  * @module
  */
+export * from "./audit.ts";
 export * from "./channels.ts";
 export * from "./inspect.ts";
 export * from "./problem.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
+import type { Queue } from "../../queue/mod.ts";
 import type { Context, MiddlewareHandler } from "../env.ts";
 import { refuse, RequestError } from "./problems.ts";
 
@@ -68,12 +69,20 @@ async function announceLength(answer: Response): Promise<void> {
   answer.headers.set("content-length", String(byteLength));
 }
 
+/** The queue for who has sent the request: what they do through it stands in the audit under their name. */
+export function asCaller(c: Context, queue: Queue): Queue {
+  return queue.by({ ...c.get("actor") ?? { kind: "anyone", name: "" }, requestId: c.get("requestId") });
+}
+
 /** Refuses requests without the token. The comparison takes the same time for every wrong token. */
 export function requireToken(token: string): MiddlewareHandler {
   const expected = digest(token);
   return function requireToken(c, next) {
     const given = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return next();
+    if (given !== undefined && timingSafeEqual(digest(given), expected)) {
+      c.set("actor", { kind: "token", name: "API_TOKEN" });
+      return next();
+    }
     throw new RequestError(
       "unauthorized",
       `Request must carry 'Authorization: Bearer <token>': got ${

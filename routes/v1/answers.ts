@@ -234,3 +234,31 @@ export function wireStats(stats: queue.Stats): z.output<typeof contract.Stats> {
 export function wireKey({ key, value, versionstamp }: queue.StoredKey) {
   return { key: [...key], value, versionstamp };
 }
+
+/** An entry of the audit as `/v1` shows it. */
+export function wireAuditEntry(
+  { id, at, by, requestId, action, target, count, before, after }: queue.AuditEntry,
+): z.output<typeof contract.AuditPage>["entries"][number] {
+  return {
+    id,
+    at: timeText(at),
+    by: { ...by },
+    request_id: requestId,
+    action,
+    target,
+    count,
+    before: wireFields(before),
+    after: wireFields(after),
+  };
+}
+
+/** Fields of the engine's rows by the names and the forms of the wire; arguments stay as they are. */
+function wireFields(value: queue.Json): queue.Json {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([field, inner]) => [
+      field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      typeof inner === "number" && /^date$|At$/.test(field) ? timeText(inner) : wireFields(inner),
+    ]),
+  );
+}

@@ -5,6 +5,7 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
+import { asCaller } from "../http/gate.ts";
 import { limitBody } from "../http/body.ts";
 import { Channel, ChannelList, ChannelPatch, PurgeBody, Purged } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
@@ -55,7 +56,10 @@ export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
   app.openapi(list, async (c) => c.json({ channels: (await queue.channels()).map(wireChannel) }, 200));
   app.openapi(change, async (c) => {
     const { name } = c.req.valid("param");
-    return c.json(wireChannel(await queue.changeChannel(name, channelChange(c.req.valid("json")))), 200);
+    return c.json(
+      wireChannel(await asCaller(c, queue).changeChannel(name, channelChange(c.req.valid("json")))),
+      200,
+    );
   });
   app.openapi(purge, async (c) => {
     const { name } = c.req.valid("param");
@@ -64,7 +68,7 @@ export function channelRoutes(queue: Queue): OpenAPIHono<Env> {
       const detail = `must be the channel's name, '${name}': got '${confirm}'`;
       throw invalidRequest([{ in: "body", pointer: "/confirm", detail }]);
     }
-    return c.json({ purged: await queue.purge(name) }, 200);
+    return c.json({ purged: await asCaller(c, queue).purge(name) }, 200);
   });
   return app;
 }

@@ -5,6 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
+import { asCaller } from "../http/gate.ts";
 import { limitBody } from "../http/body.ts";
 import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
@@ -42,12 +43,15 @@ const many = createRoute({
 export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app.openapi(one, async (c) => {
-    const { task, replayed } = await queue.redrive(c.req.valid("param").id, await idempotency(c, null));
+    const { task, replayed } = await asCaller(c, queue).redrive(
+      c.req.valid("param").id,
+      await idempotency(c, null),
+    );
     return submitted(c, c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
   });
   app.openapi(many, async (c) => {
     const body = c.req.valid("json");
-    const { tasks, cursor } = await queue.redriveAll(redriveFilter(body));
+    const { tasks, cursor } = await asCaller(c, queue).redriveAll(redriveFilter(body));
     const page = {
       dry_run: body.dry_run,
       tasks: tasks.map(({ id, name, taskId, skipped }) => ({ id, name, task_id: taskId, skipped })),

@@ -80,6 +80,12 @@ export function redriveFilter(body: z.output<typeof contract.RedriveBody>): queu
   });
 }
 
+/** A query of `GET /v1/audit` as the engine takes it. */
+export function auditFilter(query: z.output<typeof contract.AuditQuery>): queue.AuditFilter {
+  const { from, to, limit, ...rest } = query;
+  return given({ ...rest, from: timeOf(from), to: timeOf(to), limit: integerOf(limit) });
+}
+
 /** The page that a query asks for. */
 export function pageOptions({ limit, cursor }: z.output<typeof contract.PageQuery>) {
   return given({ limit: integerOf(limit), cursor });

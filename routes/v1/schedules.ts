@@ -5,6 +5,7 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Fault, type Queue, type Schedule, ScheduleChangedError } from "../../queue/mod.ts";
+import { asCaller } from "../http/gate.ts";
 import { limitBody } from "../http/body.ts";
 import {
   NextOccurrences,
@@ -126,11 +127,15 @@ const occurrences = get(
 /** The routes of schedules. */
 export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
   const { schedules } = queue;
+  const acting = (c: Context) => asCaller(c, queue).schedules;
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidWith((body) => faultsIn(queue, body)) });
   app.openapi(create, async (c) => {
     const body = c.req.valid("json");
     const request = { ...scheduleRequest(body), id: body.id };
-    const { schedule, replayed } = await schedules.create(request, await idempotency(c, body));
+    const { schedule, replayed } = await acting(c).create(
+      request,
+      await idempotency(c, body),
+    );
     return submitted(c, answer(c, schedule, 201), `${PATH}/${schedule.id}`, replayed);
   });
   app.openapi(list, async (c) => {
@@ -156,16 +161,16 @@ export function scheduleRoutes(queue: Queue): OpenAPIHono<Env> {
     const { paused, ...changes } = scheduleRequest(merged.data);
     // An orphan is shown as paused; an edit of another field must not make the pause permanent.
     const asked = "paused" in patch ? { ...changes, paused } : changes;
-    return answer(c, await schedules.update(id, asked, current.revision), 200);
+    return answer(c, await acting(c).update(id, asked, current.revision), 200);
   });
   app.openapi(remove, async (c) => {
-    await schedules.delete(c.req.valid("param").id);
+    await acting(c).delete(c.req.valid("param").id);
     return c.body(null, 204);
   });
-  app.openapi(pause, async (c) => answer(c, await schedules.pause(c.req.valid("param").id), 200));
-  app.openapi(resume, async (c) => answer(c, await schedules.resume(c.req.valid("param").id), 200));
+  app.openapi(pause, async (c) => answer(c, await acting(c).pause(c.req.valid("param").id), 200));
+  app.openapi(resume, async (c) => answer(c, await acting(c).resume(c.req.valid("param").id), 200));
   app.openapi(run, async (c) => {
-    const { task, replayed } = await schedules.run(c.req.valid("param").id, await idempotency(c, null));
+    const { task, replayed } = await acting(c).run(c.req.valid("param").id, await idempotency(c, null));
     return submitted(c, c.json(wireTask(task), 202), `/v1/tasks/${task.id}`, replayed);
   });
   app.openapi(next, async (c) => {

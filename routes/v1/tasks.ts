@@ -5,6 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { isFinal, type Queue } from "../../queue/mod.ts";
+import { asCaller } from "../http/gate.ts";
 import { limitBody } from "../http/body.ts";
 import {
   BATCH_LIMIT,
@@ -125,7 +126,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     return linkNext(c, c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200), cursor);
   });
   app.openapi(revoke, async (c) => {
-    const task = await queue.revoke(c.req.valid("param").id);
+    const task = await asCaller(c, queue).revoke(c.req.valid("param").id);
     return c.json(wireTask(task), isFinal(task.state) ? 200 : 202);
   });
   return app;

@@ -5,6 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
+import { asCaller } from "../http/gate.ts";
 import { limitBody } from "../http/body.ts";
 import { Workflow, WorkflowNode } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
@@ -78,7 +79,7 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
     return answerTagged(c, wireWorkflow(waited ?? await queue.workflow(id)));
   });
   app.openapi(revoke, async (c) => {
-    const workflow = await queue.revokeWorkflow(c.req.valid("param").id);
+    const workflow = await asCaller(c, queue).revokeWorkflow(c.req.valid("param").id);
     return c.json(wireWorkflow(workflow), workflow.finished === workflow.total ? 200 : 202);
   });
   return app;

@@ -37,12 +37,13 @@ export async function countRows(store: Store, namespace = "sluice"): Promise<Rec
   return counts;
 }
 
-/** What is stored besides the rows of registered processes: `{}` when nothing was submitted. */
+/** What is stored besides the rows of registered processes and the audit: `{}` when nothing was submitted. */
 export async function stored(store: Store, namespace = "sluice"): Promise<Record<string, number>> {
-  const { meta: _meta, worker: _worker, lane: _lane, sweep: _sweep, ...rest } = await countRows(
-    store,
-    namespace,
-  );
+  const { meta: _meta, worker: _worker, lane: _lane, sweep: _sweep, audit: _audit, ...rest } =
+    await countRows(
+      store,
+      namespace,
+    );
   return rest;
 }
 

@@ -38,7 +38,9 @@ async function source(): Promise<Store> {
 
 /** Rows by key, without those of processes. */
 async function rowsIn(store: Store): Promise<Map<string, unknown>> {
-  const rows = (await rowsOf(store)).filter(({ family }) => !["lane", "worker"].includes(family));
+  const rows = (await rowsOf(store)).filter(({ family, value }) =>
+    !["lane", "worker"].includes(family) && value.action !== "store.restore"
+  );
   const user = await store.getMany([USER, ["beside"]]);
   return new Map([
     ...rows.map(({ key, entry }): [string, unknown] => [keyId(key), entry.value]),
@@ -56,6 +58,10 @@ Deno.test("a restored store holds what the backup held, and every unfinished tas
   const workers = await rowsOf(store, "worker");
   assert.deepEqual(workers.map(({ value }) => value.lost), [true]);
   assert.deepEqual(await rowsOf(store, "lane"), []);
+  const { by, action, after: what } = (await rowsOf(store, "audit")).at(-1)!.value;
+  assert.deepEqual([by, action, what], [{ kind: "command", name: "restore" }, "store.restore", {
+    rows: count,
+  }]);
   assert.deepEqual(await store.getMany([["other", "meta"]]), [null], "another namespace is left out");
 
   await using q = await openQueue({ store, definitions: definitions(false) });
@@ -185,7 +191,7 @@ Deno.test("the later of two forced restores counts, and the earlier one says so"
   store.beforeCommit(sets("task"), () => later = restore(other, store, { force: true }));
   await assert.rejects(restore(saved, store, { force: true }), /Another restore/);
   assert.equal(await later, 1);
-  assert.deepEqual((await rowsOf(store)).map(({ family }: Row) => family), ["channel", "meta"]);
+  assert.deepEqual((await rowsOf(store)).map(({ family }: Row) => family), ["audit", "channel", "meta"]);
 });
 
 Deno.test("a restore whose last commit does not land, because another has begun, does not say that it is done", async () => {

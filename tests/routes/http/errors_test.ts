@@ -14,7 +14,15 @@ import { openApp, problem } from "../../support/open_app.ts";
 /** An app whose queue does nothing but throw. */
 function brokenApp(error: unknown) {
   const fail = () => Promise.reject(error);
-  const queue = { submitAll: fail, get: fail, list: fail, revoke: fail, health: fail, definitions: () => [] };
+  const queue = {
+    submitAll: fail,
+    get: fail,
+    list: fail,
+    revoke: fail,
+    health: fail,
+    definitions: () => [],
+    by: () => queue,
+  };
   const failures: unknown[] = [];
   const log = { access: () => {}, failure: (error: unknown, id: string) => failures.push([error, id]) };
   return { app: createApp({ queue: queue as unknown as Queue, log }), failures };

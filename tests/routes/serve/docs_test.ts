@@ -4,7 +4,18 @@ import { type Body, openApp, problem } from "../../support/open_app.ts";
 
 /** How the page groups the routes. */
 const SECTIONS = [
-  ...["operation", "tasks", "stats", "keys", "definitions", "channels", "workers", "schedules", "workflows"],
+  ...[
+    "operation",
+    "tasks",
+    "stats",
+    "keys",
+    "definitions",
+    "channels",
+    "workers",
+    "schedules",
+    "workflows",
+    "audit",
+  ],
   "demonstration",
 ];
 
@@ -30,6 +41,7 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/producer/api/wait_and_return/{job_id}",
     "/result/{task_id}",
     "/retry",
+    "/v1/audit",
     "/v1/channels",
     "/v1/channels/{name}",
     "/v1/channels/{name}/purge",

@@ -32,6 +32,7 @@ Deno.test("GET /v1/audit tells who did what by which request, in the words of th
   assert.equal(second.after.start_at, "2026-01-06T00:00:00.000Z");
   assert.deepEqual([second.after.trigger, second.after.task.args, second.after.task.max_retries], [trigger, [
     3,
+    4,
   ], 2]);
   assert.equal(next_cursor, null);
 });
