@@ -21,7 +21,8 @@ export async function copyDatabase(path: string, target: string): Promise<void> 
   const part = `${target}.part`;
   remove(part);
   try {
-    const database = new DatabaseSync(path, { readOnly: true });
+    // Not read-only: whoever closes a database last removes its `-wal` and `-shm`, and has to write for that.
+    const database = new DatabaseSync(path);
     try {
       await backup(database, part, { rate: ALL_PAGES });
     } finally {

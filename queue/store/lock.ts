@@ -1,7 +1,7 @@
 /**
  * A lock file, which one process at a time can hold. The operating system releases the lock when the process ends,
- * however it ends, so a crash leaves nothing to clear. The file itself stays, because removing it could remove a lock
- * that another process has just taken.
+ * however it ends, so a crash leaves nothing to clear. The file is removed with the lock, by its holder only. A process
+ * that had opened the file before can lock it afterwards, but the file has no name then: it opens the path anew.
  *
  * @module
  */
@@ -21,20 +21,42 @@ export interface FileLock {
  * @throws {StoreBrokenError} when another process, or this one, holds the lock
  */
 export function lockFile(path: string, subject: string): FileLock {
-  const file = Deno.openSync(path, { read: true, write: true, create: true });
-  if (!file.tryLockSync(true)) {
-    const holder = readHolder(path);
+  for (;;) {
+    const file = Deno.openSync(path, { read: true, write: true, create: true });
+    if (!file.tryLockSync(true)) {
+      const holder = readHolder(path);
+      file.close();
+      throw inUse(subject, holder);
+    }
+    if (isAt(path, file)) return held(path, file);
     file.close();
-    throw inUse(subject, holder);
   }
+}
+
+function held(path: string, file: Deno.FsFile): FileLock {
   file.truncateSync();
   file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
   return {
     release() {
       file.truncateSync();
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // An empty file that nobody holds is no lock.
+      }
       file.close();
     },
   };
+}
+
+/** Whether the path still names the file that was opened. */
+function isAt(path: string, file: Deno.FsFile): boolean {
+  try {
+    return Deno.statSync(path).ino === file.statSync().ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function inUse(subject: string, holder: string): StoreBrokenError {

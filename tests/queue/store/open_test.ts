@@ -109,7 +109,6 @@ Deno.test({
     Deno.chmodSync(path, 0o444);
     await assertBroken(openStore(path), path, /cannot be opened: /, /Give this user write permission/);
     Deno.chmodSync(path, 0o644);
-    Deno.removeSync(`${path}.lock`);
     Deno.chmodSync(files.path, 0o555);
     for (const file of [path, `${files.path}/new.kv`, `${files.path}/sub/new.kv`]) {
       await assertBroken(openStore(file), file, /cannot be opened: /, /Give this user write permission/);
