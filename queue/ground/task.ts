@@ -117,6 +117,8 @@ export interface SubmitOptions {
   readonly softTimeLimit?: number;
   /** Seconds until the run is ended. @default {3600} */
   readonly timeLimit?: number;
+  /** Whether a run that reached {@link timeLimit} is repeated as long as {@link maxRetries} allows. @default {false} */
+  readonly retryOnTimeout?: boolean;
   /** Whether the state of the task is kept, but not its return value. */
   readonly ignoreResult?: boolean;
   /** Up to 20 labels of up to 100 characters. */

@@ -40,6 +40,7 @@ export interface DefinitionView {
   readonly maxRetries: number;
   readonly softTimeLimit: number | null;
   readonly timeLimit: number;
+  readonly retryOnTimeout: boolean;
   readonly idempotency: { readonly ttl: number; readonly onDuplicate: "skip" | "return" | "raise" } | null;
   /** JSON Schema of the argument array. */
   readonly args: Json;
@@ -55,6 +56,7 @@ export function viewDefinitions(engine: Pick<Base, "definitions" | "channels">):
     maxRetries: definition.maxRetries ?? 0,
     softTimeLimit: definition.softTimeLimit ?? null,
     timeLimit: definition.timeLimit ?? DEFAULT_TIME_LIMIT,
+    retryOnTimeout: definition.retryOnTimeout ?? false,
     idempotency: definition.idempotency ? keyRules(definition.idempotency) : null,
     args: z.toJSONSchema(definition.args, { io: "input", unrepresentable: "any" }) as Json,
   })).sort((a, b) => a.name < b.name ? -1 : 1);

@@ -136,7 +136,17 @@ async function argsOf(engine: Resolving, record: TaskRecord): Promise<readonly J
 
 /** The request that submits a task anew; without a delay, which is over. */
 function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
-  const { name, channel, priority, maxRetries, softTimeLimit, timeLimit, ignoreResult, tags } = record;
+  const {
+    name,
+    channel,
+    priority,
+    maxRetries,
+    softTimeLimit,
+    timeLimit,
+    retryOnTimeout,
+    ignoreResult,
+    tags,
+  } = record;
   return {
     name,
     args,
@@ -146,6 +156,7 @@ function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
     ...(record.expiresAt !== undefined && { expires: (record.expiresAt - record.createdAt) / 1000 }),
     ...(softTimeLimit !== undefined && { softTimeLimit }),
     ...(timeLimit !== undefined && { timeLimit }),
+    ...(retryOnTimeout !== undefined && { retryOnTimeout }),
     ...(ignoreResult !== undefined && { ignoreResult }),
     ...(tags !== undefined && { tags }),
   };

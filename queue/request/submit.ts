@@ -300,6 +300,7 @@ export function toRecord(
     ...(request.expires !== undefined && { expiresAt: now + Math.round(request.expires * 1000) }),
     ...(request.softTimeLimit !== undefined && { softTimeLimit: request.softTimeLimit }),
     ...(request.timeLimit !== undefined && { timeLimit: request.timeLimit }),
+    ...(request.retryOnTimeout !== undefined && { retryOnTimeout: request.retryOnTimeout }),
     ...((request.ignoreResult ?? definition.ignoreResult) && { ignoreResult: true }),
     ...(concurrencyKey !== null && { concurrencyKey }),
     ...(unkeyed && { unkeyed }),

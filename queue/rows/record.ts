@@ -36,6 +36,7 @@ export interface TaskRecord {
   readonly expiresAt?: number;
   readonly softTimeLimit?: number;
   readonly timeLimit?: number;
+  readonly retryOnTimeout?: boolean;
   readonly ignoreResult?: boolean;
   /** A run that is lost with its worker, or that its stopping worker ends, is not repeated; without this it is. */
   readonly acks?: "early";

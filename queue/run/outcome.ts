@@ -16,6 +16,7 @@ import {
 import type { TaskError } from "../ground/task.ts";
 import { chunkCount, toResult } from "../rows/payload.ts";
 import type { TaskRecord } from "../rows/record.ts";
+import { type Ending, ranOutOfTime } from "../task/endings.ts";
 import { brief, describe } from "../task/failure.ts";
 import { isRetryable, retryDelay } from "../task/retry.ts";
 import type { Outcome } from "../task/state.ts";
@@ -42,6 +43,18 @@ export function failed({ engine, record, definition }: ThisRun, thrown: unknown)
   const error = reasonOf(thrown, final);
   if (final) return { state: "FAILURE", error };
   return { state: "RETRY", error, delay: retryDelay(policy, record.retries, thrown, engine.random) };
+}
+
+/**
+ * The outcome when the hard time limit of `limit` seconds was over. `retryOn` is not asked, because whoever set
+ * `retryOnTimeout` has answered.
+ */
+export function outOfTime({ engine, record, definition }: ThisRun, limit: number): Ending | Retry {
+  const ending = ranOutOfTime(limit);
+  const again = record.retryOnTimeout ?? definition.retryOnTimeout ?? false;
+  if (!again || record.retries >= record.maxRetries) return ending;
+  const delay = retryDelay(definition.retry ?? {}, record.retries, null, engine.random);
+  return { state: "RETRY", error: ending.error, delay };
 }
 
 /** The error of a failed run, as the record will hold it. */

@@ -27,7 +27,7 @@ import type { Unit } from "../rows/unit.ts";
 import type { Mutation } from "../store/port.ts";
 import { faultsOf } from "../task/args.ts";
 import type { AnyTaskDefinition, Lock, LockOptions, ThreadTarget } from "../task/define.ts";
-import { argumentsRefused, EXPIRED, outOfTime, REVOKED_RUNNING } from "../task/endings.ts";
+import { argumentsRefused, EXPIRED, REVOKED_RUNNING } from "../task/endings.ts";
 import { DEFAULT_TIME_LIMIT } from "../task/options.ts";
 import type { Outcome } from "../task/state.ts";
 import type { ThreadJob, ThreadPool } from "../threads/pool.ts";
@@ -35,7 +35,7 @@ import { resolveArgs } from "../workflow/value.ts";
 import { RunContext } from "./context.ts";
 import type { Limited } from "./deadlines.ts";
 import { RunLocks } from "./locks.ts";
-import { failed, succeeded } from "./outcome.ts";
+import { failed, outOfTime, type Retry, succeeded } from "./outcome.ts";
 import { Reports } from "./report.ts";
 import { giveBack, settle } from "./settle.ts";
 import type { Running, ThisRun } from "./this_run.ts";
@@ -202,9 +202,9 @@ export class Run implements Limited, ThisRun {
       const message = `Task ran longer than its soft time limit of ${this.#softLimit} s`;
       return this.#abort(new SoftTimeLimitExceeded(message));
     }
-    const ending = outOfTime(this.#hardLimit);
-    this.#end(ending);
-    this.#abort(new TimeLimitExceeded(ending.error.message));
+    const outcome = outOfTime(this, this.#hardLimit);
+    this.#end(outcome);
+    this.#abort(new TimeLimitExceeded(outcome.error.message));
   }
 
   /** Ends the run as REVOKED, with more to be written by the same commit. Resolves when that is stored. */
@@ -228,8 +228,8 @@ export class Run implements Limited, ThisRun {
     this.#abort(new ShutdownError("This worker was judged lost; the task runs again elsewhere"));
   }
 
-  /** Ends the task with this run, unless the run has ended before. */
-  #end(outcome: Outcome, writes: Unit | null = null): Promise<void> | undefined {
+  /** Ends this run with an outcome for its task, unless the run has ended before. */
+  #end(outcome: Outcome | Retry, writes: Unit | null = null): Promise<void> | undefined {
     return this.#close() ? settle(this, outcome, writes) : undefined;
   }
 

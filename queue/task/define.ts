@@ -146,6 +146,14 @@ export interface TaskOptions<Schema extends ArgsSchema = ArgsSchema> {
   /** Seconds until the run is ended. @default {3600} */
   readonly timeLimit?: number;
   /**
+   * Whether a run that reached {@link timeLimit} is repeated like one that failed: as often as {@link maxRetries} says,
+   * after the waits of {@link retry}, whose `retryOn` is not asked. A handler on the event loop that ignores its signal
+   * may then still be at work when the next run begins; one in a thread is ended with its thread.
+   *
+   * @default {false: the task fails at once, however many retries are left}
+   */
+  readonly retryOnTimeout?: boolean;
+  /**
    * When a delivery to a worker counts. `"late"`: when the run has ended, so a task whose worker is lost runs again (at
    * least once). `"early"`: when the run begins, so such a task ends as FAILURE, WorkerLostError (at most once).
    *

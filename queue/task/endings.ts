@@ -68,8 +68,8 @@ export function lostTooOften(deliveries: number): Ending {
   );
 }
 
-/** The run has reached its hard time limit. @param limit seconds */
-export function outOfTime(limit: number): Ending {
+/** The run has reached its hard time limit, and is not repeated. @param limit seconds */
+export function ranOutOfTime(limit: number): Ending {
   return failed(TimeLimitExceeded.name, `Task ran longer than its time limit of ${limit} s`);
 }
 

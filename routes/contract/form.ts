@@ -91,7 +91,12 @@ export const taskFields = {
   ),
   max_retries: integer(0, 1000).optional(),
   soft_time_limit: seconds(true).optional().describe("Seconds until the handler's signal aborts."),
-  time_limit: seconds(true).optional().describe("Seconds until the run is ended."),
+  time_limit: seconds(true).optional().describe(
+    "Seconds until the run is ended. The task then fails at once, unless `retry_on_timeout`.",
+  ),
+  retry_on_timeout: z.boolean(must("true or false")).optional().describe(
+    "Repeat a run that reached `time_limit`, as long as `max_retries` allows.",
+  ),
   ignore_result: z.boolean(must("true or false")).optional().describe(
     "Keep the outcome, not the return value.",
   ),

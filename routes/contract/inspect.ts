@@ -17,6 +17,7 @@ export const Definition = z.object({
   max_retries: z.int(),
   soft_time_limit: z.number().nullable(),
   time_limit: z.number(),
+  retry_on_timeout: z.boolean(),
   idempotency: z.object({ ttl: z.number(), on_duplicate: z.enum(["skip", "return", "raise"]) }).nullable()
     .openapi({ description: "Given when the definition makes an idempotency key of the arguments." }),
   args: z.any().openapi({ description: "JSON Schema of the argument array." }),

@@ -92,6 +92,7 @@ function wireScheduledTask(task: queue.ScheduledTask): z.output<typeof contract.
     max_retries: task.maxRetries,
     soft_time_limit: task.softTimeLimit,
     time_limit: task.timeLimit,
+    retry_on_timeout: task.retryOnTimeout,
     ignore_result: task.ignoreResult,
     tags: task.tags && [...task.tags],
   });
@@ -172,6 +173,7 @@ export function wireDefinition(definition: queue.DefinitionView): z.output<typeo
     max_retries: definition.maxRetries,
     soft_time_limit: definition.softTimeLimit,
     time_limit: definition.timeLimit,
+    retry_on_timeout: definition.retryOnTimeout,
     idempotency: definition.idempotency &&
       { ttl: definition.idempotency.ttl, on_duplicate: definition.idempotency.onDuplicate },
     args: definition.args,

@@ -19,6 +19,7 @@ export function taskRequest(body: z.output<typeof contract.TaskRequestBody>): qu
     maxRetries: body.max_retries,
     softTimeLimit: body.soft_time_limit,
     timeLimit: body.time_limit,
+    retryOnTimeout: body.retry_on_timeout,
     ignoreResult: body.ignore_result,
     tags: body.tags,
     delay: body.delay,

@@ -12,6 +12,7 @@ const given = {
   maxRetries: 2,
   softTimeLimit: 5,
   timeLimit: 10,
+  retryOnTimeout: true,
 };
 const add = defineTask(
   { ...given, args: z.tuple([z.int(), z.int().default(1)]) },
@@ -37,6 +38,7 @@ Deno.test("definitions are shown by name, with defaults filled in and their argu
     maxRetries: 0,
     softTimeLimit: null,
     timeLimit: 3600,
+    retryOnTimeout: false,
     idempotency: null,
   });
 });

@@ -24,6 +24,7 @@ onBothStores("a failed task is submitted anew with all that it had, and stays wh
     maxRetries: 2,
     timeLimit: 60,
     softTimeLimit: 30,
+    retryOnTimeout: true,
     ignoreResult: true,
     tags: ["a", "b"],
     expires: 500,
@@ -40,6 +41,8 @@ onBothStores("a failed task is submitted anew with all that it had, and stays wh
     { ...first, id: "", rootId: "", createdAt: 0, runAt: 0, expiresAt: 0, redriveOf: first.id },
   );
   assert.equal(again.expiresAt! - again.createdAt, 500_000);
+  const records = (await rowsOf(q.store, "task")).map(({ value }) => value as { retryOnTimeout?: boolean });
+  assert.deepEqual(records.map(({ retryOnTimeout }) => retryOnTimeout), [true, true]);
   await q.clock.settle();
   assert.deepEqual(held.runs[1]!.args, [large, { n: 1 }]);
   held.runs[1]!.fail(new Error("again"));

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../../../queue/mod.ts";
+import { chain, Signature, SoftTimeLimitExceeded, TimeLimitExceeded } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores } from "../../support/open_queue.ts";
+import { rowsOf } from "../../support/rows.ts";
 
 onBothStores("the soft time limit aborts the signal and leaves the run to its handler", async (open) => {
   const held = heldTask("held", { softTimeLimit: 10, timeLimit: 20 });
@@ -82,6 +83,109 @@ onBothStores(
     assert.deepEqual(q.events.of("exhausted"), []);
   },
 );
+
+onBothStores(
+  "with retryOnTimeout a run that reached its hard limit is repeated as often as maxRetries says",
+  async (open) => {
+    const held = heldTask("held", {
+      timeLimit: 5,
+      maxRetries: 1,
+      retryOnTimeout: true,
+      // Not asked: the definition has said it.
+      retry: { delay: 10, factor: 1, retryOn: () => false },
+    });
+    await using q = await open({ definitions: [held.definition] });
+    const { id } = await q.queue.submit(held.definition, []);
+    await q.clock.advance(5000);
+    const retried = await q.queue.get(id);
+    assert.deepEqual([retried.state, retried.retries, retried.error], ["RETRY", 1, {
+      type: "TimeLimitExceeded",
+      message: "Task ran longer than its time limit of 5 s",
+      traceback: null,
+    }]);
+    assert(held.runs[0]!.ctx.signal.reason instanceof TimeLimitExceeded);
+    // What the first run still does changes nothing.
+    held.runs[0]!.finish("too late");
+    await q.clock.advance(10_000);
+    assert.equal(held.runs.length, 2);
+    await q.clock.advance(5000);
+    const ended = await q.queue.get(id);
+    assert.deepEqual([ended.state, ended.retries, ended.error?.type], ["FAILURE", 1, "TimeLimitExceeded"]);
+    held.runs[1]!.finish();
+  },
+);
+
+onBothStores("a submission's retryOnTimeout overrides its definition's, either way", async (open) => {
+  const never = heldTask("never", { timeLimit: 5, maxRetries: 1 });
+  const always = heldTask("always", { timeLimit: 5, maxRetries: 1, retryOnTimeout: true });
+  await using q = await open({ definitions: [never.definition, always.definition] });
+  const ids = [];
+  for (const { definition } of [never, always]) {
+    for (const retryOnTimeout of [true, false]) {
+      ids.push((await q.queue.submit(definition, [], { retryOnTimeout })).id);
+    }
+  }
+  await q.clock.advance(5000);
+  const tasks = await Promise.all(ids.map((id) => q.queue.get(id)));
+  assert.deepEqual(tasks.map(({ retries }) => retries), [1, 0, 1, 0]);
+  await Promise.all([ids[0]!, ids[2]!].map((id) => q.queue.revoke(id)));
+  for (const { runs } of [never, always]) for (const run of runs) run.finish();
+});
+
+onBothStores("retryOnTimeout takes a place in the record only where a submission gives it", async (open) => {
+  const held = heldTask("held", { maxRetries: 1, retryOnTimeout: true });
+  await using q = await open({ definitions: [held.definition], start: false });
+  await q.queue.submit(held.definition, []);
+  await q.queue.submit(held.definition, [], { retryOnTimeout: false });
+  const rows = await rowsOf(q.store, "task");
+  const values = rows.map(({ value }) => (value as { retryOnTimeout?: boolean }));
+  assert.deepEqual(values.map((value) => "retryOnTimeout" in value), [false, true]);
+});
+
+onBothStores(
+  "a soft limit that a handler obeys is retried by maxRetries alone, with or without retryOnTimeout",
+  async (open) => {
+    const sleeper = task("sleeper", (ctx) => ctx.sleep(100), {
+      softTimeLimit: 5,
+      timeLimit: 20,
+      maxRetries: 1,
+      retry: { delay: 1, factor: 1, retryOn: () => false },
+    });
+    await using q = await open({ definitions: [sleeper] });
+    const ended = await q.ended(await q.queue.submit(sleeper, [], { retryOnTimeout: true }));
+    // `retryOn` is asked as for any error that a handler throws.
+    assert.deepEqual([ended.state, ended.retries, ended.error?.type], [
+      "FAILURE",
+      0,
+      "SoftTimeLimitExceeded",
+    ]);
+  },
+);
+
+onBothStores("schedules and workflows take retryOnTimeout", async (open) => {
+  const held = heldTask("held", { timeLimit: 5, maxRetries: 1 });
+  await using q = await open({ definitions: [held.definition] });
+  await q.queue.schedules.create({
+    id: "once",
+    task: { name: "held", args: [], retryOnTimeout: true },
+    trigger: { date: q.clock.now() + 1000 },
+  });
+  const { workflow } = await q.queue.submitWorkflow(
+    chain(
+      new Signature({ name: "held", args: [], retryOnTimeout: true }),
+      new Signature({ name: "held", args: [] }),
+    ),
+  );
+  await q.clock.advance(1000);
+  const { tasks } = await q.queue.list({ scheduleId: "once" });
+  await q.clock.advance(5000);
+  assert.equal((await q.queue.get(tasks[0]!.id)).retries, 1);
+  assert.equal((await q.queue.get(workflow.id)).retries, 1);
+  assert.equal((await q.queue.workflow(workflow.id)).state, "STARTED");
+  await q.queue.revoke(workflow.id);
+  await q.queue.revoke(tasks[0]!.id);
+  for (const run of held.runs) run.finish();
+});
 
 onBothStores("a handler that throws after its time limit is not heard", async (open) => {
   const held = heldTask("held", { timeLimit: 5 });

@@ -23,6 +23,18 @@ Deno.test("the hard time limit ends a busy loop: the task fails and the next one
   assert.equal((await q.ended(next)).result, 3);
 });
 
+Deno.test("with retryOnTimeout a busy loop that the limit has ended runs again, in another thread", async () => {
+  const spin = threadTask(functions.spinAtFirst, {
+    timeLimit: 1,
+    maxRetries: 1,
+    retryOnTimeout: true,
+    retry: { delay: 0 },
+  });
+  await using q = await openThreads([spin], { threads: 1 });
+  const ended = await q.ended(await q.queue.submit(spin, []));
+  assert.deepEqual([ended.state, ended.result, ended.retries], ["SUCCESS", "second run", 1]);
+});
+
 Deno.test("a revoke ends a busy loop", async () => {
   const spin = threadTask(functions.spin);
   await using q = await openThreads([spin]);

@@ -105,6 +105,12 @@ export function spinUntilAborted(context: ThreadContext): string {
   return (context.signal.reason as Error).name;
 }
 
+/** Never ends in its first run. */
+export function spinAtFirst(context: ThreadContext): string {
+  while (context.retries === 0);
+  return "second run";
+}
+
 /** Awaits its signal. */
 export function untilAborted(context: ThreadContext): Promise<string> {
   const { signal } = context;

@@ -44,6 +44,13 @@ const REFUSED: [name: string, body: unknown, type: string, faults: string[], det
   ["an expiry of 0", { ...ADD, expires: 0 }, "invalid-request", ["body /expires"], /positive/],
   ["a negative max_retries", { ...ADD, max_retries: -1 }, "invalid-request", ["body /max_retries"], /got -1/],
   ["a time limit of 0", { ...ADD, time_limit: 0 }, "invalid-request", ["body /time_limit"], /positive/],
+  [
+    "a retry_on_timeout of 1",
+    { ...ADD, retry_on_timeout: 1 },
+    "invalid-request",
+    ["body /retry_on_timeout"],
+    /true or false: got 1/,
+  ],
   ["a tag that is no text", { ...ADD, tags: ["a", 1] }, "invalid-request", ["body /tags/1"], /got 1/],
   ["21 tags", { ...ADD, tags: Array(21).fill("a") }, "invalid-request", ["body /tags"], /20 tags/],
   [

@@ -18,6 +18,7 @@ Deno.test("GET /v1/definitions tells what can be submitted", async () => {
     "max_retries",
     "soft_time_limit",
     "time_limit",
+    "retry_on_timeout",
     "idempotency",
     "args",
   ]);

@@ -69,6 +69,7 @@ Deno.test("every field of a schedule comes back as it was sent", async () => {
       max_retries: 2,
       soft_time_limit: 1,
       time_limit: 2,
+      retry_on_timeout: true,
       ignore_result: true,
       tags: ["a"],
     },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { heldTask } from "../../support/held_task.ts";
 import { openApp } from "../../support/open_app.ts";
 
 const ADD = { name: "app.tasks.add", args: [1, 2] };
@@ -57,6 +58,24 @@ Deno.test("POST /v1/tasks passes every option on", async () => {
   assert.equal(task.expires_at, "2026-01-05T09:01:00.000Z");
   assert.equal(task.max_retries, 7);
   assert.deepEqual(task.tags, ["a", "b"]);
+});
+
+Deno.test("POST /v1/tasks, a batch and a workflow take retry_on_timeout", async () => {
+  const held = heldTask("held", { timeLimit: 5, maxRetries: 1 });
+  await using t = await openApp({ definitions: [held.definition] });
+  const body = { name: "held", retry_on_timeout: true };
+  const answers = [
+    await t.post("/v1/tasks", body),
+    await t.post("/v1/tasks/batch", { tasks: [body] }),
+    await t.post("/v1/workflows", { chain: [body] }),
+  ];
+  assert.deepEqual(answers.map(({ status }) => status), [202, 202, 202]);
+  for (const answer of answers) await answer.body?.cancel();
+  await t.clock.advance(5000);
+  const { tasks } = await t.queue.list();
+  assert.deepEqual(tasks.map(({ retries }) => retries), [1, 1, 1]);
+  await Promise.all(tasks.map(({ id }) => t.queue.revoke(id)));
+  for (const run of held.runs) run.finish();
 });
 
 Deno.test("POST /v1/tasks takes a run_at with any offset, and a past one runs at once", async () => {
