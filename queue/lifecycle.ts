@@ -18,6 +18,7 @@ import { StoppedError, StoreUnavailableError } from "./ground/errors.ts";
 import { harmless } from "./ground/observer.ts";
 import type { Health } from "./ground/task.ts";
 import { type Counts, countsSince } from "./inspect/tally.ts";
+import { Unstarted } from "./inspect/unstarted.ts";
 import { viewHealth } from "./inspect/views.ts";
 import { obeyRevokes } from "./request/revoke.ts";
 import type { Run } from "./run/run.ts";
@@ -31,14 +32,17 @@ const REGISTER_DEADLINE = 10_000;
 /** See the module's text. */
 export class Lifecycle implements LifecycleHooks {
   readonly parts: Parts;
+  readonly #unstarted: Unstarted;
   #broken: Error | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(readonly options: QueueOptions) {
     this.parts = assemble(options, this);
+    this.#unstarted = new Unstarted(this.parts.engine, this.parts.membership);
   }
 
   async start(): Promise<void> {
+    this.#unstarted.started();
     const { threads, definitions } = this.parts.engine;
     const inThreads = [...definitions.values()].filter(({ thread }) => threads && thread);
     if (inThreads.length > 0) await checkThreadTasks(inThreads);
@@ -89,6 +93,19 @@ export class Lifecycle implements LifecycleHooks {
     } finally {
       this.parts.activity.leave();
     }
+  }
+
+  /** Waits for something that tasks do, until the returned object is disposed of. The loops of a queue on demand work meanwhile. */
+  waiting(): Disposable {
+    const { activity } = this.parts;
+    const end = this.#unstarted.wait();
+    activity.enter();
+    return {
+      [Symbol.dispose]() {
+        end();
+        activity.leave();
+      },
+    };
   }
 
   /** Does an operation that commits, once this process is registered. */

@@ -124,20 +124,17 @@ class EngineQueue implements Queue {
     return listTasks(this.#engine, filter);
   }
 
-  wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
-    return this.#life.during(() => this.#parts.waits.wait(id, () => lookAtTask(this.#engine, id), options));
+  async wait(id: string, options: { timeout?: number; signal?: AbortSignal } = {}): Promise<Task> {
+    using _ = this.#life.waiting();
+    return await this.#parts.waits.wait(id, () => lookAtTask(this.#engine, id), options);
   }
 
   async *watch(
     id: string,
     options: { repeat?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<TaskChange, void> {
-    this.#parts.activity.enter();
-    try {
-      yield* this.#parts.watches.watch(this.#engine, id, options);
-    } finally {
-      this.#parts.activity.leave();
-    }
+    using _ = this.#life.waiting();
+    yield* this.#parts.watches.watch(this.#engine, id, options);
   }
 
   async result<Result>(task: Task<Result>, options: { signal?: AbortSignal } = {}): Promise<Result> {
@@ -162,15 +159,14 @@ class EngineQueue implements Queue {
     return getWorkflow(this.#engine, id);
   }
 
-  waitWorkflow(
+  async waitWorkflow(
     id: string,
     options: { timeout?: number; signal?: AbortSignal } = {},
   ): Promise<Workflow> {
-    return this.#life.during(async () => {
-      const { end } = await findWorkflow(this.#engine, id);
-      await this.#parts.waits.wait(end.id, () => lookAtEnd(this.#engine, end), options);
-      return await getWorkflow(this.#engine, id);
-    });
+    using _ = this.#life.waiting();
+    const { end } = await findWorkflow(this.#engine, id);
+    await this.#parts.waits.wait(end.id, () => lookAtEnd(this.#engine, end), options);
+    return await getWorkflow(this.#engine, id);
   }
 
   revokeWorkflow(id: string): Promise<Workflow> {
