@@ -49,9 +49,9 @@ export class Histories {
     const planned = new Map<number, Entry>();
     const fired = new Set<string | null>();
     for (const entry of history) {
-      const { outcome, plannedAt, taskId } = decode<OccurrenceRow>(entry.value);
+      const { outcome, plannedAt, taskId, byHand } = decode<OccurrenceRow>(entry.value);
       fired.add(taskId);
-      if (outcome === "manual") continue;
+      if (outcome === "manual" || byHand) continue;
       const before = planned.get(plannedAt);
       planned.set(plannedAt, entry);
       if (!before) continue;

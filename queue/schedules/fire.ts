@@ -66,9 +66,12 @@ async function takeStep(engine: Placing, schedule: StoredSchedule, now: number):
     ...(jitter > 0 && expires !== undefined && { expires: expires + jitter / 1000 }),
   };
   try {
-    await submitScheduled(engine, request, id, (taskId) => {
-      const submitted = { ...occurrence("submitted", now, planned), startedAt: now, taskId };
-      return unit({ ...to, lastRunAt: now, running: withLast(running, taskId) }, [...missed, submitted]);
+    await submitScheduled(engine, request, id, (taskId, isNew) => {
+      const history = [...missed, taken(isNew, occurrence("submitted", now, planned), now, taskId)];
+      return unit(
+        isNew ? { ...to, lastRunAt: now, running: [...running, taskId] } : { ...to, running },
+        history,
+      );
     });
   } catch (error) {
     if (!(error instanceof InvalidTaskError || error instanceof TooLargeError)) throw error;
@@ -100,11 +103,11 @@ export async function runNow(
     const first = keyed && (await idempotencyUnit(engine, keyed, [])).first;
     if (first) return { task: (await replay(engine, first))[0]!, replayed: true };
     const advance = async (taskId: string, isNew: boolean) => {
-      const running = withLast(row.running, taskId).slice(-MOST_INSTANCES);
-      const manual = { ...occurrence("manual", now, now), startedAt: now, taskId };
+      const running = [...row.running, taskId].slice(-MOST_INSTANCES);
+      const history = [taken(isNew, occurrence("manual", now, now), now, taskId)];
       const deed = audit(engine, { action: "schedule.run", target: id, after: { task_id: taskId } });
       const change = together(
-        changeUnit(engine.keys, id, schedule, { ...row, lastRunAt: now, running }, [manual]),
+        changeUnit(engine.keys, id, schedule, isNew ? { ...row, lastRunAt: now, running } : row, history),
         { checks: [], mutations: [deed] },
       );
       if (!keyed || !isNew) return change;
@@ -139,9 +142,10 @@ function occurrence(
   };
 }
 
-/** Adds a task as the last one. With an idempotency key of its definition, the task may be there already. */
-function withLast(running: readonly string[], taskId: string): string[] {
-  return [...running.filter((id) => id !== taskId), taskId];
+/** An occurrence with its task: a new one, or the earlier task that holds the key of its definition. */
+function taken(isNew: boolean, row: OccurrenceRow, now: number, taskId: string): OccurrenceRow {
+  if (isNew) return { ...row, startedAt: now, taskId };
+  return { ...row, outcome: "duplicate", taskId, ...(row.outcome === "manual" && { byHand: true }) };
 }
 
 /** Returns a schedule's tasks that have not ended. Nothing is read while there are fewer than `maxInstances`. */

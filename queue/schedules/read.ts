@@ -78,7 +78,10 @@ export async function listOccurrences(
   const entries = await store.list({ ...range, ...end }, { limit, reverse: true });
   const rows = entries.map(({ value }) => decode<OccurrenceRow>(value));
   const states = await statesOf(engine, rows.flatMap(({ taskId }) => taskId ?? []));
-  const occurrences = rows.map((row) => ({ ...row, state: states.get(row.taskId ?? "") ?? null }));
+  const occurrences = rows.map(({ byHand: _byHand, ...row }) => ({
+    ...row,
+    state: states.get(row.taskId ?? "") ?? null,
+  }));
   return { occurrences, cursor: entries.length < limit ? null : makeCursor([numberIn(entries.at(-1)!.key)]) };
 }
 

@@ -45,7 +45,10 @@ export interface ScheduleRow extends ScheduleSettings {
 }
 
 /** `occurrence`: an occurrence that was handled. */
-export type OccurrenceRow = Omit<Occurrence, "state">;
+export interface OccurrenceRow extends Omit<Occurrence, "state"> {
+  /** Whether it is a duplicate that a person asked for: its moment is none of the grid. */
+  readonly byHand?: true;
+}
 
 /** Most occurrences in the history of a schedule. */
 export const HISTORY = 1000;

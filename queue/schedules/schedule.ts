@@ -93,16 +93,20 @@ export interface Schedule extends ScheduleSettings {
   readonly updatedAt: number;
 }
 
-/** The outcome of an occurrence. `refused`: the definition does not accept the task any more. */
-export type OccurrenceOutcome = "submitted" | "manual" | "skipped" | "missed" | "refused";
+/**
+ * The outcome of an occurrence. `duplicate`: an earlier task holds the key that the definition makes of the arguments,
+ * and no task was submitted. `refused`: the definition does not accept the task any more.
+ */
+export type OccurrenceOutcome = "submitted" | "manual" | "duplicate" | "skipped" | "missed" | "refused";
 
 /** An occurrence in a schedule's history. */
 export interface Occurrence {
   readonly plannedAt: number;
   /** The last of the missed occurrences that this entry stands for; `null` unless the outcome is `missed`. */
   readonly missedUntil: number | null;
-  /** When its task was submitted. */
+  /** When its task was submitted; `null` for a duplicate, which submitted none. */
   readonly startedAt: number | null;
+  /** Its task; of a duplicate the earlier one. */
   readonly taskId: string | null;
   /** Seconds from the planned moment until it was handled. */
   readonly lateBy: number;

@@ -84,9 +84,9 @@ export const Occurrence = z.object({
   planned_at: moment,
   missed_until: moment.nullable().openapi({ description: "The last one of several missed occurrences." }),
   started_at: moment.nullable().openapi({ description: "When its task was submitted." }),
-  task_id: id.nullable(),
+  task_id: id.nullable().openapi({ description: "Its task; of a duplicate the earlier one." }),
   late_by: z.number().openapi({ description: "Seconds from the planned moment until it was handled." }),
-  outcome: z.enum(["submitted", "manual", "skipped", "missed", "refused"]),
+  outcome: z.enum(["submitted", "manual", "duplicate", "skipped", "missed", "refused"]),
   detail: z.string().nullable().openapi({ description: "Why the task was refused." }),
   state: TaskState.nullable().openapi({ description: "The task's state now, while it is kept." }),
 }).openapi("Occurrence");

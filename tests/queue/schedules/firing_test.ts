@@ -242,21 +242,58 @@ onBothStores("a task that its definition accepts no longer is refused in the his
   assert.match(later.events.of("fault")[0]!.message, /'s'/);
 });
 
-onBothStores("an occurrence whose definition's key is taken has the task that took it", async (open) => {
-  const held = heldTask("held", { idempotency: { key: () => "same" } });
-  await using q = await open({ definitions: [held.definition] });
-  const task = { name: "held", args: [] };
-  await q.queue.schedules.create({ id: "s", task, trigger: { interval: 1 }, maxInstances: 2 });
-  await q.clock.advance(3_000);
-  assert.equal(held.runs.length, 1);
-  const { occurrences } = await q.queue.schedules.occurrences("s");
-  assert.deepEqual(
-    occurrences.map(({ outcome, taskId }) => [outcome, taskId]),
-    Array(3).fill(["submitted", held.runs[0]!.ctx.id]),
-  );
-  held.runs[0]!.finish();
-  await q.clock.settle();
-});
+onBothStores(
+  "an occurrence whose definition's key is taken is a duplicate and names the task, after an edit and by hand, too",
+  async (open) => {
+    const held = heldTask("held", {
+      idempotency: { key: (tenant) => String(tenant), ttl: 3600, onDuplicate: "raise" },
+    });
+    await using q = await open({ definitions: [held.definition] });
+    const { schedules } = q.queue;
+    const task = (cursor: string) => ({ name: "held", args: ["acme", cursor] });
+    const { schedule } = await schedules.create({ id: "s", task: task("1"), trigger: { interval: 1 } });
+    await q.clock.advance(1_000);
+    held.runs[0]!.finish();
+    await q.clock.advance(1_000);
+    await schedules.update("s", { task: task("2") });
+    await q.clock.advance(1_000);
+    const first = held.runs[0]!.ctx.id;
+    assert.equal((await schedules.run("s")).task.id, first);
+    assert.equal(held.runs.length, 1);
+    const { occurrences } = await schedules.occurrences("s");
+    const planned = (second: number) => schedule.createdAt + second * 1000;
+    assert.deepEqual(
+      occurrences.map(({ outcome, taskId, state, startedAt, plannedAt }) =>
+        [outcome, taskId, state, startedAt, plannedAt] as const
+      ),
+      [
+        ["duplicate", first, "SUCCESS", null, planned(3)],
+        ["duplicate", first, "SUCCESS", null, planned(3)],
+        ["duplicate", first, "SUCCESS", null, planned(2)],
+        ["submitted", first, "SUCCESS", planned(1), planned(1)],
+      ],
+    );
+    assert.equal((await schedules.get("s")).lastRunAt, planned(1));
+  },
+);
+
+onBothStores(
+  "a task that somebody else submitted under the key is no instance of the schedule",
+  async (open) => {
+    const held = heldTask("held", { idempotency: { key: () => "same" } });
+    await using q = await open({ definitions: [held.definition] });
+    const { id } = await q.queue.submit(held.definition, []);
+    await q.queue.schedules.create({ id: "s", task: { name: "held", args: [] }, trigger: { interval: 1 } });
+    await q.clock.advance(3_000);
+    const { occurrences } = await q.queue.schedules.occurrences("s");
+    assert.deepEqual(
+      occurrences.map(({ outcome, taskId }) => [outcome, taskId]),
+      Array(3).fill(["duplicate", id]),
+    );
+    held.runs[0]!.finish();
+    await q.clock.settle();
+  },
+);
 
 onBothStores(
   "a run that is asked for and meets a task with its definition's key leaves no key behind",
