@@ -16,11 +16,11 @@ export type Trigger =
   /** One occurrence at this moment, milliseconds since 1970. */
   | { readonly date: number };
 
-/** How a schedule makes up for missed occurrences; see `Schedule.misfireGrace`. */
+/** How a schedule makes up for occurrences that were not handled in time; see `ScheduleOptions.misfireGrace`. */
 export type CatchUp =
-  /** No task. */
+  /** No task for those that are missed. */
   | "skip"
-  /** One task stands for all of them. */
+  /** One task for all that are due together, within `misfireGrace` or not: that of the last one. */
   | "one"
   /** A task for each of the last `catchUpLimit`. No occurrence is skipped for `maxInstances`: it waits. */
   | "all";
@@ -34,7 +34,12 @@ export interface ScheduleOptions {
   readonly endAt?: number | null | undefined;
   /** Most seconds that are added, at random, to the time of a task; occurrences stay where they are. @default {0} */
   readonly jitter?: number | undefined;
-  /** Seconds that an occurrence may be late. After that it is missed, and `catchUp` decides. @default {60} */
+  /**
+   * Seconds that an occurrence may be late with `catchUp` `"skip"` or `"all"`. After that it is missed. `"one"` is the
+   * same on either side of it.
+   *
+   * @default {60}
+   */
   readonly misfireGrace?: number | undefined;
   /** @default {"one"} */
   readonly catchUp?: CatchUp | undefined;

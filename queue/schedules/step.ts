@@ -29,6 +29,13 @@ export function stepOf(
   now: number,
 ): Step {
   const first = nextRunAt!;
+  if (catchUp === "one") {
+    // The last one that is due stands for all before it, in time or not.
+    const after = grid.after(first);
+    if (after === null || after > now) return { missed: null, fire: first, next: after };
+    const fire = Math.max(first, grid.before(now + 1) ?? first);
+    return { missed: upTo(grid, first, fire), fire, next: grid.after(fire) };
+  }
   const inTime = now - misfireGrace * 1000;
   if (first >= inTime) return { missed: null, fire: first, next: grid.after(first) };
 
@@ -38,10 +45,6 @@ export function stepOf(
   switch (catchUp) {
     case "skip":
       return { missed: { first, last }, fire: null, next };
-    case "one":
-      // An occurrence that is due and in time stands for the missed ones before it.
-      if (next !== null && next <= now) return { missed: { first, last }, fire: null, next };
-      return { missed: upTo(grid, first, last), fire: last, next };
     case "all": {
       if (backfillTo !== undefined && first <= backfillTo) {
         return { missed: null, fire: first, next: grid.after(first), backfillTo };

@@ -28,10 +28,11 @@ const scheduleFields = {
   end_at: time.nullable().optional().describe("No occurrence after."),
   jitter: seconds(false).optional().describe("Up to so many seconds, at random, are added to a task's time."),
   misfire_grace: seconds(true).optional().describe(
-    "An occurrence late by more is missed; 60 s unless it is given.",
+    "With skip and all: an occurrence late by more is missed; 60 s unless it is given.",
   ),
   catch_up: z.enum(["skip", "one", "all"], must("skip, one or all")).optional().describe(
-    "Tasks for missed occurrences: none, one for all of them (the default), or one each.",
+    "Tasks for missed occurrences: none; one for all that are due together, within the grace, too (the default); or " +
+      "one each.",
   ),
   catch_up_limit: integer(1, 1000).optional().describe("With all: the last so many; 100 unless it is given."),
   max_instances: integer(1, 100).optional().describe(

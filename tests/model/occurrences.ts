@@ -23,7 +23,7 @@ export function brokenHistories(rows: readonly Row[], paused: ReadonlySet<string
     if (!("interval" in row.trigger)) continue;
     const step = row.trigger.interval * 1000;
     const occurrences = (histories.get(id) ?? []).map(({ value }): OccurrenceRow => value)
-      .filter(({ outcome }) => outcome !== "manual");
+      .filter(({ outcome, byHand }) => outcome !== "manual" && !byHand);
     let next = row.createdAt + step;
     for (const { plannedAt, missedUntil } of occurrences) {
       const late = plannedAt - next;

@@ -40,6 +40,34 @@ Deno.test("three processes that tick at once fire each occurrence once", async (
   for (let n = 0; n < 20; n++) assert.deepEqual(await firedSeconds(all.store, `s${n}`), seconds(10));
 });
 
+Deno.test("what three processes find due after a leap is one task, whatever becomes of the commit's answer", async () => {
+  for (const fault of ["lost", "failed", "nothing", "repeated", "echoed"] satisfies CommitFault[]) {
+    await using all = new Processes();
+    const clock = new FakeClock();
+    const three = [
+      await all.start({ definitions, clock }),
+      await all.start({ definitions, clock }),
+      await all.start({ definitions, clock, start: false }),
+    ];
+    const trigger = { interval: 1 };
+    await three[0]!.queue.schedules.create({ ...ticking, id: "s", trigger, misfireGrace: 7200 });
+    const injected = three[0]!.faulty.onCommit(fault, sets("occurrence"));
+    clock.setWall(START + 7_200_500);
+    await Promise.all(three.map((process) => process.queue.tick().catch(() => {})));
+    await clock.settle();
+    if (fault === "echoed" && injected.met) await injected.land();
+    const rows = (await rowsOf(all.store, "occurrence")).map(({ value }) => value).slice(0, 2);
+    assert.deepEqual(
+      rows.map((
+        { outcome, plannedAt, missedUntil },
+      ) => [outcome, plannedAt - START, missedUntil && missedUntil - START]),
+      [["missed", 1000, 7_199_000], ["submitted", 7_200_000, null]],
+      fault,
+    );
+    assert.equal((await rowsOf(all.store, "task")).length, 1, fault);
+  }
+});
+
 Deno.test("no lock by the minute: a job of 30 seconds fires twice a minute in three processes", async () => {
   await using all = new Processes();
   const clock = new FakeClock();
