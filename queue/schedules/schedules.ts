@@ -80,6 +80,7 @@ export class EngineSchedules implements Schedules {
     return await this.#edit(id, (row) => {
       const now = this.engine.clock.now();
       if (changes.paused === false) refuseOrphan(id, row);
+      refuseNone(changes);
       const asked = { ...row, ...changes };
       // The id was accepted, perhaps by an earlier version.
       this.#refuse(asked);
@@ -218,6 +219,14 @@ function resumedAt(row: ScheduleRow, now: number): number | null {
 /** Picks the fields of a request's key that a row keeps. */
 function keyOf({ scope, key, expiresAt }: NonNullable<ScheduleRow["idempotency"]>) {
   return { scope, key, expiresAt };
+}
+
+/** Refuses to take away what has no default; the types forbid it, JavaScript does not. */
+function refuseNone(changes: object): void {
+  const faults = Object.entries(changes)
+    .filter(([field, value]) => ["task", "trigger"].includes(field) && (value ?? null) === null)
+    .map(([field]) => ({ pointer: `/${field}`, detail: "must not be taken away: it has no default" }));
+  if (faults.length > 0) throw new InvalidScheduleError(faults);
 }
 
 function refuseOrphan(id: string, { orphaned }: ScheduleRow): void {

@@ -4,8 +4,21 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
-import { id, integer, moment, must, nextCursor, seconds, strict, taskFields, text, time } from "./form.ts";
-import { TaskQuery, TaskState } from "./tasks.ts";
+import {
+  id,
+  integer,
+  moment,
+  must,
+  nextCursor,
+  pageCursor,
+  pageLimit,
+  seconds,
+  strict,
+  taskFields,
+  text,
+  time,
+} from "./form.ts";
+import { TaskState } from "./tasks.ts";
 
 /** The task of a schedule: a task request without a time of its own. */
 export const ScheduledTask = strict(taskFields).openapi("ScheduledTask");
@@ -99,7 +112,7 @@ export const OccurrencePage = z.object({
 }).openapi("OccurrencePage");
 
 /** Query of a list without filters. */
-export const PageQuery = TaskQuery.pick({ limit: true, cursor: true });
+export const PageQuery = strict({ limit: pageLimit(50), cursor: pageCursor });
 
 /** Query of `GET /v1/schedules/{id}/next`. */
 export const NextQuery = strict({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { z } from "zod";
-import { defineTask, type ScheduleRequest } from "../../../queue/mod.ts";
+import { defineTask, InvalidScheduleError, type ScheduleRequest } from "../../../queue/mod.ts";
 import { START } from "../../../queue/testing/fake_clock.ts";
 import { task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -101,6 +101,20 @@ Deno.test("all faults of a schedule are told at once, and nothing is stored", as
     { code: "too-large" },
   );
   assert.deepEqual(await stored(q.store), {});
+});
+
+onBothStores("what has no default cannot be taken away by an update", async (open) => {
+  await using q = await open({ definitions });
+  const { schedule } = await q.queue.schedules.create({ ...ticking, trigger: { interval: 60 } });
+  for (const value of [undefined, null]) {
+    const none = { task: value, trigger: value } as never;
+    await assert.rejects(q.queue.schedules.update(schedule.id, none), (error) => {
+      assert(error instanceof InvalidScheduleError);
+      assert.deepEqual(error.faults.map(({ pointer }) => pointer), ["/task", "/trigger"]);
+      return true;
+    });
+  }
+  assert.deepEqual(await q.queue.schedules.get(schedule.id), schedule);
 });
 
 Deno.test("no cron text throws anything but its faults", async () => {

@@ -309,6 +309,16 @@ Deno.test("lists come in pages with a link to the next", async () => {
   await problem(await t.get("/v1/schedules/a/occurrences?cursor=nonsense"), 422, "invalid-schedule");
 });
 
+Deno.test("an unknown parameter of a list is refused with those that the list knows", async () => {
+  await using t = await open();
+  for (const path of ["/v1/schedules", "/v1/schedules/daily/occurrences"]) {
+    const { errors } = await problem(await t.get(`${path}?foo=1`), 422, "invalid-request");
+    assert.deepEqual(errors, [
+      { in: "query", pointer: "/foo", detail: "Unknown field; known are limit, cursor" },
+    ]);
+  }
+});
+
 Deno.test("DELETE answers 204; then the schedule is unknown to every route", async () => {
   await using t = await open();
   await t.post("/v1/schedules", daily);
