@@ -41,6 +41,13 @@ const CLOCK_CHANGES: [zone: string, cron: string, from: string, expected: string
   // Half an hour only.
   ["Australia/Lord_Howe", "15 2 * * *", "2026-10-02T16:00Z", ["10-04 02:30 15:30Z", "10-05 02:15 15:15Z"]],
   ["Australia/Lord_Howe", "45 1 * * *", "2026-04-03T16:00Z", ["04-05 01:45 14:45Z", "04-06 01:45 15:15Z"]],
+  // Every hour leaves out 02:15, which the half hour lacks: the next one comes 90 minutes after the former.
+  [
+    "Australia/Lord_Howe",
+    "15 * * * *",
+    "2026-10-03T14:00Z",
+    ["10-04 01:15 14:45Z", "10-04 03:15 16:15Z", "10-04 04:15 17:15Z"],
+  ],
   ["Pacific/Auckland", "30 2 * * *", "2026-09-25T20:00Z", ["09-27 03:00 14:00Z", "09-28 02:30 13:30Z"]],
   ["Pacific/Auckland", "30 2 * * *", "2026-04-03T20:00Z", ["04-05 02:30 13:30Z", "04-06 02:30 14:30Z"]],
   // Lists and ranges.
