@@ -18,7 +18,7 @@ import type { Json } from "../ground/task.ts";
 import { faultsOf } from "../task/args.ts";
 import { keyOf } from "../task/concurrency.ts";
 import { argumentsRefused, type Ending } from "../task/endings.ts";
-import { brief } from "../task/failure.ts";
+import { brief, describe } from "../task/failure.ts";
 import { keyUnit } from "../task/moves.ts";
 import { readRecords } from "../task/read.ts";
 import type { Results } from "../workflow/results.ts";
@@ -71,8 +71,8 @@ export class LateKeys {
   }
 
   /**
-   * The key for a task; `null` when its definition makes none, or when its schema itself fails, which the run will meet
-   * and judge. The end of the task when its definition refuses the arguments.
+   * The key for a task; `null` when its definition makes none. The end of the task when its definition refuses the
+   * arguments, or when its schema itself throws: a task that ran without its key would run beside others of that key.
    */
   async #keyFor(record: TaskRecord): Promise<string | null | Ending> {
     const { store, keys, results, definitions } = this.engine;
@@ -92,7 +92,8 @@ export class LateKeys {
         ? keyOf(definition, args, "/args")
         : argumentsRefused(faultsOf(parsed.error, "/args"));
     } catch (error) {
-      return error instanceof InvalidTaskError ? argumentsRefused(error.faults) : null;
+      if (error instanceof InvalidTaskError) return argumentsRefused(error.faults);
+      return { state: "FAILURE", error: describe(error) };
     }
   }
 

@@ -293,20 +293,32 @@ Deno.test("a revoke that meets the key being made ends the task with its key", a
   assert.equal(gpu.runs.length, 0);
 });
 
-onBothStores(
-  "an error of the schema itself is met by the run, which has the task's retries",
-  async (open) => {
-    const follower = task("follower", () => null, {
-      args: z.tuple([z.unknown().refine(() => Promise.resolve(true))]) as never,
-      concurrencyKey: () => "one",
-      maxRetries: 1,
-      retry: { delay: 1, factor: 1 },
-    });
-    await using q = await open({ definitions: [prep, follower] });
-    await q.queue.submitWorkflow(chain(call("prep", 1), call("follower")));
-    await q.clock.advance(5000);
-    const failed = (await q.queue.list()).tasks.find(({ name }) => name === "follower")!;
-    assert.deepEqual([failed.state, failed.retries], ["FAILURE", 1]);
-    assert.match(failed.error!.message, /async/i);
-  },
-);
+onBothStores("an error of the schema itself ends the task: without its key it does not run", async (open) => {
+  let fails = false;
+  const schema = z.tuple([
+    z.unknown().refine(() => {
+      const now = fails;
+      fails = false;
+      if (now) throw new RangeError("not now");
+      return true;
+    }),
+  ]);
+  const gpu = heldTask("gpu", {
+    args: schema,
+    concurrencyKey: () => "gpu",
+    concurrencyLimit: 1,
+    maxRetries: 1,
+  });
+  await using q = await open({ definitions: [prep, gpu.definition], channels: { default: 20 } });
+  await q.queue.submit(gpu.definition, [0]);
+  await q.queue.submitWorkflow(chain(call("prep", 1), call("gpu")));
+  fails = true;
+  await q.clock.advance(5000);
+  assert.deepEqual([fails, gpu.runs.length], [false, 1]);
+  const failed = (await q.queue.list()).tasks.find(({ name, state }) =>
+    name === "gpu" && state === "FAILURE"
+  );
+  assert.deepEqual([failed?.error?.type, failed?.error?.message], ["RangeError", "not now"]);
+  gpu.runs[0]!.finish();
+  await q.clock.advance(1000);
+});
