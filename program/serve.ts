@@ -12,6 +12,7 @@ import {
   type Queue,
   stackOf,
   type Store,
+  surviveStrayErrors,
 } from "../queue/mod.ts";
 import {
   createApp,
@@ -117,7 +118,7 @@ export async function serve(options: ServeOptions): Promise<Serving | null> {
   return { queue, log };
 }
 
-/** Opens the log, which also tells of rejections that no handler has caught. */
+/** Opens the log, which also tells of errors that nobody has caught. */
 function openLog({ settings, onDeploy, timeline }: ServeOptions): Log {
   const log = createLog({
     sink: Deno.stdout,
@@ -125,11 +126,8 @@ function openLog({ settings, onDeploy, timeline }: ServeOptions): Log {
     format: settings.LOG_FORMAT === "auto" ? Deno.stdout.isTerminal() ? "text" : "json" : settings.LOG_FORMAT,
     now: Date.now,
   });
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    // A handler's stray promise must not take the other tasks of the process along.
-    event.preventDefault();
-    log.write("error", "unhandled rejection", { error: stackOf(event.reason) });
-  });
+  // What a handler has left behind must not take the other tasks of the process along.
+  surviveStrayErrors((kind, error) => log.write("error", kind, { error: stackOf(error) }));
   if (onDeploy) log.write("info", "Sluice on Deno Deploy", { deno: Deno.version.deno, timeline });
   return log;
 }

@@ -25,6 +25,7 @@ export {
 export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnose.ts";
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
 export { complain, harmless, stackOf } from "./ground/observer.ts";
+export { type StrayKind, surviveStrayErrors } from "./ground/stray_errors.ts";
 export type { Actor, AuditAction, AuditEntry } from "./ground/audit.ts";
 export type { AuditFilter } from "./inspect/audit.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";
