@@ -178,7 +178,7 @@ export interface Queue {
    */
   redrive(id: string, idempotency?: Idempotency): Promise<{ task: Task; replayed: boolean }>;
   /** Redrives a page of tasks that were not redriven yet, newest first, each on its own. @throws {InvalidTaskError} */
-  redriveAll(filter?: RedriveFilter): Promise<{ tasks: Redriven[]; cursor: string | null }>;
+  redriveAll(filter?: RedriveFilter): Promise<{ tasks: Redriven[]; cursor: string | null; lookedAt: number }>;
   definitions(): readonly DefinitionView[];
   channels(): Promise<Channel[]>;
   /**
@@ -204,7 +204,7 @@ export interface Queue {
   /** The stored keys of one task. @throws {TaskNotFoundError} */
   keysOf(id: string): Promise<StoredKey[]>;
   /** What operators did in the last 90 days, newest first. @throws {InvalidTaskError} for a limit or cursor that is not one */
-  audit(filter?: AuditFilter): Promise<{ entries: AuditEntry[]; cursor: string | null }>;
+  audit(filter?: AuditFilter): Promise<{ entries: AuditEntry[]; cursor: string | null; lookedAt: number }>;
   health(): Promise<Health>;
   /**
    * Fires the schedules that are due, for a clock from outside; a started queue does so by itself. With `seconds` the

@@ -177,7 +177,9 @@ class EngineQueue implements Queue {
     return this.#life.act(() => redrive(this.#engine, id, idempotency));
   }
 
-  redriveAll(filter: RedriveFilter = {}): Promise<{ tasks: Redriven[]; cursor: string | null }> {
+  redriveAll(
+    filter: RedriveFilter = {},
+  ): Promise<{ tasks: Redriven[]; cursor: string | null; lookedAt: number }> {
     return this.#life.act(() => inSteps(redriveAll(this.#engine, filter)));
   }
 
@@ -218,7 +220,9 @@ class EngineQueue implements Queue {
     return keysOfTask(this.#engine, id);
   }
 
-  audit(filter: AuditFilter = {}): Promise<{ entries: AuditEntry[]; cursor: string | null }> {
+  audit(
+    filter: AuditFilter = {},
+  ): Promise<{ entries: AuditEntry[]; cursor: string | null; lookedAt: number }> {
     return listAudit(this.#engine, filter);
   }
 

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { Base } from "../engine.ts";
 import type { AuditAction, AuditEntry } from "../ground/audit.ts";
 import { InvalidTaskError } from "../ground/errors.ts";
 import { firstIdAt } from "../ground/ids.ts";
 import { decode } from "../rows/codec.ts";
 import { makeCursor, readCursor } from "../rows/cursor.ts";
-import { idOf, type Namespace, within } from "../rows/keys.ts";
+import { idOf, within } from "../rows/keys.ts";
+import { lookThrough } from "../rows/pages.ts";
 import type { AuditRow } from "../rows/record.ts";
 import type { Entry } from "../store/port.ts";
 
@@ -29,16 +31,11 @@ export interface AuditFilter {
   readonly cursor?: string;
 }
 
-/** Rows read at once. */
-const BATCH = 500;
-/** Rows that one page looks at. */
-const MOST = 5000;
-
 /** Lists a page of the audit, newest first. See `Queue.audit`. */
 export async function listAudit(
-  { store, keys }: Namespace,
+  engine: Base,
   filter: AuditFilter,
-): Promise<{ entries: AuditEntry[]; cursor: string | null }> {
+): Promise<{ entries: AuditEntry[]; cursor: string | null; lookedAt: number }> {
   const { limit = 50, from, to, cursor } = filter;
   if (!Number.isInteger(limit) || limit < 1 || limit > 500) {
     throw new InvalidTaskError([{
@@ -47,22 +44,14 @@ export async function listAudit(
     }]);
   }
   const start = from === undefined ? undefined : firstIdAt(from);
-  let end = cursor === undefined ? to === undefined ? undefined : firstIdAt(to) : endOf(cursor);
-  const entries: AuditEntry[] = [];
-  for (let looked = 0; looked < MOST;) {
-    const range = within(keys.audits(), { from: start, to: end });
-    const rows = await store.list(range, { limit: BATCH, reverse: true });
-    for (const row of rows) {
-      const entry = viewOf(row);
-      end = entry.id;
-      if (!fits(filter, entry)) continue;
-      entries.push(entry);
-      if (entries.length === limit) return { entries, cursor: makeCursor([end]) };
-    }
-    if (rows.length < BATCH) return { entries, cursor: null };
-    looked += rows.length;
-  }
-  return { entries, cursor: makeCursor([end]) };
+  const end = cursor === undefined ? to === undefined ? undefined : firstIdAt(to) : endOf(cursor);
+  const { items, lookedAt, before } = await lookThrough(
+    engine,
+    within(engine.keys.audits(), { from: start, to: end }),
+    { limit },
+    (rows, most) => rows.map(viewOf).filter((entry) => fits(filter, entry)).slice(0, most),
+  );
+  return { entries: items, cursor: before === null ? null : makeCursor([before]), lookedAt };
 }
 
 function viewOf(entry: Entry): AuditEntry {

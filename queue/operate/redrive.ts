@@ -166,7 +166,7 @@ function requestOf(record: TaskRecord, args: readonly Json[]): TaskRequest {
 export async function redriveAll(
   engine: Submitting & Resolving,
   { dryRun = false, state = "FAILURE", limit = 100, ...filter }: RedriveFilter,
-): Promise<{ tasks: Redriven[]; cursor: string | null }> {
+): Promise<{ tasks: Redriven[]; cursor: string | null; lookedAt: number }> {
   const page = await listTasks(engine, { ...filter, state, limit, redriven: false });
   const one = async ({ id, name }: Task): Promise<Redriven> => {
     if (dryRun) return { id, name, taskId: null, skipped: null };
@@ -181,7 +181,7 @@ export async function redriveAll(
   for (let at = 0; at < page.tasks.length; at += AT_ONCE) {
     tasks.push(...await Promise.all(page.tasks.slice(at, at + AT_ONCE).map(one)));
   }
-  return { tasks, cursor: page.cursor };
+  return { tasks, cursor: page.cursor, lookedAt: page.lookedAt };
 }
 
 /** Whether an error concerns one task only, so that the others may still be redriven. */

@@ -12,6 +12,7 @@ import { viewOf } from "./state.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { familyOf, idOf, type Namespace, within } from "../rows/keys.ts";
 import { makeCursor, readCursor } from "../rows/cursor.ts";
+import { lookThrough } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { isFinal, type Task, type TaskState } from "../ground/task.ts";
 
@@ -38,14 +39,12 @@ export interface TaskFilter {
 
 /** A page, and the cursor of the next one. */
 export interface TaskList {
+  /** A page can be short, or empty, and still have a cursor: it looks at so many tasks only. */
   readonly tasks: Task[];
   readonly cursor: string | null;
+  /** Tasks that the page looked at, whether they fit or not. */
+  readonly lookedAt: number;
 }
-
-/** Rows that one page looks at, so that a rare filter cannot hold the store up. */
-const SCAN_LIMIT = 5000;
-/** Rows read at once while looking for tasks that fit. */
-const SCAN_BATCH = 200;
 
 /** Fields of a filter that must equal those of the task. */
 const FIELDS = ["name", "channel", "scheduleId", "rootId", "groupId"] as const;
@@ -65,25 +64,18 @@ export async function listTasks(engine: Reading, filter: TaskFilter): Promise<Ta
       detail: "must come with the state FAILURE or REVOKED",
     }]);
   }
+  const to = filter.cursor === undefined ? undefined : lastOf(filter, filter.cursor);
   const range = await rangeOf(engine, filter);
-  const all =
+  const isWhole =
     [...FIELDS, "tag", "redriven"].every((field) => filter[field as keyof TaskFilter] === undefined) &&
     (filter.state === undefined || filter.state === "FAILURE" || filter.state === "REVOKED");
-  const tasks: Task[] = [];
-  let before = filter.cursor === undefined ? undefined : lastOf(filter, filter.cursor);
-  for (let scanned = 0; scanned < SCAN_LIMIT;) {
-    const most = limit - tasks.length;
-    const entries = await engine.store.list(within(range, { to: before }), {
-      limit: all ? most : SCAN_BATCH,
-      reverse: true,
-    });
-    if (entries.length === 0) return { tasks, cursor: null };
-    scanned += entries.length;
-    tasks.push(...await viewFitting(engine, filter, entries, most));
-    before = tasks.length === limit ? tasks.at(-1)!.id : idOf(entries.at(-1)!.key);
-    if (tasks.length === limit) break;
-  }
-  return { tasks, cursor: cursorOf(filter, before!) };
+  const { items, lookedAt, before } = await lookThrough(
+    engine,
+    to === undefined ? range : within(range, { to }),
+    { limit, isWhole },
+    (entries, most) => viewFitting(engine, filter, entries, most),
+  );
+  return { tasks: items, cursor: before === null ? null : cursorOf(filter, before), lookedAt };
 }
 
 /** The shortest range that holds every task that fits. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "@hono/zod-openapi";
-import { id, moment, must, nextCursor, pageCursor, pageLimit, strict, time } from "./form.ts";
+import { filteredEnd, id, moment, must, pageCursor, pageLimit, strict, time } from "./form.ts";
 
 const ACTIONS = [
   "task.revoke",
@@ -55,5 +55,5 @@ export const AuditPage = z.object({
     before: z.any().openapi({ description: "The changed fields as they were." }),
     after: z.any().openapi({ description: "The same fields as they are since." }),
   })),
-  next_cursor: nextCursor,
+  ...filteredEnd,
 }).openapi("AuditPage");

@@ -78,6 +78,16 @@ export const pageCursor = z.string(must("one cursor")).optional()
 /** Where a page ends: the cursor of the next one. */
 export const nextCursor = z.string().nullable();
 
+/** Where a page of what fits a filter ends, and how much it looked at. */
+export const filteredEnd = {
+  next_cursor: nextCursor.openapi({
+    description:
+      "null at the end. A page looks at a bounded number of records, so it can be short, or empty, " +
+      "and still have a cursor: go on until this is null.",
+  }),
+  looked_at: z.int().openapi({ description: "Records that the page looked at, whether they fit or not." }),
+};
+
 /** The fields of a task request but its time. */
 export const taskFields = {
   name: text("a task name", 200).describe("Full name of a task definition."),

@@ -5,11 +5,11 @@
  */
 import { z } from "@hono/zod-openapi";
 import {
+  filteredEnd,
   id,
   integer,
   moment,
   must,
-  nextCursor,
   oneMoment,
   pageCursor,
   pageLimit,
@@ -89,9 +89,7 @@ export const TaskDetail = Task.extend({
 export const TaskBatch = z.object({ tasks: z.array(Task) }).openapi("TaskBatch");
 
 /** A page of tasks, newest first. */
-export const TaskPage = z.object({ tasks: z.array(Task), next_cursor: nextCursor }).openapi(
-  "TaskPage",
-);
+export const TaskPage = z.object({ tasks: z.array(Task), ...filteredEnd }).openapi("TaskPage");
 
 /** Query of `GET /v1/tasks`. */
 export const TaskQuery = strict({
@@ -137,7 +135,5 @@ export const RedrivePage = z.object({
     task_id: id.nullable().openapi({ description: "The new task; null when skipped, and in a dry run." }),
     skipped: z.string().nullable().openapi({ description: "Why the task was not submitted anew." }),
   })),
-  next_cursor: z.string().nullable().openapi({
-    description: "There may be more: send it as cursor, with the same filter.",
-  }),
+  ...filteredEnd,
 }).openapi("RedrivePage");

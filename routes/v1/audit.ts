@@ -24,8 +24,9 @@ const list = get(
 export function auditRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalid });
   app.openapi(list, async (c) => {
-    const { entries, cursor } = await queue.audit(auditFilter(c.req.valid("query")));
-    return linkNext(c, c.json({ entries: entries.map(wireAuditEntry), next_cursor: cursor }, 200), cursor);
+    const { entries, cursor, lookedAt } = await queue.audit(auditFilter(c.req.valid("query")));
+    const page = { entries: entries.map(wireAuditEntry), next_cursor: cursor, looked_at: lookedAt };
+    return linkNext(c, c.json(page, 200), cursor);
   });
   return app;
 }

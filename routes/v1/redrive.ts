@@ -51,11 +51,12 @@ export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
   });
   app.openapi(many, async (c) => {
     const body = c.req.valid("json");
-    const { tasks, cursor } = await asCaller(c, queue).redriveAll(redriveFilter(body));
+    const { tasks, cursor, lookedAt } = await asCaller(c, queue).redriveAll(redriveFilter(body));
     const page = {
       dry_run: body.dry_run,
       tasks: tasks.map(({ id, name, taskId, skipped }) => ({ id, name, task_id: taskId, skipped })),
       next_cursor: cursor,
+      looked_at: lookedAt,
     };
     return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
   });

@@ -122,8 +122,9 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     return answerTagged(c, wireTaskDetail(await preferredWait(c, queue, id) ?? await queue.get(id)));
   });
   app.openapi(list, async (c) => {
-    const { tasks, cursor } = await queue.list(taskFilter(c.req.valid("query")));
-    return linkNext(c, c.json({ tasks: tasks.map(wireTask), next_cursor: cursor }, 200), cursor);
+    const { tasks, cursor, lookedAt } = await queue.list(taskFilter(c.req.valid("query")));
+    const page = { tasks: tasks.map(wireTask), next_cursor: cursor, looked_at: lookedAt };
+    return linkNext(c, c.json(page, 200), cursor);
   });
   app.openapi(revoke, async (c) => {
     const task = await asCaller(c, queue).revoke(c.req.valid("param").id);

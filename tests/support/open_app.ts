@@ -79,5 +79,5 @@ export function places(body: Body): string[] {
 
 /** Asserts that no task is stored. */
 export async function nothingStored(queue: Queue): Promise<void> {
-  assert.deepEqual(await queue.list(), { tasks: [], cursor: null });
+  assert.deepEqual(await queue.list(), { tasks: [], cursor: null, lookedAt: 0 });
 }

@@ -141,7 +141,7 @@ onBothStores("many tasks are redriven by filter, page by page, newest first, eac
   assert.deepEqual(dry.tasks, failed.map((id) => ({ id, name: "flaky", taskId: null, skipped: null })));
   assert.equal((await q.queue.list()).tasks.length, 7);
   const none = await q.queue.redriveAll({ createdBefore: late.createdAt - 60_000 });
-  assert.deepEqual(none, { tasks: [], cursor: null });
+  assert.deepEqual(none, { tasks: [], cursor: null, lookedAt: 0 });
 
   const pages: string[][] = [];
   for (let next: { cursor?: string } = {};;) {

@@ -45,7 +45,7 @@ Deno.test("fifty tasks make a page unless it is asked for otherwise", async () =
 Deno.test("an empty store has one empty page", async () => {
   await using q = await openQueue({ definitions: [quick] });
   for (const state of [undefined, "FAILURE", "STARTED", "SUCCESS"] as const) {
-    assert.deepEqual(await q.queue.list(state ? { state } : {}), { tasks: [], cursor: null });
+    assert.deepEqual(await q.queue.list(state ? { state } : {}), { tasks: [], cursor: null, lookedAt: 0 });
   }
 });
 
@@ -243,4 +243,51 @@ Deno.test("a page reads what it shows and little more", async () => {
   assert.deepEqual(await cost({ limit: 3, state: "FAILURE" }), [3, 3 * 4]);
   // Arguments of those that do not fit are not read.
   assert.deepEqual(await cost({ limit: 50, state: "SUCCESS" }), [50, 200]);
+});
+
+Deno.test("a page looks at 10,000 tasks at most, says how many, and the next page looks on", async () => {
+  await using q = await openQueue({ definitions: [quick], start: false });
+  const rare = await q.queue.submit(quick, [], { tags: ["rare"] });
+  for (let i = 0; i < 41; i++) {
+    await q.queue.submitAll(Array.from({ length: 250 }, () => ({ name: "quick", args: [] })));
+  }
+  const first = await q.queue.list({ tag: "rare" });
+  assert.deepEqual([first.tasks, first.lookedAt], [[], 10_000]);
+  const second = await q.queue.list({ tag: "rare", cursor: first.cursor! });
+  assert.deepEqual([second.tasks.map(({ id }) => id), second.lookedAt, second.cursor], [
+    [rare.id],
+    251,
+    null,
+  ]);
+});
+
+Deno.test("a page of a slow store stops looking after 200 ms, after one read at least", async () => {
+  const inner = memoryStore();
+  let slow = () => Promise.resolve();
+  const store: Store = { ...inner, list: (...asked) => slow().then(() => inner.list(...asked)) };
+  await using q = await openQueue({ store, definitions: [quick], start: false });
+  for (let i = 0; i < 4; i++) {
+    await q.queue.submitAll(Array.from({ length: 250 }, () => ({ name: "quick", args: [] })));
+  }
+  const looked = async (milliseconds: number) => {
+    slow = () => q.clock.advance(milliseconds);
+    const { lookedAt, cursor } = await q.queue.list({ tag: "none" });
+    return [lookedAt, cursor !== null];
+  };
+  assert.deepEqual(await looked(100), [400, true]);
+  assert.deepEqual(await looked(1000), [200, true]);
+  assert.deepEqual(await looked(1), [1000, false]);
+});
+
+Deno.test("the tasks that all pages looked at are the tasks there are, each once", async () => {
+  await using q = await openQueue({ definitions: [quick], start: false });
+  for (let i = 0; i < 45; i++) await q.queue.submit(quick, [], { tags: [i % 3 === 0 ? "third" : "other"] });
+  const looked: number[] = [];
+  for (let next: { cursor?: string } | null = {}; next;) {
+    const { cursor, lookedAt } = await q.queue.list({ tag: "third", limit: 4, ...next });
+    looked.push(lookedAt);
+    next = cursor === null ? null : { cursor };
+  }
+  // The newest that fits is the third from the top.
+  assert.deepEqual(looked, [12, 12, 12, 9]);
 });

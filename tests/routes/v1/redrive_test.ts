@@ -61,7 +61,7 @@ Deno.test("POST /v1/tasks/retry submits failed tasks anew by filter, a page at a
   assert.deepEqual(second.tasks.map(({ id }: Body) => id), ids.slice(2));
   const none = await t.post("/v1/tasks/retry", filter);
   assert.equal(none.status, 200);
-  assert.deepEqual(await none.json(), { dry_run: false, tasks: [], next_cursor: null });
+  assert.deepEqual(await none.json(), { dry_run: false, tasks: [], next_cursor: null, looked_at: 3 });
   assert.equal((await t.queue.list()).tasks.length, 6);
 });
 

@@ -47,16 +47,19 @@ Deno.test("GET /v1/tasks pages through all tasks, newest first", async () => {
   const tasks = Array.from({ length: 5 }, (_, i) => ({ ...ADD, args: [i, i] }));
   await (await t.post("/v1/tasks/batch", { tasks })).body?.cancel();
   const seen: number[] = [];
+  const looked: number[] = [];
   let path: string | undefined = "/v1/tasks?limit=2&name=app.tasks.add";
   while (path) {
     const response: Response = await t.get(path);
     const page: Body = await response.json();
     seen.push(...page.tasks.map((task: Body) => task.args[0]));
+    looked.push(page.looked_at);
     path = /^<(.+)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1];
     assert.equal(path === undefined, page.next_cursor === null);
     if (path) assert.equal(new URL(path, "http://localhost").searchParams.get("cursor"), page.next_cursor);
   }
   assert.deepEqual(seen, [4, 3, 2, 1, 0]);
+  assert.deepEqual(looked, [2, 2, 1]);
 });
 
 Deno.test("GET /v1/tasks narrows down by state, name and channel", async () => {
