@@ -68,7 +68,10 @@ const park: Operation = {
 };
 const revoke = (which = 0, name = "revoke"): Operation => ({
   name,
-  begin: async (stage, { queue }) => stage.told(await queue.revoke(stage.tasks[which]!)),
+  begin: async (stage, { queue }) => {
+    const id = stage.tasks[which]!;
+    return stage.told(await queue.revoke(id), (queue) => queue.get(id));
+  },
 });
 const purge: Operation = { name: "purge", begin: (_stage, { queue }) => queue.purge("default") };
 const pause: Operation = {
@@ -148,7 +151,10 @@ const workflow = (node: WorkflowNode) => async (stage: Stage) => {
 };
 const revokeWorkflow: Operation = {
   name: "revoke the workflow",
-  begin: async (stage, { queue }) => stage.told(await queue.revokeWorkflow(stage.tasks[0]!)),
+  begin: async (stage, { queue }) => {
+    const id = stage.tasks[0]!;
+    return stage.told(await queue.revokeWorkflow(id), (queue) => queue.workflow(id));
+  },
 };
 
 const every = 20;
@@ -280,6 +286,10 @@ export const SCENES: readonly Scene[] = [
       of: ["revoke the workflow"],
       outcome: /accepted.*REVOKED ChainError/,
       because: "the chain may meet the end of the first before the revoke meets the second",
+    }, {
+      of: ["revoke the first", "revoke the workflow"],
+      outcome: /accepted.*accepted.*REVOKED TaskRevokedError.*REVOKED TaskRevokedError/,
+      because: "the revoke may meet the second before the chain, which has the end of the first to pass on",
     }],
   },
   {
