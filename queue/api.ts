@@ -109,7 +109,12 @@ export interface Queue {
     options?: SubmitOptions,
   ): Promise<Task<Awaited<Result>>>;
   /**
-   * Submits up to 250 tasks by name in one commit: all or none.
+   * Submits tasks by name. Up to 250 are stored in one commit: all or none. More are stored in commits of 250, in their
+   * order: a request that is refused for what it says stores nothing of any, but when a later commit fails (the store,
+   * a channel's cap, the size of its tasks) those before it have landed. With `idempotency` the same call may then be
+   * repeated: what has landed is found again, and the rest is submitted.
+   *
+   * `replayed` says whether all of it was there before.
    *
    * @throws {UnknownTaskError} / {InvalidTaskError}: their pointers start with `/<index>` when there are several requests
    * @throws {TooLargeError} / {OverloadedError} / {OverCapacityError} / {IdempotencyConflictError}

@@ -40,23 +40,44 @@ export interface Submitting extends Placing, Capped {
   readonly depths: Depths;
 }
 
-/** Most tasks of one `submitAll`. */
+/** Most tasks that one commit submits, and so one request over HTTP. */
 export const MAX_BATCH = 250;
 
-/** Submits tasks in one commit: all or none. See `Queue.submitAll`. */
+/** Submits tasks in one commit each {@link MAX_BATCH}, one commit after the other. See `Queue.submitAll`. */
 export async function submitAll(
   engine: Submitting,
   requests: readonly TaskRequest[],
   idempotency?: Idempotency,
 ): Promise<{ tasks: Task[]; replayed: boolean }> {
-  if (requests.length > MAX_BATCH) {
-    throw new TooLargeError(`A batch holds at most ${MAX_BATCH} tasks: got ${requests.length}`);
-  }
   const now = engine.clock.now();
   const keyed = keyedAt(engine, idempotency, now);
   const records = requests.length === 1
     ? [toKeyedRecord(engine, requests[0]!, "", now, keyed)]
     : toRecords(engine, requests, now, keyed);
+  if (records.length <= MAX_BATCH) return await submitPiece(engine, records, keyed, now);
+  const tasks: Task[] = [];
+  let replayed = true;
+  for (let at = 0; at < records.length; at += MAX_BATCH) {
+    const piece = await submitPiece(engine, records.slice(at, at + MAX_BATCH), keyOfPiece(keyed, at), now);
+    tasks.push(...piece.tasks);
+    replayed &&= piece.replayed;
+  }
+  return { tasks, replayed };
+}
+
+/** The key that stands for the piece with the task of this index: the request's own for the first piece. */
+function keyOfPiece(keyed: Keyed | undefined, index: number): Keyed | undefined {
+  if (!keyed || index < MAX_BATCH) return keyed;
+  return { ...keyed, scope: `${keyed.scope}\n${Math.floor(index / MAX_BATCH)}` };
+}
+
+/** Submits tasks in one commit: all or none. */
+async function submitPiece(
+  engine: Submitting,
+  records: readonly TaskRecord[],
+  keyed: Keyed | undefined,
+  now: number,
+): Promise<{ tasks: Task[]; replayed: boolean }> {
   const leave = engine.intake.enter(records);
   try {
     for (;;) {
@@ -221,7 +242,7 @@ function toRecords(
   let unknown: UnknownTaskError | null = null;
   requests.forEach((request, i) => {
     try {
-      records.push(toKeyedRecord(engine, request, `/${i}`, now, keyed));
+      records.push(toKeyedRecord(engine, request, `/${i}`, now, keyOfPiece(keyed, i)));
     } catch (error) {
       if (error instanceof InvalidTaskError) faults.push(...error.faults);
       else if (error instanceof UnknownTaskError) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InvalidTaskError, TooLargeError, UnknownTaskError } from "../../../queue/mod.ts";
+import { InvalidTaskError, OverCapacityError, UnknownTaskError } from "../../../queue/mod.ts";
 import { z } from "zod";
 import { defineTask } from "../../../queue/mod.ts";
 import { onBothStores } from "../../support/open_queue.ts";
@@ -48,11 +48,50 @@ onBothStores("an unknown name alone is told as such, with its place", async (ope
   });
 });
 
-onBothStores("more than 250 tasks are refused", async (open) => {
+onBothStores("more than 250 tasks are stored in commits of 250, in their order", async (open) => {
+  await using q = await open({ definitions: [double], start: false });
+  const { tasks, replayed } = await q.queue.submitAll(doubles(501));
+  assert.equal(replayed, false);
+  assert.deepEqual(tasks.map(({ args }) => args[0]), Array.from({ length: 501 }, (_, i) => i));
+  const commits = (await rowsOf(q.store, "task")).map(({ entry }) => entry.versionstamp);
+  assert.equal(new Set(commits).size, 3);
+  assert.deepEqual(commits, commits.toSorted());
+  assert.deepEqual([250, 500].map((at) => commits[at - 1] === commits[at]), [false, false]);
+});
+
+onBothStores("one wrong task among many refuses all of them, wherever it stands", async (open) => {
   await using q = await open({ definitions: [double] });
-  await assert.rejects(q.queue.submitAll(doubles(251)), TooLargeError);
+  const requests = doubles(501).with(500, { name: "double", args: [0.5] });
+  await assert.rejects(q.queue.submitAll(requests), (error) => {
+    assert(error instanceof InvalidTaskError);
+    assert.deepEqual(error.faults.map(({ pointer }) => pointer), ["/500/args/0"]);
+    return true;
+  });
   assert.deepEqual(await stored(q.store), {});
 });
+
+onBothStores(
+  "what a later commit refuses leaves the earlier ones; a repeat under the key adds the rest",
+  async (open) => {
+    await using q = await open({ definitions: [double], start: false });
+    await q.queue.changeChannel("default", { maxDepth: 400 });
+    const key = { scope: "me", key: "k", fingerprint: "f" };
+    await assert.rejects(q.queue.submitAll(doubles(501), key), OverCapacityError);
+    const landed = (await rowsOf(q.store, "task")).map(({ key }) => key.at(-1));
+    assert.equal(landed.length, 250);
+    await q.queue.changeChannel("default", { maxDepth: null });
+    const whole = await q.queue.submitAll(doubles(501), key);
+    assert.equal(whole.replayed, false);
+    assert.deepEqual(whole.tasks.slice(0, 250).map(({ id }) => id), landed);
+    const again = await q.queue.submitAll(doubles(501), key);
+    assert.deepEqual([again.replayed, again.tasks], [true, whole.tasks]);
+    assert.equal((await rowsOf(q.store, "task")).length, 501);
+    // With their tasks, the keys of all commits go away.
+    await q.queue.start();
+    await q.clock.skip(3 * 86_400_000);
+    assert.deepEqual(await rowsOf(q.store, "idem"), []);
+  },
+);
 
 onBothStores("an empty batch stores nothing", async (open) => {
   await using q = await open({ definitions: [double] });
