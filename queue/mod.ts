@@ -84,11 +84,21 @@ export {
   type TaskState,
   type Worker,
 } from "./ground/task.ts";
-export { chain, chord, group, map, Signature, type SignatureOptions, starmap } from "./task/canvas.ts";
+export {
+  chain,
+  chord,
+  group,
+  type GroupOptions,
+  map,
+  Signature,
+  type SignatureOptions,
+  starmap,
+} from "./task/canvas.ts";
 export type {
   ChainNode,
   ChordNode,
   GroupNode,
+  GroupResults,
   MapNode,
   OnFailure,
   StarmapNode,

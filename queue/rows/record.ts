@@ -105,6 +105,8 @@ export interface GroupRow {
   readonly followed?: true;
   /** Number of members; a chain is one member. */
   readonly size: number;
+  /** The group's result lists the ids of the members' tasks. */
+  readonly results?: "ids";
   /** The last id of the tasks and groups in this one. */
   readonly last: string;
   readonly state: "open" | "fired" | "closed";

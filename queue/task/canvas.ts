@@ -9,6 +9,7 @@ import type {
   ChainNode,
   ChordNode,
   GroupNode,
+  GroupResults,
   MapNode,
   OnFailure,
   StarmapNode,
@@ -20,6 +21,12 @@ import type {
 export interface SignatureOptions extends SubmitOptions {
   /** Callback that is submitted when the task ends in FAILURE: the task's id and error come before its arguments. */
   readonly linkError?: TaskRequest;
+}
+
+/** Options of {@link group} and {@link chord}. */
+export interface GroupOptions {
+  readonly onFailure?: OnFailure;
+  readonly results?: GroupResults;
 }
 
 /** A call of a task that is not submitted yet: name, arguments and options as a value. */
@@ -61,10 +68,12 @@ export function chain(...nodes: readonly WorkflowNode[]): ChainNode {
  *
  * @param options.onFailure `revoke`: the first failure ends the group and its members that have not started;
  *   `continue`: `{ error }` stands in the place of a failed member's result. @default {"revoke"}
+ * @param options.results `ids`: the result lists the ids of the members' tasks, however large their results are. Whoever
+ *   gets the list reads them by `Queue.get`
  */
 export function group(
   members: readonly WorkflowNode[],
-  options: { readonly onFailure?: OnFailure } = {},
+  options: GroupOptions = {},
 ): GroupNode {
   return { group: members, ...options };
 }
@@ -98,7 +107,7 @@ export function group(
 export function chord(
   header: readonly WorkflowNode[],
   body: WorkflowNode,
-  options: { readonly onFailure?: OnFailure } = {},
+  options: GroupOptions = {},
 ): ChordNode {
   return { chord: { header, body }, ...options };
 }

@@ -34,11 +34,15 @@ export interface ChainNode {
 /** The effect of a member's failure: `revoke` ends its group, `continue` puts an `{ error }` among the results. */
 export type OnFailure = "revoke" | "continue";
 
+/** What a group's result lists: without it the members' results, with `ids` the ids of the tasks that have them. */
+export type GroupResults = "ids";
+
 /** Nodes that run at the same time. Their result is the list of the members' results, in their order. */
 export interface GroupNode {
   readonly group: readonly WorkflowNode[];
   /** @default {"revoke"} */
   readonly onFailure?: OnFailure;
+  readonly results?: GroupResults;
 }
 
 /** A group (the header), and a body that runs with the group's result when every member has ended. */
@@ -46,6 +50,7 @@ export interface ChordNode {
   readonly chord: { readonly header: readonly WorkflowNode[]; readonly body: WorkflowNode };
   /** @default {"revoke"} */
   readonly onFailure?: OnFailure;
+  readonly results?: GroupResults;
 }
 
 /** A group of one task for each item. The item is the task's only argument, whatever comes before the group. */

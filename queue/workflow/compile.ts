@@ -16,7 +16,6 @@ import {
   type GroupNode,
   MAX_DEPTH,
   MAX_TASKS,
-  type OnFailure,
   type TaskNode,
   type WorkflowNode,
 } from "../task/node.ts";
@@ -151,7 +150,7 @@ class Compiler {
 
   #groupOf(
     members: readonly WorkflowNode[],
-    { onFailure = "revoke" }: { onFailure?: OnFailure },
+    { onFailure = "revoke", results }: Pick<GroupNode, "onFailure" | "results">,
     place: NodePlace,
   ): Compiled | null {
     if (!isFilled(members)) return this.#fault(place.at, "must hold at least one node: got none");
@@ -159,12 +158,17 @@ class Compiler {
       const owner = place.at.slice(0, place.at.lastIndexOf("/"));
       this.#fault(`${owner}/on_failure`, `must be revoke or continue: got ${onFailure}`);
     }
+    if (results !== undefined && results !== "ids") {
+      const owner = place.at.slice(0, place.at.lastIndexOf("/"));
+      this.#fault(`${owner}/results`, `must be ids: got ${results}`);
+    }
     const id = this.#id();
     const { after, group } = place;
     const row: Draft<GroupRow> = {
       root: "",
       ...(group && { group: group.id, ...(group.tolerated && { tolerated: true }) }),
       ...(after && { waitsFor: after.id }),
+      ...(results && { results }),
       size: members.length,
       last: "",
       state: "open",
@@ -181,12 +185,16 @@ class Compiler {
     return lastTask === null ? null : { end: { kind: "group", id }, lastTask };
   }
 
-  #chord({ chord, onFailure }: ChordNode, place: NodePlace): Compiled | null {
+  #chord({ chord, onFailure, results }: ChordNode, place: NodePlace): Compiled | null {
     const bodyAt = `${place.at}/chord/body`;
     if (Array.isArray(chord.header) && chord.header.length === 0) {
       return this.#node(chord.body, { ...place, at: bodyAt, empty: true });
     }
-    const header: GroupNode = { group: chord.header, ...(onFailure && { onFailure }) };
+    const header: GroupNode = {
+      group: chord.header,
+      ...(onFailure && { onFailure }),
+      ...(results && { results }),
+    };
     const group = this.#groupOf(header.group, header, { ...place, at: `${place.at}/chord/header` });
     const body = this.#node(chord.body, { ...place, at: bodyAt, ...this.#behind(group ?? NOTHING) });
     return group && body;

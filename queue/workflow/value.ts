@@ -38,7 +38,7 @@ export async function resolveArgs(engine: Resolving, record: TaskRecord): Promis
 
 /**
  * Reads the results of a group's members, in their order. Nested groups are nested lists. A failed member of a group
- * that went on without it is `{ error }`.
+ * that went on without it is `{ error }`. A group with `results: "ids"` lists its tasks' ids, also in nested groups.
  *
  * @param room most bytes of JSON that the list may take
  * @throws {ArgumentsError} when the list is larger
@@ -47,7 +47,8 @@ export async function groupResult(engine: Resolving, id: string, room = PAYLOAD_
   const [entry] = await engine.store.getMany([engine.keys.group(id)]);
   const group = decodeEntry<GroupRow>(entry);
   if (!group) return [];
-  const known = engine.results.take(id, group.size);
+  const areIds = group.results === "ids";
+  const known = areIds ? null : engine.results.take(id, group.size);
   if (known) return assertRoom(known, room);
   const span = { root: group.root, first: id, last: group.last };
   const lists = new Map<string, Json[]>([[id, []]]);
@@ -66,9 +67,9 @@ export async function groupResult(engine: Resolving, id: string, room = PAYLOAD_
   for await (const { record } of recordsOf(engine, span)) {
     const list = lists.get(record.workflow!.group ?? "");
     if (!list || record.workflow!.followed) continue;
-    bytes += leastSize(record);
+    bytes += areIds ? 0 : leastSize(record);
     if (bytes > room) throw tooLarge(room);
-    ends.push({ id: record.id, list, value: () => valueOf(engine, record) });
+    ends.push({ id: record.id, list, value: () => areIds ? record.id : valueOf(engine, record) });
   }
   ends.sort((a, b) => a.id < b.id ? -1 : 1);
   for (const { list, value } of ends) list.push(await value());
@@ -86,7 +87,7 @@ async function valueOf(engine: Namespace, record: TaskRecord | null): Promise<Js
   return (await unpack(engine.store, engine.keys, record)).result ?? null;
 }
 
-function errorValue(error: TaskError): Json {
+export function errorValue(error: TaskError): Json {
   return { error: { ...error } };
 }
 
@@ -97,6 +98,7 @@ function assertRoom(value: Json, room: number): Json {
 
 function tooLarge(room: number): ArgumentsError {
   return new ArgumentsError(
-    `The result of what comes before has more than the ${room} bytes of JSON that arguments may still take`,
+    `The result of what comes before has more than the ${room} bytes of JSON that arguments may still take ` +
+      `(${PAYLOAD_BYTES} in all): a group with results: "ids" gives the ids of its tasks instead`,
   );
 }

@@ -12,9 +12,10 @@ import { type Reading, readRecords } from "../task/read.ts";
 import type { GroupRow, RunRow, TaskRecord, WorkflowEnd, WorkflowRow } from "../rows/record.ts";
 import { decode, decodeEntry } from "../rows/codec.ts";
 import { type FinalState, isFinal, type Json, type TaskError, type TaskState } from "../ground/task.ts";
+import { brief } from "../task/failure.ts";
 import type { Found } from "../task/read.ts";
 import { groupsOf, recordsOf, runsOf } from "./rows.ts";
-import { groupResult, type Resolving } from "./value.ts";
+import { errorValue, groupResult, type Resolving } from "./value.ts";
 
 /** Members of a group that a graph shows; those of a larger one are listed by `Queue.list`. */
 const MAX_MEMBERS = 100;
@@ -33,7 +34,7 @@ export interface Workflow {
   readonly failed: number;
   /** The task or group whose result is the workflow's. */
   readonly resultId: string;
-  /** The result; `null` until SUCCESS, and for a list of more than 512 KiB. */
+  /** The result; `null` until SUCCESS, and `{ error }` for a list of more than 512 KiB. */
   readonly result: Json;
   readonly error: TaskError | null;
   readonly createdAt: number;
@@ -232,7 +233,7 @@ async function resultOf(engine: Resolving, { end }: WorkflowRow): Promise<Json> 
   try {
     return await groupResult(engine, end.id);
   } catch (error) {
-    if (error instanceof ArgumentsError) return null;
+    if (error instanceof ArgumentsError) return errorValue(brief(error));
     throw error;
   }
 }

@@ -18,7 +18,10 @@ export const TaskNodeBody = strict({
 }).superRefine(oneMoment);
 
 const nodes = z.array(z.unknown(), must("an array of nodes"));
-const onFailure = { on_failure: z.enum(["revoke", "continue"], must("revoke or continue")).optional() };
+const groupOptions = {
+  on_failure: z.enum(["revoke", "continue"], must("revoke or continue")).optional(),
+  results: z.literal("ids", must("ids")).optional(),
+};
 const items = <Item extends z.ZodType>(item: Item) =>
   strict({
     name: text("a task name", 200),
@@ -29,18 +32,25 @@ const items = <Item extends z.ZodType>(item: Item) =>
 export const ChainBody = strict({ chain: nodes.min(1, "must hold at least one node: got none") });
 export const GroupBody = strict({
   group: nodes.min(1, "must hold at least one node: got none"),
-  ...onFailure,
+  ...groupOptions,
 });
 export const ChordBody = strict({
   chord: strict({ header: nodes, body: z.unknown().optional() }),
-  ...onFailure,
+  ...groupOptions,
 });
 export const MapBody = strict({ map: items(z.any()) });
 export const StarmapBody = strict({ starmap: items(z.array(z.any(), must("an array of arguments"))) });
 
 const nodeRef = { $ref: "#/components/schemas/WorkflowNode" };
 const nodeRefs = { type: "array" as const, items: nodeRef };
-const onFailureSchema = { type: "string" as const, enum: ["revoke", "continue"], default: "revoke" };
+const groupOptionsSchema = {
+  on_failure: { type: "string" as const, enum: ["revoke", "continue"], default: "revoke" },
+  results: {
+    type: "string" as const,
+    enum: ["ids"],
+    description: "The result lists the ids of the members' tasks instead of their results.",
+  },
+};
 const itemsSchema = {
   type: "object" as const,
   required: ["name", "items"],
@@ -68,7 +78,7 @@ export const WorkflowNode = z.any().openapi("WorkflowNode", {
       }],
     },
     { type: "object", required: ["chain"], properties: { chain: nodeRefs } },
-    { type: "object", required: ["group"], properties: { group: nodeRefs, on_failure: onFailureSchema } },
+    { type: "object", required: ["group"], properties: { group: nodeRefs, ...groupOptionsSchema } },
     {
       type: "object",
       required: ["chord"],
@@ -78,7 +88,7 @@ export const WorkflowNode = z.any().openapi("WorkflowNode", {
           required: ["header", "body"],
           properties: { header: nodeRefs, body: nodeRef },
         },
-        on_failure: onFailureSchema,
+        ...groupOptionsSchema,
       },
     },
     { type: "object", required: ["map"], properties: { map: itemsSchema } },
@@ -94,7 +104,7 @@ export const Workflow = z.object({
   finished: z.int().openapi({ description: "Tasks that have ended." }),
   failed: z.int().openapi({ description: "Tasks that have ended in FAILURE." }),
   result_id: id.openapi({ description: "The task or group whose result is the workflow's." }),
-  result: z.any().openapi({ description: "null until SUCCESS, and when a group's is above 512 KiB." }),
+  result: z.any().openapi({ description: "null until SUCCESS; {error} when a group's is above 512 KiB." }),
   error: taskError,
   created_at: moment,
   date_done: moment.nullable(),

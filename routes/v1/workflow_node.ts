@@ -64,7 +64,7 @@ class Reader {
       case "group": {
         const body = this.#parse(GroupBody, value, at);
         const group = this.#all(field(value, "group"), `${at}/group`, depth, () => before);
-        return body && group && { group, ...given({ onFailure: body.on_failure }) };
+        return body && group && { group, ...given({ onFailure: body.on_failure, results: body.results }) };
       }
       case "chord": {
         const body = this.#parse(ChordBody, value, at);
@@ -72,7 +72,7 @@ class Reader {
         const header = this.#all(field(chord, "header"), `${at}/chord/header`, depth, () => before);
         const last = this.node(field(chord, "body"), `${at}/chord/body`, depth + 1, 1);
         return body && header && last &&
-          { chord: { header, body: last }, ...given({ onFailure: body.on_failure }) };
+          { chord: { header, body: last }, ...given({ onFailure: body.on_failure, results: body.results }) };
       }
       case "map":
         return this.#parse(MapBody, value, at);

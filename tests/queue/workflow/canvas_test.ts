@@ -161,8 +161,46 @@ Deno.test("a result in chunks is handed on, and one that is too large is a clear
   assert.deepEqual((await run(q, fits)).result, [200_000, 200_000]);
   const large = await run(q, chord([of("text", 300_000), of("text", 300_000)], of("size")));
   assert.deepEqual([large.state, large.error?.type], ["FAILURE", "ArgumentsError"]);
-  assert.match(large.error!.message, /more than the 524286 bytes/);
+  assert.match(large.error!.message, /more than the 524286 bytes .*524288 in all.* results: "ids"/);
+  const shown = await run(q, group([of("text", 300_000), of("text", 300_000)]));
+  const { error } = shown.result as { error: { type: string; message: string } };
+  assert.deepEqual([shown.state, error.type], ["SUCCESS", "ArgumentsError"]);
+  assert.match(error.message, /524288 in all/);
 });
+
+onBothStores(
+  'results: "ids" gives a body the ids of tasks whose results are too large together',
+  async (open) => {
+    const text = task("text", (_ctx, length) => "x".repeat(length as number));
+    const bad = task("bad", () => {
+      throw new Error("no");
+    });
+    await using q = await open({ definitions: [text, bad, echo] });
+    const of = (name: string, ...args: unknown[]) => ({ name, args });
+    const header = [
+      of("text", 300_000),
+      group([of("text", 1), chain(of("text", 2), of("echo", 3))]),
+      of("bad"),
+    ];
+    const node = chord([...header, of("text", 300_000)], of("echo"), {
+      onFailure: "continue",
+      results: "ids",
+    });
+    const { result, state } = await run(q, node);
+    const [first, nested, failed, last] = (result as [[string, [string, string], string, string]])[0];
+    const read = async (id: string) => await q.queue.get(id);
+    assert.equal(state, "SUCCESS");
+    assert.deepEqual([await read(first), await read(last)].map(({ result }) => (result as string).length), [
+      300_000,
+      300_000,
+    ]);
+    assert.deepEqual([(await read(nested[0])).result, (await read(nested[1])).result], ["x", ["xx", 3]]);
+    assert.deepEqual((await read(failed)).state, "FAILURE");
+    const ids = await run(q, group([of("text", 300_000), of("text", 300_000)], { results: "ids" }));
+    const { tasks } = await q.queue.list({ rootId: ids.id });
+    assert.deepEqual(ids.result, tasks.map(({ id }) => id).reverse());
+  },
+);
 
 Deno.test("a chord over a real file gives its body all results", async () => {
   await using q = await openQueue({ definitions, store: "file" });

@@ -49,6 +49,12 @@ const REFUSED: [name: string, node: unknown, pointers: string[], detail: RegExp]
     ["/on_failure"],
     /got stop/,
   ],
+  [
+    "results nonsense",
+    group([add.s(1, 2)], { results: "all" as never }),
+    ["/results"],
+    /must be ids: got all/,
+  ],
   ["a result for a task without arguments", chain(add.s(1, 2), none.s()), ["/chain/1/args"], /immutable/],
   [
     "a list for the body of an empty header that takes none",

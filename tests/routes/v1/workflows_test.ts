@@ -123,6 +123,12 @@ Deno.test("map, starmap, immutable, on_failure and options go through to the eng
   const chord = { chord: { header: [{ name: "bad" }, { name: "echo", args: [1] }], body: { name: "echo" } } };
   const { result: [[failed, fine]] } = await run({ ...chord, on_failure: "continue" });
   assert.deepEqual([failed.error.message, fine], ["boom", [1]]);
+  const listed = await run({ ...chord, on_failure: "continue", results: "ids" });
+  const [[ids]] = [listed.result];
+  const read = await Promise.all(ids.map(async (id: string) => (await t.get(`/v1/tasks/${id}`)).json()));
+  assert.deepEqual(read.map(({ state, result }: Body) => [state, result]), [["FAILURE", null], ["SUCCESS", [
+    1,
+  ]]]);
   const { state, error } = await run(chord);
   assert.deepEqual([state, error.type], ["FAILURE", "ChordError"]);
   assert.deepEqual((await run({ chord: { header: [], body: { name: "echo" } } })).result, [[]]);
@@ -235,6 +241,15 @@ const REFUSED: [name: string, body: unknown, type: string, faults: string[], det
     "invalid-request",
     ["body "],
     /only one of chain, group/,
+  ],
+  [
+    "results nonsense",
+    { chord: { header: [A], body: { name: "echo" } }, results: "all" },
+    "invalid-request",
+    [
+      "body /results",
+    ],
+    /must be ids/,
   ],
   ["on_failure nonsense", { group: [A], on_failure: "ignore" }, "invalid-request", [
     "body /on_failure",
