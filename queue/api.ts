@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import type { ApiKeys } from "./ground/access.ts";
 import type { Actor, AuditEntry } from "./ground/audit.ts";
 import type { Clock, Random } from "./ground/clock.ts";
 import type { AnyTaskDefinition, ArgsSchema, TaskDefinition } from "./task/define.ts";
@@ -88,6 +89,7 @@ export interface TickOptions {
 /** A queue over a store. Made by {@link createQueue}. */
 export interface Queue {
   readonly schedules: Schedules;
+  readonly apiKeys: ApiKeys;
   /**
    * The same queue for somebody: what is done through it stands under that name in the audit. Without it, the program
    * has done it.

@@ -26,6 +26,7 @@ export { diagnose, type DiagnoseOptions, type Diagnosis } from "./doctor/diagnos
 export type { LogLevel, OnEvent, QueueEvent, TaskRef } from "./ground/events.ts";
 export { complain, harmless, stackOf } from "./ground/observer.ts";
 export { type StrayKind, surviveStrayErrors } from "./ground/stray_errors.ts";
+export { type ApiKey, type ApiKeyRequest, type ApiKeys, type Scope, SCOPES } from "./ground/access.ts";
 export type { Actor, AuditAction, AuditEntry } from "./ground/audit.ts";
 export type { AuditFilter } from "./inspect/audit.ts";
 export type { Explanation, Place } from "./inspect/explain.ts";

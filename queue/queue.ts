@@ -26,6 +26,7 @@ import { type KeyFilter, keysOfTask, listKeys, type StoredKey } from "./inspect/
 import type { Counts } from "./inspect/tally.ts";
 import { type DefinitionView, viewChannels, viewDefinitions, viewWorkers } from "./inspect/views.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { EngineApiKeys } from "./operate/api_keys.ts";
 import { changeChannel, type ChannelChange, purge } from "./operate/channels.ts";
 import { redrive, redriveAll, type RedriveFilter, type Redriven } from "./operate/redrive.ts";
 import { revoke } from "./request/revoke.ts";
@@ -67,6 +68,7 @@ export function createQueue(options: QueueOptions): Queue {
 
 class EngineQueue implements Queue {
   readonly schedules: EngineSchedules;
+  readonly apiKeys: EngineApiKeys;
   readonly #life: Lifecycle;
   readonly #parts: Parts;
   readonly #engine: Engine;
@@ -77,6 +79,7 @@ class EngineQueue implements Queue {
     this.#parts = life.parts;
     this.#engine = engine;
     this.schedules = new EngineSchedules(engine, () => life.ready());
+    this.apiKeys = new EngineApiKeys(engine, () => life.ready());
   }
 
   by(actor: Actor): Queue {

@@ -5,7 +5,7 @@
  */
 import type { OpenAPIHonoOptions } from "@hono/zod-openapi";
 import type * as hono from "hono";
-import type { Actor } from "../queue/mod.ts";
+import type { Actor, Scope } from "../queue/mod.ts";
 
 /** Variables of a request. */
 export interface Env {
@@ -13,6 +13,8 @@ export interface Env {
     requestId: string;
     /** Who has sent the request, where the routes ask for that. */
     actor: Actor | undefined;
+    /** What they may do; everything, where no token is set. */
+    scopes: readonly Scope[] | undefined;
     /** Whether the request has gone through {@link identify} of `http/gate.ts`. */
     identified: boolean | undefined;
     /** Whether the request submits something although it is a GET: some routes of the source systems do. */

@@ -7,13 +7,15 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../queue/mod.ts";
+import { apiKeyRoutes } from "./v1/api_keys.ts";
 import { auditRoutes } from "./v1/audit.ts";
 import { channelRoutes } from "./v1/channels.ts";
 import { definitionRoutes } from "./v1/definitions.ts";
 import { addDocs } from "./serve/docs.ts";
 import type { Env } from "./env.ts";
 import { eventRoutes } from "./v1/events.ts";
-import { type AccessRecord, identify, requireToken } from "./http/gate.ts";
+import { authorize } from "./http/access.ts";
+import { type AccessRecord, identify } from "./http/gate.ts";
 import { healthRoutes } from "./serve/health.ts";
 import { inspectRoutes } from "./v1/inspect.ts";
 import { type AppLog, observed } from "./serve/log.ts";
@@ -51,7 +53,12 @@ export interface AppOptions {
   readonly log?: AppLog;
   /** The counts behind `/metrics`; {@link createMetrics} makes them. @default {none, and no such route} */
   readonly metrics?: Metrics;
-  /** Bearer token for everything but `/health*` and `/internal/tick`. @default {none, everyone may} */
+  /**
+   * Bearer token of an admin. With it every route asks for a token, this one or that of an API key with the route's
+   * scope; but `/health*`, `/docs`, `/openapi.json` are public, and `/internal/tick` has its own.
+   *
+   * @default {none, everyone may}
+   */
   readonly apiToken?: string;
   /** Bearer token of `POST /internal/tick`, which asks for no other. @default {none, and no such route} */
   readonly tickToken?: string;
@@ -93,9 +100,9 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   app.onError(answerError(failure));
   app.notFound(refuseUnknownRoute);
   app.use(identify(access));
-  app.route("/", healthRoutes(queue));
   if (tickToken !== undefined) app.route("/", tickRoutes(queue, tickToken, failure));
-  if (apiToken !== undefined) app.use(requireToken(apiToken));
+  if (apiToken !== undefined) app.use(authorize(queue, apiToken));
+  app.route("/", healthRoutes(queue));
   app.route("/", taskRoutes(queue));
   app.route("/", redriveRoutes(queue));
   app.route("/", inspectRoutes(queue));
@@ -104,6 +111,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   app.route("/", workerRoutes(queue));
   app.route("/", scheduleRoutes(queue));
   app.route("/", auditRoutes(queue));
+  app.route("/", apiKeyRoutes(queue));
   app.route("/", workflowRoutes(queue));
   app.route("/", eventRoutes(queue));
   if (metrics) app.route("/", metricsRoutes(queue, metrics));

@@ -31,6 +31,8 @@ export type AuditAction =
   | "schedule.resume"
   | "schedule.run"
   | "schedule.delete"
+  | "api_key.create"
+  | "api_key.revoke"
   | "store.repair"
   | "store.restore";
 

@@ -8,6 +8,7 @@
  *                      WorkflowNotFoundError  WorkflowFinalError
  *                      RedriveError
  *                      IdempotencyConflictError  DuplicateTaskError  TooLargeError  OverloadedError  StoppedError
+ *                      InvalidApiKeyError  ApiKeyExistsError  ApiKeyNotFoundError
  *                      InvalidChannelError  ChannelNotFoundError  OverCapacityError
  *                      InvalidScheduleError  ScheduleNotFoundError  ScheduleChangedError  ScheduleConflictError
  *   from the store     StoreUnavailableError  StoreBrokenError  RefusedCommitError  FencedError
@@ -138,6 +139,31 @@ export class DuplicateTaskError extends SluiceError {
     super(
       `Task '${taskName}' was submitted before with the idempotency key '${key}': it is task '${taskId}'`,
     );
+  }
+}
+
+/** A request for an API key that is not valid. */
+export class InvalidApiKeyError extends SluiceError {
+  readonly code = "invalid-api-key";
+  /** @param faults every fault found, not only the first */
+  constructor(readonly faults: readonly Fault[]) {
+    super(`API key is not valid: ${faults.map((f) => `${f.pointer}: ${f.detail}`).join("; ")}`);
+  }
+}
+
+/** There is an API key of this name. */
+export class ApiKeyExistsError extends SluiceError {
+  readonly code = "api-key-exists";
+  constructor(name: string) {
+    super(`An API key is named '${name}' already: revoke it first, or take another name`);
+  }
+}
+
+/** No API key has this name. */
+export class ApiKeyNotFoundError extends SluiceError {
+  readonly code = "api-key-unknown";
+  constructor(name: string) {
+    super(`No API key is named '${name.slice(0, 50)}'`);
   }
 }
 

@@ -60,6 +60,8 @@ export interface Task<Result = Json> {
   readonly parentId: string | null;
   readonly groupId: string | null;
   readonly scheduleId: string | null;
+  /** The API key that has submitted the task. */
+  readonly submittedBy: string | null;
   /** The task that this one repeats; see `Queue.redrive`. */
   readonly redriveOf: string | null;
   /** The worker that runs the task or ran it last. */

@@ -327,6 +327,7 @@ export function toRecord(
     ...(unkeyed && { unkeyed }),
     ...(definition.acks === "early" && { acks: "early" }),
     ...(request.tags?.length && { tags: request.tags }),
+    ...(engine.actor.kind === "key" && { submittedBy: engine.actor.name }),
     ...(keyed && { idempotency: { scope: keyed.scope, key: keyed.key, expiresAt: keyed.expiresAt } }),
   };
 }

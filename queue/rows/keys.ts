@@ -28,6 +28,7 @@
  * ns "cascade"  kind id                      work that an end, a submission or a revoke has left to do
  * ns "ended"    state id                     pointer to FAILURE and REVOKED tasks
  * ns "bell"     channel                      rewritten when the channel has work; watched, on a KV server
+ * ns "apikey"   name                         an API key
  * ns "audit"    id                           what an operator did
  * ns "sweep"                                 how far retention has come
  * ns "later"    at id                        look at a task again at this time
@@ -148,6 +149,9 @@ export function keysOf(ns: string) {
 
     ended: (state: string, id: string): Key => [ns, "ended", state, id],
     endedAs: (state: string): KeyRange => ({ prefix: [ns, "ended", state] }),
+
+    apiKey: (name: string): Key => [ns, "apikey", name],
+    apiKeys: (): KeyRange => ({ prefix: [ns, "apikey"] }),
 
     audit: (id: string): Key => [ns, "audit", id],
     audits: (): KeyRange => ({ prefix: [ns, "audit"] }),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Scope } from "../ground/access.ts";
 import type { Actor, Deed } from "../ground/audit.ts";
 import type { RateState } from "../ground/rate.ts";
 import type { Attempt, Json, TaskError } from "../ground/task.ts";
@@ -47,6 +48,8 @@ export interface TaskRecord {
   /** The idempotency key that the definition made; see `TaskIdempotency`. */
   readonly definitionKey?: { readonly key: string; readonly expiresAt: number };
   readonly scheduleId?: string;
+  /** The name of the API key that has submitted the task. */
+  readonly submittedBy?: string;
   /** The key that the definition made of the arguments: only so many tasks of one key run at a time. */
   readonly concurrencyKey?: string;
   /** Arguments are put before the task's own ones, so its concurrency key is made when they are known, by a claim. */
@@ -226,6 +229,17 @@ export interface LockRow {
   /** Seconds for which the lock was taken or renewed. */
   readonly ttl: number;
   readonly expiresAt: number;
+}
+
+/** `apikey`: an API key. */
+export interface ApiKeyRow {
+  readonly prefix: string;
+  /** SHA-256 of the token's secret, as Base64. */
+  readonly hash: string;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+  readonly lastUsedAt?: number;
 }
 
 /** `audit`: what an operator did. */

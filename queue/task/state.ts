@@ -119,6 +119,7 @@ export function viewOf(record: TaskRecord, run: RunRow | null): Task {
     parentId: record.workflow?.parent ?? null,
     groupId: record.workflow?.group ?? null,
     scheduleId: record.scheduleId ?? null,
+    submittedBy: record.submittedBy ?? null,
     redriveOf: record.redriveOf ?? null,
     worker: running ? run.worker : record.worker ?? null,
     attempts: attemptsOf(record, run),

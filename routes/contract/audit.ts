@@ -18,6 +18,8 @@ const ACTIONS = [
   "schedule.resume",
   "schedule.run",
   "schedule.delete",
+  "api_key.create",
+  "api_key.revoke",
   "store.repair",
   "store.restore",
 ] as const;

@@ -5,6 +5,7 @@
  *
  * @module
  */
+export * from "./api_keys.ts";
 export * from "./audit.ts";
 export * from "./channels.ts";
 export * from "./inspect.ts";

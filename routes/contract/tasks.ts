@@ -73,6 +73,7 @@ export const Task = z.object({
 
 /** `GET /v1/tasks/{id}`: a task with its runs. */
 export const TaskDetail = Task.extend({
+  submitted_by: z.string().nullable().openapi({ description: "The API key that has submitted it." }),
   attempts: z.array(z.object({
     started_at: moment,
     ended_at: moment.nullable().openapi({ description: "null: the task runs now." }),

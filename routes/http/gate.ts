@@ -1,10 +1,8 @@
 /**
- * The middleware of every request: an id, the access log, a Host that is one, and the token when one is set.
+ * The middleware of every request: an id, the access log, and a Host that is one.
  *
  * @module
  */
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { Queue } from "../../queue/mod.ts";
 import type { Context, MiddlewareHandler } from "../env.ts";
 import { refuse, RequestError } from "./problems.ts";
 
@@ -67,32 +65,4 @@ function refuseHost(c: Context, host: string): Response {
 async function announceLength(answer: Response): Promise<void> {
   const { byteLength } = await answer.arrayBuffer();
   answer.headers.set("content-length", String(byteLength));
-}
-
-/** The queue for who has sent the request: what they do through it stands in the audit under their name. */
-export function asCaller(c: Context, queue: Queue): Queue {
-  return queue.by({ ...c.get("actor") ?? { kind: "anyone", name: "" }, requestId: c.get("requestId") });
-}
-
-/** Refuses requests without the token. The comparison takes the same time for every wrong token. */
-export function requireToken(token: string): MiddlewareHandler {
-  const expected = digest(token);
-  return function requireToken(c, next) {
-    const given = /^Bearer +(.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) {
-      c.set("actor", { kind: "token", name: "API_TOKEN" });
-      return next();
-    }
-    throw new RequestError(
-      "unauthorized",
-      `Request must carry 'Authorization: Bearer <token>': got ${
-        given === undefined ? "none" : "another token"
-      }`,
-      { headers: { "www-authenticate": 'Bearer realm="sluice"' } },
-    );
-  };
-}
-
-function digest(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
 }

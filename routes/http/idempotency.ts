@@ -24,7 +24,9 @@ export async function idempotency(c: Context, body: unknown): Promise<Idempotenc
   }
   const content = new TextEncoder().encode(`${c.req.path}\n${canonical(body)}`);
   const fingerprint = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toBase64();
-  return { scope: "http", key, fingerprint };
+  const actor = c.get("actor");
+  // One key's clients do not get the tasks of another's.
+  return { scope: actor?.kind === "key" ? `http:${actor.name}` : "http", key, fingerprint };
 }
 
 /**

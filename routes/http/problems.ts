@@ -9,6 +9,7 @@ import type { Context, ErrorHandler, Hook, NotFoundHandler } from "../env.ts";
 import {
   DuplicateTaskError,
   type Fault,
+  InvalidApiKeyError,
   InvalidChannelError,
   InvalidScheduleError,
   InvalidTaskError,
@@ -28,6 +29,7 @@ const PROBLEMS = {
   "bad-host": { status: 400, title: "Malformed Host" },
   "bad-json": { status: 400, title: "Request body is not JSON" },
   "unauthorized": { status: 401, title: "Bearer token required" },
+  "forbidden": { status: 403, title: "Scope missing" },
   "unknown-route": { status: 404, title: "Unknown route" },
   "malformed-id": { status: 404, title: "Malformed id" },
   "task-unknown": { status: 404, title: "Unknown task" },
@@ -35,12 +37,14 @@ const PROBLEMS = {
   "workflow-unknown": { status: 404, title: "Unknown workflow" },
   "workflow-expired": { status: 404, title: "Workflow no longer kept" },
   "schedule-unknown": { status: 404, title: "Unknown schedule" },
+  "api-key-unknown": { status: 404, title: "Unknown API key" },
   "channel-unknown": { status: 404, title: "Unknown channel" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-redrivable": { status: 409, title: "Task cannot be submitted anew" },
   "duplicate-task": { status: 409, title: "Task was submitted before" },
   "task-final": { status: 409, title: "Task has ended" },
   "workflow-final": { status: 409, title: "Workflow has ended" },
+  "api-key-exists": { status: 409, title: "API key exists" },
   "schedule-exists": { status: 409, title: "Schedule exists" },
   "schedule-declared": { status: 409, title: "Schedule is declared in code" },
   "schedule-orphaned": { status: 409, title: "Schedule is no longer declared in code" },
@@ -50,6 +54,7 @@ const PROBLEMS = {
   "invalid-request": { status: 422, title: "Request is not valid" },
   "invalid-task": { status: 422, title: "Task is not valid" },
   "invalid-channel": { status: 422, title: "Channel cannot be changed so" },
+  "invalid-api-key": { status: 422, title: "API key is not valid" },
   "invalid-schedule": { status: 422, title: "Schedule is not valid" },
   "unknown-task": { status: 422, title: "Unknown task name" },
   "idempotency-key-reused": { status: 422, title: "Idempotency key used before with another request" },
@@ -256,7 +261,7 @@ function whyUnavailable(c: Context, { sent }: StoreUnavailableError): string {
 
 function hasFaults(error: SluiceError): error is SluiceError & { readonly faults: readonly Fault[] } {
   return error instanceof InvalidTaskError || error instanceof InvalidScheduleError ||
-    error instanceof InvalidChannelError;
+    error instanceof InvalidApiKeyError || error instanceof InvalidChannelError;
 }
 
 function sentence(faults: readonly RequestFault[]): string {

@@ -1,11 +1,13 @@
 /**
- * `/health`: for load balancers, container managers and people. Open even when a token is set.
+ * `/health`: for load balancers, container managers and people. Open even when a token is set, but
+ * causes, which name channels, are told to readers only.
  *
  * @module
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import type { Context, Env } from "../env.ts";
+import { may } from "../http/access.ts";
 import { get, json } from "../http/openapi.ts";
 import { RequestError } from "../http/problems.ts";
 
@@ -27,6 +29,7 @@ export function healthRoutes(queue: Pick<Queue, "health">): OpenAPIHono<Env> {
     c.header("cache-control", "no-store");
     const { ready, problems } = await queue.health();
     if (ready) return c.json({ status: "ready" }, 200);
+    if (!may(c, "read")) throw new RequestError("not-ready", "A caller with the scope read is told why");
     throw new RequestError("not-ready", problems.join(" "), { problems });
   }
   const app = new OpenAPIHono<Env>();

@@ -148,7 +148,7 @@ export const SETTINGS = {
     text.regex(/\.json$/),
   ),
   API_TOKEN: setting(
-    "Bearer token that every route but /health* asks for.",
+    "Bearer token of an admin. With it every route but /health* and /docs asks for a token: this one, or an API key's.",
     null,
     "16 to 500 visible ASCII characters",
     text.regex(/^[\x21-\x7e]{16,500}$/),

@@ -13,7 +13,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
 import type { Env } from "../env.ts";
-import { requireToken } from "../http/gate.ts";
+import { requireToken } from "../http/access.ts";
 import { PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
 import { refuseInvalid } from "../http/problems.ts";

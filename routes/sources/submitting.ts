@@ -5,6 +5,7 @@
  */
 import type { Queue, Task } from "../../queue/mod.ts";
 import type { Context } from "../env.ts";
+import { asSubmitter } from "../http/access.ts";
 import { refuseMethod } from "../http/other_methods.ts";
 
 /** Methods of a route that submits; HEAD is none of them, because it would run the GET handler and so submit. */
@@ -19,7 +20,7 @@ export async function answerSubmitted<Answer extends Record<string, string>>(
 ) {
   if (c.req.method === "HEAD") refuseMethod(c, SUBMIT_METHODS);
   c.set("submits", true);
-  const { tasks } = await queue.submitAll([request]);
+  const { tasks } = await asSubmitter(c, queue).submitAll([request]);
   const response = c.json(answer(tasks[0]!.id), 200);
   response.headers.append("cache-control", "no-store");
   return response;

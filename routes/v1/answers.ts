@@ -66,7 +66,7 @@ export function wireTaskDetail(task: queue.Task): z.output<typeof contract.TaskD
     outcome,
     error,
   }));
-  return { ...wireTask(task), attempts };
+  return { ...wireTask(task), submitted_by: task.submittedBy, attempts };
 }
 
 /** Why a task does not run, and its timeline. */
@@ -235,6 +235,18 @@ export function wireStats(stats: queue.Stats): z.output<typeof contract.Stats> {
 /** A stored key as `/v1` shows it. */
 export function wireKey({ key, value, versionstamp }: queue.StoredKey) {
   return { key: [...key], value, versionstamp };
+}
+
+/** An API key as `/v1/api-keys` shows it. */
+export function wireApiKey(key: queue.ApiKey): z.output<typeof contract.ApiKey> {
+  return {
+    name: key.name,
+    prefix: key.prefix,
+    scopes: [...key.scopes],
+    created_at: timeText(key.createdAt),
+    expires_at: timeTextOrNull(key.expiresAt),
+    last_used_at: timeTextOrNull(key.lastUsedAt),
+  };
 }
 
 /** An entry of the audit as `/v1` shows it. */

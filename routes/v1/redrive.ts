@@ -5,7 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
-import { asCaller } from "../http/gate.ts";
+import { asCaller } from "../http/access.ts";
 import { limitBody } from "../http/body.ts";
 import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
 import type { Env } from "../env.ts";

@@ -5,7 +5,7 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Fault, type Queue, type Schedule, ScheduleChangedError } from "../../queue/mod.ts";
-import { asCaller } from "../http/gate.ts";
+import { asCaller } from "../http/access.ts";
 import { limitBody } from "../http/body.ts";
 import {
   NextOccurrences,

@@ -5,7 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import { isFinal, type Queue } from "../../queue/mod.ts";
-import { asCaller } from "../http/gate.ts";
+import { asCaller, asSubmitter } from "../http/access.ts";
 import { limitBody } from "../http/body.ts";
 import {
   BATCH_LIMIT,
@@ -96,7 +96,10 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({ defaultHook: refuseInvalidTasks(queue) });
   app.openapi(submit, async (c) => {
     const body = c.req.valid("json");
-    const { tasks, replayed } = await queue.submitAll([taskRequest(body)], await idempotency(c, body));
+    const { tasks, replayed } = await asSubmitter(c, queue).submitAll(
+      [taskRequest(body)],
+      await idempotency(c, body),
+    );
     const [first] = tasks;
     const duplicate = first!.duplicate;
     // The task is stored: an error while waiting for it must not sound as if it were not.
@@ -110,7 +113,7 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     const body = c.req.valid("json");
     c.set("bodyPrefix", body.tasks.length === 1 ? "/tasks/0" : "/tasks");
     const requests = body.tasks.map(taskRequest);
-    const { tasks, replayed } = await queue.submitAll(requests, await idempotency(c, body));
+    const { tasks, replayed } = await asSubmitter(c, queue).submitAll(requests, await idempotency(c, body));
     const response = c.json(
       { tasks: tasks.map(wireTask) },
       tasks.every(({ duplicate }) => duplicate) ? 200 : 202,

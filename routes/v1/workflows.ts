@@ -5,7 +5,7 @@
  */
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Queue } from "../../queue/mod.ts";
-import { asCaller } from "../http/gate.ts";
+import { asCaller, asSubmitter } from "../http/access.ts";
 import { limitBody } from "../http/body.ts";
 import { Workflow, WorkflowNode } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
@@ -65,7 +65,7 @@ export function workflowRoutes(queue: Queue): OpenAPIHono<Env> {
   app.openapi(submit, async (c) => {
     const body = c.req.valid("json");
     const keyed = await idempotency(c, body);
-    const { workflow, replayed } = await queue.submitWorkflow(readNode(queue, body), keyed);
+    const { workflow, replayed } = await asSubmitter(c, queue).submitWorkflow(readNode(queue, body), keyed);
     // The workflow is stored: an error while waiting for it must not sound as if it were not.
     const waited = await waitAsPreferred(c, (wait) => queue.waitWorkflow(workflow.id, wait)).catch(() =>
       null

@@ -1,57 +1,10 @@
 /** `deno task inspect`, with its own permissions, against the program as it is started. */
 import assert from "node:assert/strict";
 import { folder } from "../queue/store/folder.ts";
-import { Child, programEnv } from "../e2e/child.ts";
 import type { Body } from "../support/open_app.ts";
+import { run, serve } from "./served.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
-const TOKEN = "a-token-of-16-char";
-
-/** A Sluice with one slot, whose first task takes 20 s. */
-async function serve(path: string) {
-  const more = { API_TOKEN: TOKEN, CHANNELS: "celery=1", SHUTDOWN_GRACE: "0.1" };
-  const env = programEnv(`${path}/a.kv`, more);
-  const child = new Child("../../main.ts", [], env);
-  const url = await child.listening();
-  const client = Deno.createHttpClient({});
-  return {
-    url,
-    async post(path: string, body?: unknown): Promise<Body> {
-      const response = await fetch(url + path, {
-        method: "POST",
-        client,
-        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-        ...body !== undefined && { body: JSON.stringify(body) },
-      });
-      return await response.json();
-    },
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await child.kill();
-    },
-  };
-}
-
-/** Runs the command as its task does. */
-async function inspect(url: string, args: readonly string[], token = TOKEN) {
-  const { PATH = "", HOME = "", DENO_DIR = "" } = Deno.env.toObject();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-check", "--no-prompt", "-P=inspect", "client/inspect.ts", ...args],
-    cwd: ROOT,
-    clearEnv: true,
-    env: {
-      PATH,
-      HOME,
-      NO_COLOR: "1",
-      API_TOKEN: token,
-      HOST: "127.0.0.1",
-      PORT: new URL(url).port,
-      ...DENO_DIR && { DENO_DIR },
-    },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, out: text(stdout), err: text(stderr) };
-}
+const inspect = (url: string, args: readonly string[], token?: string) => run("inspect.ts", url, args, token);
 
 Deno.test("deno task inspect shows what goes on, as tables and as JSON", async () => {
   using files = folder();

@@ -107,6 +107,7 @@ Deno.test("a new task is PENDING with all its fields, and reads the same as it w
     parentId: null,
     groupId: null,
     scheduleId: null,
+    submittedBy: null,
     redriveOf: null,
     attempts: [],
     worker: null,

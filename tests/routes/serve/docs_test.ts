@@ -15,6 +15,7 @@ const SECTIONS = [
     "schedules",
     "workflows",
     "audit",
+    "api-keys",
   ],
   "demonstration",
 ];
@@ -41,6 +42,8 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
     "/producer/api/wait_and_return/{job_id}",
     "/result/{task_id}",
     "/retry",
+    "/v1/api-keys",
+    "/v1/api-keys/{name}",
     "/v1/audit",
     "/v1/channels",
     "/v1/channels/{name}",

@@ -26,7 +26,7 @@ Deno.test("/internal/tick asks for its own token, and for no other", async () =>
   await using t = await openApp({ start: false, apiToken: "a-token-of-16-char", tickToken: TOKEN });
   for (const authorization of ["", "Bearer", "Bearer a-token-of-16-char", TOKEN]) {
     const response = await t.post("/internal/tick", undefined, { authorization });
-    assert.equal(response.headers.get("www-authenticate"), 'Bearer realm="sluice"');
+    assert.match(response.headers.get("www-authenticate")!, /^Bearer realm="sluice"/);
     await problem(response, 401, "unauthorized");
   }
   await problem(await t.get("/v1/tasks", AS_CLOCK), 401, "unauthorized");
