@@ -39,7 +39,8 @@ export const cluster: ScenarioMaker = (workplace) => {
       `denokv, behind nginx as deploy/nginx.conf has it (TLS + HTTP/2) or plain; one process submits ${TASKS} tasks ` +
       `one by one, ${AT_ONCE} calls at once, 1, 2 or 4 others run them with ${SLOTS} slots each, all on this ` +
       `machine, until every result is stored; then ${PICKUPS} tasks one after the other, ${REST} ms apart, on the idle cluster, from ` +
-      "submit in the one process to the handler's start in another. Lost claims are those that another process " +
+      "submit in the one process to the handler's start in another, and from its return there until who waits in the one " +
+      "process has the result (heard). Lost claims are those that another process " +
       "had taken a task of.",
     rounds: 3,
     variants: [...[1, 2, 4].map((n) => variant(true, n)), ...[1, 2, 4].map((n) => variant(false, n))],
@@ -77,10 +78,13 @@ async function measure(folder: string, tls: boolean, count: number): Promise<Fig
   const [submitting, ...working] = await report(all);
 
   const pickups: number[] = [];
+  const hearings: number[] = [];
   for (let n = 0; n < PICKUPS; n++) {
     const picked = Promise.race(workers.map((worker) => worker.next("picked")));
+    const heard = submitter.next("heard");
     submitter.tell({ submit: 1 });
     pickups.push(await picked);
+    hearings.push(await heard);
     await finished(workers, ++submitted);
     await pause(REST);
   }
@@ -96,6 +100,7 @@ async function measure(folder: string, tls: boolean, count: number): Promise<Fig
     "machine µs/task": busy * cpus().length * seconds / TASKS * 1e6,
     "processors busy": busy,
     ...latencies("pickup", pickups),
+    ...latencies("heard", hearings),
   };
 }
 

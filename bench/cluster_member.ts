@@ -5,7 +5,7 @@
  * ```text
  * cluster_member.ts <address> <slots>    0 slots: it only submits
  *   stdin    {"submit": tasks, "atOnce": calls}    {"report": true}    and its end: stop
- *   stdout   {"ready": true}   {"finished": tasks so far}   {"picked": milliseconds}   {"report": MemberReport}
+ *   stdout   {"ready": true}   {"finished": tasks so far}   {"picked": milliseconds}   {"heard": milliseconds}   {"report": MemberReport}
  * ```
  *
  * @module
@@ -18,7 +18,7 @@ import { createQueue, defineTask, openStore } from "../queue/mod.ts";
 
 /** What a member is told. */
 export interface Command {
-  /** Submit so many tasks one by one; a single one is told of when it starts. */
+  /** Submit so many tasks one by one; a single one is told of when it starts, and when its end is heard of. */
   readonly submit?: number;
   readonly atOnce?: number;
   readonly report?: true;
@@ -30,6 +30,8 @@ export interface Saying {
   readonly finished?: number;
   /** Milliseconds from a single task's submission to its start here. */
   readonly picked?: number;
+  /** Milliseconds from a single task's return elsewhere until its caller, who waits here, has the result. */
+  readonly heard?: number;
   readonly report?: MemberReport;
 }
 
@@ -56,7 +58,7 @@ const add = defineTask(
   { name: "bench.add", args: z.tuple([z.number(), z.boolean()]), channel: "celery" },
   (_context, sentAt, single) => {
     if (single) say({ picked: now() - sentAt });
-    return sentAt + 1;
+    return single ? now() : sentAt + 1;
   },
 );
 const store = await openStore(address!);
@@ -91,7 +93,12 @@ store.close();
 async function obey({ submit = 0, atOnce = 1, report }: Command): Promise<void> {
   let left = submit;
   await Promise.all(Array.from({ length: atOnce }, async () => {
-    while (left-- > 0) await queue.submit(add, [now(), submit === 1]);
+    while (left-- > 0) {
+      const task = await queue.submit(add, [now(), submit === 1]);
+      if (submit > 1) continue;
+      const returned = await queue.result(task);
+      say({ heard: now() - returned });
+    }
   }));
   if (!report) return;
   const { user, system } = process.cpuUsage(cpu);

@@ -30,13 +30,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const limits = { ...LOCAL_LIMITS, ...options.limits };
   const entries = new Map<string, Entry>();
   const ids = new SortedIds();
+  const watches = new Set<() => void>();
+  const versionOf = (key: Key) => entries.get(keyId(key))?.versionstamp ?? null;
   let commits = 0;
   let closed = false;
 
   return {
     limits,
     incarnation: options.incarnation ?? null,
-    doorbell: options.doorbell ? memoryDoorbell(() => closed) : null,
+    doorbell: options.doorbell ? memoryDoorbell(() => closed, memoryWatch(watches, versionOf)) : null,
 
     // deno-lint-ignore require-await -- a wrong key rejects
     async getMany(keys: readonly Key[]) {
@@ -57,10 +59,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       assertOpen();
       assertCommit(checks, mutations, limits);
       for (const { key, versionstamp } of checks) {
-        if ((entries.get(keyId(key))?.versionstamp ?? null) !== versionstamp) return null;
+        if (versionOf(key) !== versionstamp) return null;
       }
       const versionstamp = (++commits).toString(16).padStart(16, "0") + "0000";
       for (const mutation of mutations) apply(mutation, versionstamp);
+      for (const tell of watches) queueMicrotask(tell);
       return versionstamp;
     },
 
@@ -101,7 +104,7 @@ function copy(value: unknown): unknown {
 }
 
 /** Makes a doorbell that reaches every listener a microtask after the ring. */
-function memoryDoorbell(isClosed: () => boolean): Doorbell {
+function memoryDoorbell(isClosed: () => boolean, watch: NonNullable<Doorbell["watch"]>): Doorbell {
   const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
   return {
     async ring(channel) {
@@ -112,5 +115,27 @@ function memoryDoorbell(isClosed: () => boolean): Doorbell {
     listen(channels, heard) {
       listeners.push({ channels, heard });
     },
+    watch,
+  };
+}
+
+/**
+ * Makes a doorbell's `watch`, which tells a microtask after a commit.
+ *
+ * @param watches each tells its watcher if a row has changed; called after each commit
+ */
+function memoryWatch(
+  watches: Set<() => void>,
+  versionOf: (key: Key) => string | null,
+): NonNullable<Doorbell["watch"]> {
+  return (keys, told) => {
+    let seen: string | null = null;
+    const tell = () => {
+      const now = keys.map(versionOf);
+      if (watches.has(tell) && seen !== (seen = now.join())) told(now);
+    };
+    watches.add(tell);
+    queueMicrotask(tell);
+    return () => watches.delete(tell);
   };
 }

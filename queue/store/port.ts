@@ -65,6 +65,13 @@ export interface Doorbell {
    * of this process may be passed on too.
    */
   listen(channels: readonly string[], heard: (channel: string) => void): void;
+  /**
+   * Tells the versionstamps of up to ten rows (`null`: absent), at first and whenever one of them has changed. A hint:
+   * it may stop telling. Absent where the store cannot, or where no other process writes.
+   *
+   * @returns ends the watch
+   */
+  watch?(keys: readonly Key[], told: (versionstamps: readonly (string | null)[]) => void): () => void;
 }
 
 /** A transactional, ordered key-value store. A read that begins before a commit is answered may show it or not. */

@@ -2,6 +2,7 @@
  * Wake-ups through a KV server: a ring rewrites the channel's key, and the processes that execute the channel watch
  * that key. A hint is heard 0.3 ms after it was written. Each hint costs a write, so rings within a few milliseconds
  * become one. Each channel has a key of its own, because a watch may report only the later of two writes to one key.
+ * Rows whose change somebody waits for are watched themselves, so whoever writes them writes nothing more.
  *
  * @module
  */
@@ -24,6 +25,14 @@ interface Ring {
   readonly done: Promise<void>;
 }
 
+/** A watch of some keys, and how it goes on now. */
+interface Watch {
+  readonly keys: readonly Key[];
+  /** @param isFirst whether changes before this one may have been missed */
+  readonly told: (entries: readonly Deno.KvEntryMaybe<unknown>[], isFirst: boolean) => void;
+  stream: ReadableStreamDefaultReader | null;
+}
+
 /** A doorbell that can go on with another connection. */
 export interface WatchedDoorbell extends Doorbell {
   /** Makes the doorbell ring and listen over another connection. Each listener then hears each of its channels once. */
@@ -44,56 +53,84 @@ export function watchedDoorbell(kv: Deno.Kv, namespace: string, random: () => nu
    * because its own consumers are told already.
    */
   const own = JSON.stringify(crypto.randomUUID());
-  const listeners: { channels: readonly string[]; heard: (channel: string) => void }[] = [];
+  const watches = new Watches(kv, random);
   const write = (channel: string) => kv.set(bell(channel), encoder.encode(own));
   let rings = new Rings(write);
 
-  function watchAll({ channels, heard }: (typeof listeners)[number]): void {
-    for (let at = 0; at < channels.length; at += WATCH_KEYS) {
-      watch(kv, channels.slice(at, at + WATCH_KEYS), heard);
-    }
-  }
-
-  async function watch(
-    database: Deno.Kv,
-    channels: readonly string[],
-    heard: (channel: string) => void,
-  ): Promise<void> {
-    while (database === kv) {
-      try {
-        const seen = new Map<string, string | null>();
-        for await (const entries of database.watch<Uint8Array[]>(channels.map(bell))) {
-          entries.forEach(({ versionstamp, value }, i) => {
-            const channel = channels[i]!;
-            if (seen.get(channel) === versionstamp) return;
-            const isFirst = !seen.has(channel);
-            seen.set(channel, versionstamp);
-            if (isFirst || decoder.decode(value!) !== own) heard(channel);
-          });
-        }
-      } catch (error) {
-        if (brokenHint(error)) return;
-      }
-      await pause(RESTART * random());
-    }
+  function listenTo(channels: readonly string[], heard: (channel: string) => void): void {
+    let seen: readonly (string | null)[] = [];
+    watches.begin(channels.map(bell), (entries, isFirst) => {
+      const before = seen;
+      seen = entries.map(({ versionstamp }) => versionstamp);
+      channels.forEach((channel, i) => {
+        if (!isFirst && before[i] === seen[i]) return;
+        if (isFirst || decoder.decode(entries[i]!.value as Uint8Array) !== own) heard(channel);
+      });
+    });
   }
 
   return {
     ring: (channel) => rings.ring(channel),
 
     listen(channels, heard) {
-      const listener = { channels, heard };
-      listeners.push(listener);
-      watchAll(listener);
+      for (let at = 0; at < channels.length; at += WATCH_KEYS) {
+        listenTo(channels.slice(at, at + WATCH_KEYS), heard);
+      }
     },
+
+    watch: (keys, told) =>
+      watches.begin(keys, (entries) => told(entries.map(({ versionstamp }) => versionstamp))),
 
     moveTo(database) {
       kv = database;
       // Rings on their way over the former connection may never be answered.
       rings = new Rings(write);
-      listeners.forEach(watchAll);
+      watches.moveTo(database);
     },
   };
+}
+
+/** All watches, through the current connection. */
+class Watches {
+  #all = new Set<Watch>();
+  #kv: Deno.Kv;
+
+  constructor(kv: Deno.Kv, readonly random: () => number) {
+    this.#kv = kv;
+  }
+
+  /** @returns ends the watch */
+  begin(keys: readonly Key[], told: Watch["told"]): () => void {
+    const watch: Watch = { keys, told, stream: null };
+    this.#all.add(watch);
+    this.#follow(watch);
+    return () => {
+      this.#all.delete(watch);
+      watch.stream?.cancel().catch(() => {});
+    };
+  }
+
+  moveTo(kv: Deno.Kv): void {
+    this.#kv = kv;
+    for (const watch of this.#all) this.#follow(watch);
+  }
+
+  async #follow(watch: Watch): Promise<void> {
+    const kv = this.#kv;
+    while (kv === this.#kv && this.#all.has(watch)) {
+      try {
+        const stream = watch.stream = kv.watch<unknown[]>([...watch.keys]).getReader();
+        for (let isFirst = true;; isFirst = false) {
+          const { done, value } = await stream.read();
+          if (done) break;
+          watch.told(value, isFirst);
+        }
+      } catch (error) {
+        if (brokenHint(error)) return;
+      }
+      if (this.#all.has(watch)) await pause(RESTART * this.random());
+    }
+  }
 }
 
 /** The rings through one connection. */
