@@ -373,7 +373,7 @@ Deno.test("an occurrence whose key is taken submits nothing: the task that has t
   assert.equal(runs.length, 1);
   const { occurrences } = await q.queue.schedules.occurrences("each-minute");
   assert.equal(occurrences.length, 3);
-  for (const { taskId, outcome } of occurrences) assert.deepEqual([taskId, outcome], [first.id, "submitted"]);
+  for (const { taskId, outcome } of occurrences) assert.deepEqual([taskId, outcome], [first.id, "duplicate"]);
   assert.equal((await q.queue.schedules.run("each-minute")).task.id, first.id);
   runs[0]!.finish();
   await q.clock.advance(60_000);
