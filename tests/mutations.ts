@@ -32,6 +32,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "      options.onEvent?.(event);",
   },
   {
+    name: "results are read at once",
+    why: "what a handler returned is encoded before another handler can change it",
+    file: "queue/run/run.ts",
+    find: ": await succeeded(record, value);",
+    replace: ": succeeded(record, await value);",
+  },
+  {
     name: "lane check",
     why: "invariant 3: a commit that is repeated, or lands after it was given up, changes nothing",
     file: "queue/commit/lane.ts",

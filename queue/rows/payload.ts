@@ -6,7 +6,7 @@
  */
 import { ResultNotSerializable, ResultTooLarge } from "../ground/errors.ts";
 import type { TaskRecord } from "./record.ts";
-import { encode } from "./codec.ts";
+import { decode, encode } from "./codec.ts";
 import { wellFormed } from "../ground/well_formed.ts";
 import type { BlobPart, Keys } from "./keys.ts";
 import type { Mutation, Store } from "../store/port.ts";
@@ -126,17 +126,22 @@ function toJson(value: unknown, called: "result" | "progress"): Json {
 /**
  * Turns a handler's return value into what its record will hold, and measures it.
  *
- * @returns the result, and its bytes as JSON; 0 bytes for one that is neither a text nor an object
+ * @returns the result, a copy because handlers may share and change what they returned, and its bytes as JSON; 0 bytes
+ *   for one that is neither a text nor an object
  *
  * @throws {ResultNotSerializable} / {ResultTooLarge}
  */
 export function toResult(value: unknown): { result: Json; bytes: number } {
   const result = toJson(value, "result");
-  const bytes = typeof result === "object" || typeof result === "string" ? jsonSize(result) : 0;
+  if (result === null || typeof result !== "object" && typeof result !== "string") {
+    return { result, bytes: 0 };
+  }
+  const encoded = encode(result);
+  const bytes = encoded.length;
   if (bytes > PAYLOAD_BYTES) {
     throw new ResultTooLarge(`The result has ${bytes} bytes as JSON, at most ${PAYLOAD_BYTES} are kept`);
   }
-  return { result, bytes };
+  return { result: typeof result === "object" ? decode<Json>(encoded) : result, bytes };
 }
 
 /** Milliseconds between two progress reports that are stored. */

@@ -5,12 +5,13 @@
  */
 import { sleep } from "../ground/clock.ts";
 import type { Lock, LockOptions, TaskCommit, TaskContext, TaskLog } from "../task/define.ts";
-import type { RetryError } from "../ground/errors.ts";
+import { RefusedCommitError, type RetryError } from "../ground/errors.ts";
 import type { LogLevel } from "../ground/events.ts";
 import { textOf } from "../ground/observer.ts";
 import type { ThisRun } from "./this_run.ts";
 import { retryRequest } from "../task/retry.ts";
 import { namespaceOf } from "../rows/keys.ts";
+import { copyKey, copyValue } from "../store/copy.ts";
 import type { Check, Key, Mutation } from "../store/port.ts";
 import { del, putRaw } from "../rows/unit.ts";
 import type { Json } from "../ground/task.ts";
@@ -75,7 +76,7 @@ export class RunContext implements TaskContext {
   }
 }
 
-/** Collects the writes that land with the result. */
+/** Collects the writes that land with the result. Keys and values are copied: the handler may share and change its own. */
 export class RunCommit implements TaskCommit {
   readonly checks: Check[] = [];
   readonly mutations: Mutation[] = [];
@@ -83,7 +84,7 @@ export class RunCommit implements TaskCommit {
   constructor(readonly namespace: string) {}
 
   set(key: Key, value: unknown): this {
-    this.#add(this.mutations, COMMIT_LIMITS.mutations, "mutations", putRaw(this.#own(key), value));
+    this.#add(this.mutations, COMMIT_LIMITS.mutations, "mutations", putRaw(this.#own(key), copied(value)));
     return this;
   }
 
@@ -109,11 +110,19 @@ export class RunCommit implements TaskCommit {
         `Cannot write under '${this.namespace}': that is Sluice's own part of the database`,
       );
     }
-    return key;
+    return copyKey(key);
   }
 
   #add<T>(list: T[], limit: number, what: string, item: T): void {
     if (list.length === limit) throw new RangeError(`A task's commit takes at most ${limit} ${what}`);
     list.push(item);
+  }
+}
+
+function copied(value: unknown): unknown {
+  try {
+    return copyValue(value);
+  } catch (cause) {
+    throw new RefusedCommitError(`Commit cannot be stored: ${(cause as Error).message}`, { cause });
   }
 }

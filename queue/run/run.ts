@@ -94,10 +94,14 @@ export class Run implements Limited, ThisRun {
       const parsed = definition.args.safeParse(args);
       if (!parsed.success) return void this.#end(argumentsRefused(faultsOf(parsed.error, "/args")));
       const context = new RunContext(this);
-      const value = await this.#perform(context, parsed.data);
-      if (!this.#closed) this.#end(succeeded(record, value), context.writes);
+      const value = this.#perform(context, parsed.data);
+      // A value is encoded before another handler runs, a promise's when it settles. The end comes a microtask later:
+      // it may start the next run.
+      const outcome = isPromise(value) ? succeeded(record, await value) : await succeeded(record, value);
+      this.#end(outcome, context.writes);
     } catch (error) {
-      if (this.#close()) settle(this, failed(this, error));
+      // Described before the end, which may start a run that changes the error.
+      if (!this.#closed) this.#end(failed(this, error));
     } finally {
       this.left(this);
     }
@@ -250,4 +254,8 @@ export class Run implements Limited, ThisRun {
     if (this.#closed) this.#job?.cancel(reason);
     else this.#job?.abort(reason);
   }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
