@@ -19,6 +19,7 @@ import {
   createLog,
   createMetrics,
   createUnreadyApp,
+  isLoopback,
   isOpenToAll,
   type Log,
   type Settings,
@@ -106,6 +107,9 @@ export async function serve(options: ServeOptions): Promise<Serving | null> {
         log,
         metrics,
         demo: settings.DEMO,
+        // Who listens on a loopback address is called by its names; elsewhere the settings have to name them.
+        allowedHosts: settings.ALLOWED_HOSTS ?? (isLoopback(settings.HOST) ? [] : null),
+        corsOrigins: settings.CORS_ORIGINS ?? [],
         ...(settings.API_TOKEN && { apiToken: settings.API_TOKEN }),
         ...(settings.TICK_TOKEN && { tickToken: settings.TICK_TOKEN }),
       }).fetch,

@@ -14,6 +14,7 @@ import { definitionRoutes } from "./v1/definitions.ts";
 import { addDocs } from "./serve/docs.ts";
 import type { Env } from "./env.ts";
 import { eventRoutes } from "./v1/events.ts";
+import { allowOrigins, refuseStrangers } from "./http/origin.ts";
 import { authorize } from "./http/access.ts";
 import { type AccessRecord, identify } from "./http/gate.ts";
 import { healthRoutes } from "./serve/health.ts";
@@ -35,6 +36,7 @@ import { workflowRoutes } from "./v1/workflows.ts";
 export { createMetrics, type Metrics } from "./serve/metrics.ts";
 export { type AppLog, createLog, type Log, type LogOptions } from "./serve/log.ts";
 export {
+  isLoopback,
   isOnDeploy,
   isOpenToAll,
   likelySlips,
@@ -60,6 +62,15 @@ export interface AppOptions {
    * @default {none, everyone may}
    */
   readonly apiToken?: string;
+  /**
+   * Names by which the server is called, beside its addresses and localhost, without ports: others are refused while
+   * there is no `apiToken`.
+   *
+   * @default {null, any name}
+   */
+  readonly allowedHosts?: readonly string[] | null;
+  /** Origins whose pages may call `/v1` with a bearer token: `["https://shop.example"]`. @default {[]} */
+  readonly corsOrigins?: readonly string[];
   /** Bearer token of `POST /internal/tick`, which asks for no other. @default {none, and no such route} */
   readonly tickToken?: string;
   /** Whether the demonstration routes are there: `/`, `/add/{x}/{y}` and the like. @default {true} */
@@ -95,13 +106,15 @@ export interface AppOptions {
  */
 export function createApp(options: AppOptions): OpenAPIHono<Env> {
   const { queue, log, metrics, apiToken, tickToken, demo = true } = options;
+  const { allowedHosts = null, corsOrigins = [] } = options;
   const { access, failure } = observed(log);
   const app = new OpenAPIHono<Env>();
   app.onError(answerError(failure));
   app.notFound(refuseUnknownRoute);
   app.use(identify(access));
   if (tickToken !== undefined) app.route("/", tickRoutes(queue, tickToken, failure));
-  if (apiToken !== undefined) app.use(authorize(queue, apiToken));
+  if (corsOrigins.length > 0) app.use("/v1/*", allowOrigins(corsOrigins));
+  app.use(apiToken === undefined ? refuseStrangers(allowedHosts) : authorize(queue, apiToken));
   app.route("/", healthRoutes(queue));
   app.route("/", taskRoutes(queue));
   app.route("/", redriveRoutes(queue));

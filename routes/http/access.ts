@@ -63,7 +63,7 @@ export function requireToken(token: string): MiddlewareHandler {
 }
 
 /** What the route of a request asks for, and the task that its path names; nothing where no route matches. */
-function asked(c: Context): { need: Need | null; id: string | null } {
+export function asked(c: Context): { need: Need | null; id: string | null } {
   // The first one answers; those of all methods are middleware, or answer methods that the path does not serve.
   const route = matchedRoutes(c).find(({ method }) => method !== "ALL");
   if (!route) return { need: null, id: null };

@@ -64,6 +64,10 @@ const threads = z.string().transform((given, context) => {
   return z.NEVER;
 });
 
+/** A list of texts of one form, separated by commas. */
+const list = (form: RegExp) =>
+  text.transform((given) => given.split(",")).pipe(z.array(z.string().regex(form)));
+
 /** Every setting, in the order of `.env.example`. */
 export const SETTINGS = {
   HOST: setting(
@@ -164,6 +168,18 @@ export const SETTINGS = {
     "false",
     "true or false",
     words({ true: true, false: false }),
+  ),
+  ALLOWED_HOSTS: setting(
+    "Names by which the server is called while no API_TOKEN is set, beside its addresses and localhost.",
+    null,
+    "a list of host names without ports, like sluice,sluice.example",
+    list(/^[\w.-]{1,253}$/),
+  ),
+  CORS_ORIGINS: setting(
+    "Origins whose pages may call /v1 with a bearer token; needs API_TOKEN.",
+    null,
+    "a list of origins like https://shop.example,http://localhost:5173",
+    list(/^https?:\/\/[\w.-]+(:\d{1,5})?$/),
   ),
   DEMO: setting(
     "The demonstration routes and tasks.",
@@ -274,6 +290,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       `HOST must be a loopback address unless API_TOKEN is set or ALLOW_ANONYMOUS=true: got '${host}'`,
     );
   }
+  if (env.CORS_ORIGINS && !env.API_TOKEN) faults.push("CORS_ORIGINS must come with API_TOKEN");
   if (faults.length > 0) throw new SettingsError(faults);
   return values as Settings;
 }
@@ -304,7 +321,8 @@ export function isOpenToAll({ API_TOKEN, ALLOW_ANONYMOUS }: Settings): boolean {
   return API_TOKEN === null && !ALLOW_ANONYMOUS;
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a host is a loopback address, or a name of one. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

@@ -15,7 +15,7 @@ export type Body = any;
 
 /** Opens the app with the demonstration tasks, unless the test brings its own. */
 export async function openApp(options: Omit<AppOptions, "queue"> & OpenOptions = {}) {
-  const { log, metrics, apiToken, tickToken, demo, ...rest } = options;
+  const { log, metrics, apiToken, tickToken, demo, allowedHosts, corsOrigins, ...rest } = options;
   const random = () => 0.9;
   const opened = await openQueue({
     definitions: demoTasks({ timeScale: 1, random }),
@@ -39,6 +39,8 @@ export async function openApp(options: Omit<AppOptions, "queue"> & OpenOptions =
     ...apiToken !== undefined && { apiToken },
     ...tickToken !== undefined && { tickToken },
     ...demo !== undefined && { demo },
+    ...allowedHosts !== undefined && { allowedHosts },
+    ...corsOrigins !== undefined && { corsOrigins },
   });
   return Object.assign(opened, {
     app,

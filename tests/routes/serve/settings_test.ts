@@ -47,6 +47,8 @@ Deno.test("parseSettings() gives every default for an empty environment", () => 
     DEMO_TIME_SCALE: 1,
     SPAM_MODEL: null,
     API_TOKEN: null,
+    ALLOWED_HOSTS: null,
+    CORS_ORIGINS: null,
     TICK_TOKEN: null,
     ALLOW_ANONYMOUS: false,
     DEMO: true,
@@ -110,6 +112,8 @@ const WRONG: Record<keyof typeof SETTINGS, string[]> = {
   API_TOKEN: ["short", "sixteen letters and a blank"],
   TICK_TOKEN: ["short"],
   ALLOW_ANONYMOUS: ["yes", "TRUE", "1", "constructor"],
+  ALLOWED_HOSTS: ["a b", "http://x", "x:80", "a,,b"],
+  CORS_ORIGINS: ["shop.example", "https://shop.example/", "*", "https://a,b"],
   DEMO: ["true", "no"],
   SMTP_HOST: ["mail server", "smtp://mail", "mail:25"],
   SMTP_PORT: ["0", "x"],
@@ -135,6 +139,14 @@ for (const [name, values] of Object.entries(WRONG)) {
     }
   });
 }
+
+Deno.test("parseSettings() takes origins with a token only: pages have nothing else to show", () => {
+  assert.deepEqual(faults({ CORS_ORIGINS: "https://shop.example" }), [
+    "CORS_ORIGINS must come with API_TOKEN",
+  ]);
+  const { CORS_ORIGINS } = parseSettings({ API_TOKEN: TOKEN, CORS_ORIGINS: "https://a.example,http://b:81" });
+  assert.deepEqual(CORS_ORIGINS, ["https://a.example", "http://b:81"]);
+});
 
 Deno.test("parseSettings() lists every fault at once", () => {
   const found = faults({ PORT: "x", CHANNELS: "y", LOG_LEVEL: "z", HOST: "0.0.0.0" });
