@@ -116,8 +116,8 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
   if (corsOrigins.length > 0) app.use("/v1/*", allowOrigins(corsOrigins));
   app.use(apiToken === undefined ? refuseStrangers(allowedHosts) : authorize(queue, apiToken));
   app.route("/", healthRoutes(queue));
-  app.route("/", taskRoutes(queue));
   app.route("/", redriveRoutes(queue));
+  app.route("/", taskRoutes(queue));
   app.route("/", inspectRoutes(queue));
   app.route("/", definitionRoutes(queue));
   app.route("/", channelRoutes(queue));
@@ -133,7 +133,7 @@ export function createApp(options: AppOptions): OpenAPIHono<Env> {
     app.route("/", s2Routes(queue));
     app.route("/", s3Routes(queue));
   }
-  addDocs(app, apiToken !== undefined);
+  addDocs(app, queue, apiToken !== undefined);
   answerOtherMethods(app);
   if (demo) addWordRoute(app, queue);
   return app;

@@ -31,6 +31,9 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
   });
 }
 
+/** The range of integers that JSON carries exactly (RFC 8259 §6), for the document. */
+export const SAFE = { minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
+
 /** An integer within a range. */
 export function integer(from: number, to: number) {
   const wrong = must(`an integer from ${from} to ${to}`);

@@ -66,7 +66,11 @@ export const ScheduleChanges = strict(scheduleFields);
 
 /** Body of `PATCH /v1/schedules/{id}`. */
 export const SchedulePatch = z.record(z.string(), z.any(), must("an object"))
-  .openapi("SchedulePatch", { description: "Any fields of ScheduleRequest but id; null is the default." });
+  .openapi("SchedulePatch", {
+    description: "Any fields of ScheduleRequest but id; null is the default.",
+    properties: Object.fromEntries(Object.keys(scheduleFields).map((field) => [field, {}])),
+    additionalProperties: false,
+  });
 
 /** A schedule. */
 export const Schedule = z.object({

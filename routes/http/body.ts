@@ -23,8 +23,10 @@ const JSON_TYPE = /^application\/(?:(merge-patch\+)?json)\s*(?:;\s*charset="?utf
  * Hono's own `bodyLimit` looks at `request.body`, which costs the fast path of Deno's `request.arrayBuffer()`.
  *
  * @param limit bytes
+ * @param options.required refuses a request without a body, for which Hono's validators put `{}`: for schemas that take
+ *   that. @default {false}
  */
-export function limitBody(limit: number): MiddlewareHandler {
+export function limitBody(limit: number, { required = false } = {}): MiddlewareHandler {
   return async function limitBody(c, next) {
     const type = c.req.header("content-type");
     // A type that is missing is refused after the body's length is known, because there may be no body.
@@ -35,9 +37,12 @@ export function limitBody(limit: number): MiddlewareHandler {
     // a body without an announced length, are then that app's matter.
     if (c.req.raw.bodyUsed) return await next();
     if (announced !== undefined) {
+      if (required && announced === "0") throw noBody();
       keepText(c, c.req.raw.arrayBuffer());
-    } else if (c.req.raw.body) {
-      keepText(c, (await read(c.req.raw.body, limit)).arrayBuffer());
+    } else {
+      const body = c.req.raw.body && await read(c.req.raw.body, limit);
+      if (required && !body?.size) throw noBody();
+      if (body) keepText(c, body.arrayBuffer());
     }
     await next();
   };
@@ -81,6 +86,10 @@ function isJson(type: string, method: string): boolean {
   if (type === "application/json") return true;
   const found = JSON_TYPE.exec(type);
   return found !== null && (found[1] === undefined || method === "PATCH");
+}
+
+function noBody(): RequestError {
+  return new RequestError("bad-json", "Request must have a body of JSON: got none");
 }
 
 function tooLarge(limit: number, found: string): RequestError {

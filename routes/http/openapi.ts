@@ -65,14 +65,20 @@ export function getTagged<const Path extends string, Schema extends z.ZodType>(
 }
 
 /** A request header that a handler reads itself, because validating headers copies all of them on every request. */
-export function header(name: string, description: string) {
-  return { in: "header" as const, name, description, required: false, schema: { type: "string" as const } };
+export function header(
+  name: string,
+  description: string,
+  { pattern, required = false }: { pattern?: string; required?: boolean } = {},
+) {
+  const schema = { type: "string" as const, ...pattern !== undefined && { pattern } };
+  return { in: "header" as const, name, description, required, schema };
 }
 
 /** The header of routes that submit something once for each key. */
 export const IDEMPOTENCY_KEY = header(
   "Idempotency-Key",
   "1 to 255 visible ASCII characters; repeats get the first answer.",
+  { pattern: "^[\\x21-\\x7e]{1,255}$" },
 );
 
 /** The header of routes that can wait for an end. */

@@ -2,27 +2,18 @@
  * All that a server needs beside the API: documentation, health checks, log, metrics, the clock's route and the settings.
  * The folder imports `routes/contract/`, `routes/http/` and `queue/mod.ts`.
  *
- * This file: `/openapi.json`, and `/docs`, which is Swagger UI from its own package, without the network. With a token set
- * both need the token like any other route, and a browser cannot send it by itself: open `/docs` through a proxy that adds
- * the header, or give `/openapi.json` to a tool of your own.
+ * This file: `/openapi.json`, and `/docs`, which is Swagger UI from its own package, without the network. Both are public;
+ * a token is typed into the page.
  *
  * @module
  */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 // Named here so that the package is part of the program; its files are read when they are asked for.
 import "swagger-ui-dist/absolute-path.js";
+import type { Queue } from "../../queue/mod.ts";
 import type { Context, Env } from "../env.ts";
 import { entityTag, matches } from "../http/etag.ts";
-
-const DESCRIPTION = {
-  openapi: "3.1.0",
-  info: {
-    title: "Sluice",
-    version: "1",
-    description:
-      "Background work for the web. Errors are RFC 9457 problem details; every answer has an x-request-id.",
-  },
-};
+import { describe } from "./document.ts";
 
 /** The page may load its own files and the document, and nothing else. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -54,10 +45,10 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 /** Adds the document of the routes that the app has by now, and the page that shows it. */
-export function addDocs(app: OpenAPIHono<Env>, secured: boolean): void {
+export function addDocs(app: OpenAPIHono<Env>, queue: Queue, secured: boolean): void {
   let document: Kept | undefined;
   app.get("/openapi.json", (c) => {
-    document ??= keep(JSON.stringify(describe(app, secured)), "application/json");
+    document ??= keep(JSON.stringify(describe(app, queue, secured)), "application/json");
     return answer(c, document);
   });
   const page = keep(PAGE, "text/html; charset=utf-8");
@@ -71,27 +62,6 @@ export function addDocs(app: OpenAPIHono<Env>, secured: boolean): void {
       return answer(c, kept);
     });
   }
-}
-
-function describe(app: OpenAPIHono<Env>, secured: boolean): unknown {
-  if (secured) {
-    app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
-  }
-  const document = app.getOpenAPI31Document({
-    ...DESCRIPTION,
-    ...secured && { security: [{ token: [] }] },
-  });
-  for (const [path, operations] of Object.entries(document.paths ?? {})) {
-    for (const operation of Object.values(operations)) operation.tags = [section(path)];
-  }
-  return document;
-}
-
-/** The part of the page that shows a route: its resource, or its purpose. */
-function section(path: string): string {
-  const [, first, resource] = path.split("/");
-  if (first === "v1") return resource!;
-  return ["health", "metrics", "internal"].includes(first!) ? "operation" : "demonstration";
 }
 
 /** A content with its tag, which is made once: a file has up to 1.5 MB. */

@@ -8,7 +8,7 @@
  */
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFinal, type Queue, type Task } from "../../queue/mod.ts";
-import { givenId } from "../contract/form.ts";
+import { givenId, SAFE } from "../contract/form.ts";
 import type { Env } from "../env.ts";
 import { json, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
@@ -29,7 +29,7 @@ const number = z.string()
   .refine((text) => /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)), {
     error: ({ input }) => `must be an integer of at most 53 bits: got ${JSON.stringify(input)}`,
   })
-  .openapi({ type: "integer" });
+  .openapi({ type: "integer", ...SAFE });
 
 /** Routes without arguments: path, task name, and the text of the answer. */
 const SUBMITS = [

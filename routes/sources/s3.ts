@@ -6,7 +6,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { type Queue, type Task, TaskNotFoundError } from "../../queue/mod.ts";
 import { limitBody } from "../http/body.ts";
-import { givenId, must, strict } from "../contract/form.ts";
+import { givenId, must, SAFE, strict } from "../contract/form.ts";
 import type { Env } from "../env.ts";
 import { json, jsonBody, PROBLEM } from "../http/openapi.ts";
 import { otherMethods } from "../http/other_methods.ts";
@@ -25,7 +25,7 @@ const Job = z.object({
   error: z.string().optional().openapi({ description: "`Type: message` of a job that failed." }),
 }).openapi("Job");
 
-const SumBody = strict({ number: z.int(must("an integer of at most 53 bits")) }).openapi("Sum");
+const SumBody = strict({ number: z.int(must("an integer of at most 53 bits")).openapi(SAFE) }).openapi("Sum");
 
 /** Bytes of a request: one number. */
 const BODY_BYTES = 4096;

@@ -32,7 +32,7 @@ const change = createRoute({
   description:
     "A merge patch (RFC 7396): what is left out stays, null is the default. It holds for all processes, " +
     "from the answer on: after a pause nothing more of the channel starts.",
-  middleware: [limitBody(BYTES)],
+  middleware: [limitBody(BYTES, { required: true })],
   request: {
     params,
     body: patchBody(ChannelPatch),

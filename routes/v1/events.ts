@@ -31,6 +31,13 @@ const HEARTBEAT = 15;
 /** Milliseconds after which a client that lost the connection comes back. */
 const RETRY = 1000;
 
+/** One event, its data read as JSON. */
+const TaskEvent = z.object({
+  id: z.string().openapi({ description: "The task's version." }),
+  event: z.enum(["state", "progress"]),
+  data: z.any().openapi({ description: "The task; of a progress event the handler's report." }),
+}).partial().openapi("TaskEvent");
+
 const follow = createRoute({
   method: "get",
   path: "/v1/tasks/{id}/events",
@@ -40,7 +47,7 @@ const follow = createRoute({
   responses: {
     200: {
       description: "`state` events with the task, `progress` events with its report.",
-      content: { "text/event-stream": { schema: z.string() } },
+      content: { "text/event-stream": { schema: TaskEvent } },
     },
     204: { description: "The task has ended, and the client was told." },
     default: PROBLEM,

@@ -11,6 +11,7 @@ import { RedriveBody, RedrivePage, Task } from "../contract/mod.ts";
 import type { Env } from "../env.ts";
 import { idempotency, submitted } from "../http/idempotency.ts";
 import { doneOrAccepted, ID_PARAMS, IDEMPOTENCY_KEY, json, jsonBody, PROBLEM } from "../http/openapi.ts";
+import { otherMethods } from "../http/other_methods.ts";
 import { refuseInvalid } from "../http/problems.ts";
 import { wireTask } from "./answers.ts";
 import { redriveFilter } from "./requests.ts";
@@ -30,7 +31,7 @@ const many = createRoute({
   path: "/v1/tasks/retry",
   summary: "Submit failed tasks anew, newest first, a page at a time",
   description: "Each task is submitted anew once, however often the call is repeated.",
-  middleware: [limitBody(64 * 1024)],
+  middleware: [limitBody(64 * 1024, { required: true })],
   request: { body: jsonBody(RedriveBody) },
   responses: doneOrAccepted(
     "Nothing was submitted: a dry run, or nothing fits.",
@@ -60,5 +61,7 @@ export function redriveRoutes(queue: Queue): OpenAPIHono<Env> {
     };
     return c.json(page, tasks.some(({ taskId }) => taskId !== null) ? 202 : 200);
   });
+  // Before the routes of a task, whose id `retry` would be.
+  app.all("/v1/tasks/retry", otherMethods("POST, OPTIONS"));
   return app;
 }

@@ -65,8 +65,10 @@ const change = createRoute({
   description:
     "A merge patch (RFC 7396): what is left out stays, null is the default. A new trigger replaces " +
     "one of another kind.",
-  middleware: [limitBody(SCHEDULE_BYTES)],
-  parameters: [header("If-Match", "Required: the ETag of the schedule as it was read.")],
+  middleware: [limitBody(SCHEDULE_BYTES, { required: true })],
+  parameters: [header("If-Match", "The ETag of the schedule as it was read.", {
+    required: true,
+  })],
   request: {
     params,
     body: patchBody(SchedulePatch),

@@ -30,6 +30,7 @@ import {
   jsonBody,
   PREFER,
 } from "../http/openapi.ts";
+import { otherMethods } from "../http/other_methods.ts";
 import { linkNext } from "../http/pages.ts";
 import { preferredWait } from "../http/prefer.ts";
 import { refuseInvalidTasks } from "../http/problems.ts";
@@ -120,6 +121,8 @@ export function taskRoutes(queue: Queue): OpenAPIHono<Env> {
     );
     return submitted(c, response, null, replayed);
   });
+  // Before the routes of a task, whose id `batch` would be.
+  app.all("/v1/tasks/batch", otherMethods("POST, OPTIONS"));
   app.openapi(read, async (c) => {
     const { id } = c.req.valid("param");
     return answerTagged(c, wireTaskDetail(await preferredWait(c, queue, id) ?? await queue.get(id)));

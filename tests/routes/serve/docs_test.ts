@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { createMetrics } from "../../../routes/mod.ts";
 import { type Body, openApp, problem } from "../../support/open_app.ts";
 
+const ADD = { name: "app.tasks.add", args: [1, 2] };
+
 /** How the page groups the routes. */
 const SECTIONS = [
   ...[
@@ -90,6 +92,74 @@ Deno.test("/openapi.json describes every route, and is made once", async () => {
   ]);
   const etag = response.headers.get("etag")!;
   assert.equal((await t.get("/openapi.json", { "if-none-match": etag })).status, 304);
+});
+
+Deno.test("every example of the document is accepted as it stands", async () => {
+  await using t = await openApp({ start: false });
+  const document: Body = await (await t.get("/openapi.json")).json();
+  const made = await t.post("/v1/schedules", { id: "x", task: ADD, trigger: { interval: 60 } });
+  const ids: Record<string, string> = { id: (await made.json()).id };
+  let tried = 0;
+  for (const [path, methods] of Object.entries<Body>(document.paths)) {
+    for (const [method, { parameters = [], requestBody }] of Object.entries<Body>(methods)) {
+      for (const [type, { example }] of Object.entries<Body>(requestBody?.content ?? {})) {
+        assert(example !== undefined, `${method} ${path} has no example`);
+        const examples = Object.fromEntries(
+          parameters.map((part: Body) => [part.name, part.example ?? ids[part.name]]),
+        );
+        const schedule = path === "/v1/schedules/{id}" ? await t.get(`/v1/schedules/${ids.id}`) : null;
+        const etag = schedule?.headers.get("etag");
+        await schedule?.body?.cancel();
+        const response = await t.app.request(path.replaceAll(/{(\w+)}/g, (_, name) => examples[name]), {
+          method: method.toUpperCase(),
+          headers: { "content-type": type, ...etag && { "if-match": etag } },
+          body: JSON.stringify(example),
+        });
+        const text = await response.text();
+        assert(response.ok, `${method} ${path}: ${text}`);
+        tried++;
+      }
+    }
+  }
+  assert(tried >= 10, `${tried}`);
+});
+
+Deno.test("links lead from an answer to operations that take its id", async () => {
+  await using t = await openApp({ start: false });
+  const document: Body = await (await t.get("/openapi.json")).json();
+  const operations = Object.values<Body>(document.paths).flatMap((methods) => Object.values<Body>(methods));
+  const ids = operations.map(({ operationId }) => operationId);
+  assert.equal(new Set(ids).size, ids.length, "each operation has a name of its own");
+  const { links } = document.paths["/v1/tasks"].post.responses["202"];
+  assert.deepEqual(links.getV1TasksId, {
+    operationId: "getV1TasksId",
+    parameters: { id: "$response.body#/id" },
+  });
+  for (const { responses } of operations) {
+    for (const response of Object.values<Body>(responses)) {
+      for (const { operationId } of Object.values<Body>(response.links ?? {})) {
+        assert(ids.includes(operationId));
+      }
+    }
+  }
+});
+
+Deno.test("the path of a batch or of a redrive answers POST alone, and is no task's id", async () => {
+  await using t = await openApp({ start: false });
+  for (const path of ["/v1/tasks/batch", "/v1/tasks/retry"]) {
+    const response = await t.get(path);
+    assert.equal(response.headers.get("allow"), "POST, OPTIONS");
+    await problem(response, 405, "method-not-allowed");
+  }
+});
+
+Deno.test("a change without a body is refused, where an empty object would be taken", async () => {
+  await using t = await openApp({ start: false });
+  for (const [method, path] of [["PATCH", "/v1/channels/celery"], ["POST", "/v1/tasks/retry"]] as const) {
+    await problem(await t.app.request(path, { method }), 400, "bad-json");
+    const headers = { "content-length": "0", "content-type": "application/json" };
+    await problem(await t.app.request(path, { method, headers }), 400, "bad-json");
+  }
 });
 
 Deno.test("/openapi.json says when a token is needed", async () => {
