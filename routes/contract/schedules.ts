@@ -106,7 +106,7 @@ export const Occurrence = z.object({
   late_by: z.number().openapi({ description: "Seconds from the planned moment until it was handled." }),
   outcome: z.enum(["submitted", "manual", "duplicate", "skipped", "missed", "refused"]),
   detail: z.string().nullable().openapi({ description: "Why the task was refused." }),
-  state: TaskState.nullable().openapi({ description: "The task's state now, while it is kept." }),
+  state: z.union([TaskState, z.null()]).openapi({ description: "The task's state now, while it is kept." }),
 }).openapi("Occurrence");
 
 /** A page of a schedule's history, newest first. */

@@ -204,7 +204,9 @@ function patched(schedule: Schedule, patch: JsonObject): JsonObject {
     ["cron", "interval", "date"].find((kind) => isObject(trigger) && (trigger[kind] ?? null) !== null);
   const kind = kindOf(patch.trigger);
   const keeps = kind === undefined || kind === kindOf(own.trigger);
-  return mergePatch(keeps ? own : { ...own, trigger: {} }, patch);
+  // A patch takes away what is null, but a field that does not exist is to be refused.
+  const unknown = Object.entries(patch).filter(([field]) => !Object.hasOwn(ScheduleChanges.shape, field));
+  return { ...mergePatch(keeps ? own : { ...own, trigger: {} }, patch), ...Object.fromEntries(unknown) };
 }
 
 /** The faults that the engine finds in the well-formed parts of a body that is not valid as a whole. */

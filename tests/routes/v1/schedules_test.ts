@@ -368,3 +368,22 @@ Deno.test("an edit of an orphan does not make its pause permanent", async () => 
   const { paused, jitter, problem: none } = await (await back.get("/v1/schedules/s")).json();
   assert.deepEqual({ paused, jitter, none }, { paused: false, jitter: 3, none: null });
 });
+
+Deno.test("PATCH refuses an unknown field, also when it is to be taken away", async () => {
+  await using t = await openApp({ start: false });
+  const created = await t.post("/v1/schedules", {
+    id: "a",
+    task: { name: "echo" },
+    trigger: { interval: 60 },
+  });
+  await created.body?.cancel();
+  for (const patch of [{ pausd: true }, { pausd: null }, { "": null }]) {
+    const response = await t.app.request("/v1/schedules/a", {
+      method: "PATCH",
+      headers: { "content-type": "application/json", "if-match": created.headers.get("etag")! },
+      body: JSON.stringify(patch),
+    });
+    const { detail } = await problem(response, 422, "invalid-request");
+    assert.match(detail, /known are task, trigger, paused|did you mean/i);
+  }
+});
