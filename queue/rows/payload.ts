@@ -39,8 +39,9 @@ export function chunkCount(bytes: number): number | undefined {
 }
 
 /** Least bytes of a record's result as JSON, as far as the record itself tells. */
-export function leastSize({ result, resultChunks }: TaskRecord): number {
-  return resultChunks === undefined ? jsonSize(result ?? null) : (resultChunks - 1) * CHUNK_BYTES;
+export function leastSize({ result, resultChunks }: Pick<TaskRecord, "result" | "resultChunks">): number {
+  if (resultChunks === undefined) return jsonSize(result ?? null);
+  return Math.max(INLINE_BYTES, (resultChunks - 1) * CHUNK_BYTES);
 }
 
 /** Encodes the row of a record: without the id, which is in the key, and without parts that are kept in chunks. */

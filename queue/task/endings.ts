@@ -18,6 +18,7 @@ import {
   TimeLimitExceeded,
 } from "../ground/errors.ts";
 import type { TaskError } from "../ground/task.ts";
+import { PAYLOAD_BYTES } from "../rows/payload.ts";
 import type { TaskRecord } from "../rows/record.ts";
 import { brief, oneLine } from "./failure.ts";
 
@@ -80,6 +81,13 @@ export function ranOutOfTime(limit: number): Ending {
 export function argumentsRefused(faults: readonly Fault[]): Ending {
   return { state: "FAILURE", error: brief(new InvalidTaskError(faults)) };
 }
+
+/** The results of the members that have ended are too large for the arguments of what takes them. */
+export const CHORD_TOO_LARGE = failed(
+  ChordError.name,
+  `The results of the group's members have more than ${PAYLOAD_BYTES} bytes of JSON, the most that arguments may ` +
+    'have: a group with results: "ids" gives the ids of its tasks instead',
+);
 
 /** The task before this one in a chain has not succeeded, so this one never runs. */
 export function chainBroken(before: TaskRecord): Ending {

@@ -25,9 +25,10 @@ import { decode, decodeEntry } from "../rows/codec.ts";
 import { type CascadeKind, idOf, keyAfter } from "../rows/keys.ts";
 import type { Entry, Key } from "../store/port.ts";
 import { announce } from "../request/submit.ts";
-import { endGroup, failTask } from "./end.ts";
+import { closeTooLarge, endGroup, failTask } from "./end.ts";
 import { errorCallback } from "../task/error_callback.ts";
 import { join, release, type Releasing } from "./release.ts";
+import type { Results } from "./results.ts";
 import { revokeAll, undo } from "./revoke.ts";
 
 /**
@@ -53,6 +54,7 @@ function newPasses(): { kind: CascadeKind; pass: Pass }[] {
 interface Cascading extends Releasing {
   /** Triggers of large workflows that this process is writing. */
   readonly submitting: ReadonlySet<string>;
+  readonly results: Pick<Results, "isTooLarge">;
 }
 
 /** Works off `cascade` rows. A stopped loop reads none; rows that this process writes are worked off until `end`. */
@@ -134,6 +136,7 @@ export class Cascades extends Loop {
       case "release":
         return await release(engine, id);
       case "join":
+        if (engine.results.isTooLarge(id)) await closeTooLarge(engine, id);
         return this.#joinAround(await join(engine, id));
       case "fail":
         return await failTask(engine, id);

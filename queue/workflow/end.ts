@@ -5,7 +5,7 @@
  * @module
  */
 import type { Base, Signals } from "../engine.ts";
-import { chainBroken, chordBroken, closedWith, type Ending } from "../task/endings.ts";
+import { chainBroken, CHORD_TOO_LARGE, chordBroken, closedWith, type Ending } from "../task/endings.ts";
 import { readRecords, recordOf } from "../task/read.ts";
 import type { GroupRow, OpenRow, TaskRecord } from "../rows/record.ts";
 import { endIfWaiting } from "../request/revoke.ts";
@@ -15,6 +15,7 @@ import { pagesOf } from "../rows/pages.ts";
 import type { Entry, KeyRange } from "../store/port.ts";
 import { del, put } from "../rows/unit.ts";
 import type { TaskError } from "../ground/task.ts";
+import { FEW } from "./followers.ts";
 
 /** Works off `fail`: closes the group that a task fails, and ends the tasks that wait for it. Idempotent. */
 export async function failTask(engine: Base & Signals, id: string): Promise<void> {
@@ -36,6 +37,32 @@ export async function failTask(engine: Base & Signals, id: string): Promise<void
   const mutations = [del(keys.cascade("fail", id))];
   if (fails !== null) mutations.push(del(keys.open(fails, id)));
   await committer.commit({ checks: [], mutations });
+}
+
+/**
+ * Closes the group whose list of results would hold those of this group, which are too large for arguments, while
+ * members are still to run: their work would be lost. When all have ended, the group fires and its body says so. Only a
+ * group whose list all that waits for it would take is closed. Idempotent.
+ */
+export async function closeTooLarge(engine: Base & Signals, inner: string): Promise<void> {
+  const { keys, store } = engine;
+  for (let id: string | undefined = inner; id !== undefined;) {
+    const [entry]: (Entry | null)[] = await store.getMany([keys.group(id)]);
+    const row: GroupRow | null = decodeEntry<GroupRow>(entry);
+    if (!row) return;
+    if (!row.followed) {
+      id = row.group;
+      continue;
+    }
+    if (row.state !== "open" || row.results === "ids") return;
+    const [open] = await store.list(keys.openIn(id), { limit: 1 });
+    if (!open) return;
+    const waiting = await store.list(keys.waitingFor(id), { limit: FEW + 1 });
+    const bodies = waiting.length > FEW ? [] : await readRecords(engine, waiting.map(({ key }) => idOf(key)));
+    const isTaken = bodies.length > 0 && bodies.every((body) => body?.workflow?.takes === "group");
+    if (isTaken) await closeGroup(engine, id, CHORD_TOO_LARGE.error);
+    return;
+  }
 }
 
 /** Closes a group that is still open, so that it never fires. Idempotent. */

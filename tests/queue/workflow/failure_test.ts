@@ -195,3 +195,60 @@ onBothStores("revoke, expiry and time limit of a member are ordinary ends", asyn
   assert.equal(workflow.state, "REVOKED");
   assert.match(workflow.error!.message, /ended as REVOKED: TaskRevokedError/);
 });
+
+for (const onFailure of ["revoke", "continue"] as const) {
+  onBothStores(
+    `a chord whose results are too large ends before its last members run: ${onFailure}`,
+    async (open) => {
+      const text = task("text", (_ctx, length) => "x".repeat(length as number));
+      const held = heldTask("held");
+      await using q = await open({ definitions: [ok, text, held.definition] });
+      const late = { ...call("ok"), delay: 60 } as WorkflowNode;
+      const submit = async (lengths: number[], options: { results?: "ids" } = {}) => {
+        const header = [...lengths.map((length) => call("text", length)), call("held"), late];
+        const { workflow } = await q.queue.submitWorkflow(
+          chord(header, call("ok"), { onFailure, ...options }),
+        );
+        await q.clock.settle();
+        return workflow.id;
+      };
+      const ends = async (rootId: string) =>
+        (await q.queue.list({ rootId })).tasks.filter((task) =>
+          task.rootId === rootId && task.name !== "text"
+        )
+          .map(({ name, state, error }) => [name, state, error?.type ?? null]).reverse();
+      const id = await submit(Array(60).fill(10_000));
+      assert.deepEqual(await ends(id), [
+        ["held", "STARTED", null],
+        ["ok", "REVOKED", "ChordError"],
+        ["ok", "FAILURE", "ChordError"],
+      ]);
+      held.runs[0]!.finish(1);
+      await q.clock.settle();
+      const workflow = await q.queue.workflow(id);
+      assert.deepEqual([workflow.state, (await ends(id))[0]], ["FAILURE", ["held", "SUCCESS", null]]);
+      assert.match(workflow.error!.message, /more than 524288 bytes .* results: "ids"/);
+      const open3 = [["held", "STARTED", null], ["ok", "PENDING", null], ["ok", "PENDING", null]];
+      const chunked = await submit([300_000, 300_000, 300_000]);
+      assert.deepEqual((await ends(chunked)).at(-1), ["ok", "FAILURE", "ChordError"]);
+      const fits = await submit([200_000, 200_000, 10_000]);
+      const ids = await submit(Array(60).fill(10_000), { results: "ids" });
+      assert.deepEqual([await ends(fits), await ends(ids)], [open3, open3]);
+      for (const run of held.runs.slice(1)) run.finish(1);
+      await q.clock.settle();
+    },
+  );
+}
+
+onBothStores("a group that nothing takes keeps all its results, however large together", async (open) => {
+  const text = task("text", (_ctx, length) => "x".repeat(length as number));
+  await using q = await open({ definitions: [ok, text] });
+  const late = { ...call("ok"), delay: 60 } as WorkflowNode;
+  const { workflow } = await q.queue.submitWorkflow(
+    group([...Array.from({ length: 60 }, () => call("text", 10_000)), late]),
+  );
+  await q.clock.settle();
+  const { state } = await q.queue.workflow(workflow.id);
+  await q.clock.advance(61_000);
+  assert.deepEqual([state, (await q.queue.workflow(workflow.id)).state], ["STARTED", "SUCCESS"]);
+});
