@@ -95,8 +95,8 @@ export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
   const parts = {} as { -readonly [Part in keyof Parts]: Parts[Part] };
   const { store, clock = systemClock, schedules = [], onDemand = false } = options;
   parts.tally = new Tally(clock);
-  const engine = parts.engine = engineOf(options, parts, hooks);
   const lookout = new Lookout(store, clock);
+  const engine = parts.engine = engineOf(options, parts, hooks, lookout);
   parts.waits = new Waits(clock, lookout);
   parts.watches = new Watches(lookout);
   parts.membership = new Membership(
@@ -166,7 +166,7 @@ function workerRow(options: QueueOptions, parts: Parts, startedAt: number): () =
 }
 
 /** Makes everything that the parts share. */
-function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): Engine {
+function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks, lookout: Lookout): Engine {
   const { store, clock = systemClock } = options;
   const tell: OnEvent = options.onEvent ? harmless("onEvent", options.onEvent) : () => {};
   const definitions = indexed(options.definitions);
@@ -208,7 +208,7 @@ function engineOf(options: QueueOptions, parts: Parts, hooks: LifecycleHooks): E
     limits: new Limits(definitions, channels),
     overrides: new Overrides(() => parts.engine, (channel) => parts.consumers.get(channel)?.changed()),
     depths: new Depths(),
-    locks: new LockWaits(),
+    locks: new LockWaits(lookout),
     threads: threadsOf(options, clock, tell),
     suspects: { count: 0 },
     solo: options.solo ? { taken: 0, freed: () => parts.consumers.forEach((c) => c.freed()) } : null,

@@ -1,14 +1,17 @@
 /**
  * The runs of this process that wait for locks. When a lock is released in this process, its waiting runs are told at
- * once; a lock that another process releases is found by polling.
+ * once; a lock that another process releases is found by the lookout.
  *
  * @module
  */
 import type { Bell } from "../ground/bell.ts";
+import type { Lookout } from "../wake/lookout.ts";
 
 /** The bells of the runs that wait, by the lock's name. */
 export class LockWaits {
   #waiting = new Map<string, Set<Bell>>();
+
+  constructor(readonly lookout: Lookout) {}
 
   /** @returns a function that ends the wait */
   wait(name: string, bell: Bell): () => void {

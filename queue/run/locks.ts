@@ -11,6 +11,7 @@ import { TEN_YEARS } from "../ground/clock.ts";
 import { readUntilAnswered } from "../commit/lane.ts";
 import { LockNotHeldError, LockTimeoutError } from "../ground/errors.ts";
 import type { Lock, LockOptions } from "../task/define.ts";
+import type { Sight } from "../task/read.ts";
 import type { LockRow } from "../rows/record.ts";
 import { decode } from "../rows/codec.ts";
 import type { Entry, Key } from "../store/port.ts";
@@ -35,17 +36,21 @@ export class RunLocks {
     const bell = new Bell(engine.clock);
     const ring = () => bell.ring();
     const leave = engine.locks.wait(name, bell);
+    let unwatch: (() => void) | null = null;
     signal.addEventListener("abort", ring);
     try {
-      for (let poll: number = POLL.first;; poll = Math.min(poll * 2, POLL.last)) {
+      for (;;) {
         signal.throwIfAborted();
-        const { lock, free } = await this.#try(name, ttl);
+        const { lock, free, row } = await this.#try(name, ttl);
         if (lock) return lock;
         const left = end - engine.clock.monotonic();
         if (left <= 0) throw new LockTimeoutError(name, wait);
-        await bell.wait(Math.min(poll, left, free));
+        unwatch ??= engine.locks.lookout.watch([row], bell);
+        // Looks anew now and then although the row stays as it is, because the wall clock may leap.
+        await bell.wait(Math.min(POLL.last, left, free));
       }
     } finally {
+      unwatch?.();
       signal.removeEventListener("abort", ring);
       leave();
     }
@@ -63,22 +68,23 @@ export class RunLocks {
   }
 
   /** Takes the lock, or tells in how many milliseconds it is free. */
-  async #try(name: string, ttl: number): Promise<{ lock: Lock | null; free: number }> {
+  async #try(name: string, ttl: number): Promise<{ lock: Lock | null; free: number; row: Sight }> {
     const { engine, record } = this.owner;
     const key = engine.keys.lock(name);
     const [entry] = await readUntilAnswered(engine.store, engine.clock, [key]);
     const free = entry ? timeLeft(entry, engine.clock.now()) : 0;
-    if (free > 0) return { lock: null, free };
+    const row: Sight = { key, versionstamp: entry?.versionstamp ?? null };
+    if (free > 0) return { lock: null, free, row };
     if (this.#over) throw new LockNotHeldError(name);
-    const row: LockRow = { owner: record.id, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
+    const taken: LockRow = { owner: record.id, ttl, expiresAt: engine.clock.now() + ttl * 1000 };
     const versionstamp = await this.owner.commit({
-      checks: [{ key, versionstamp: entry?.versionstamp ?? null }],
-      mutations: [put(key, row)],
+      checks: [row],
+      mutations: [put(key, taken)],
     });
-    if (versionstamp === null) return { lock: null, free: 1 };
-    const lock = new HeldLock(this.owner, name, versionstamp, row, (gone) => this.#held.delete(gone));
+    if (versionstamp === null) return { lock: null, free: 1, row };
+    const lock = new HeldLock(this.owner, name, versionstamp, taken, (gone) => this.#held.delete(gone));
     this.#held.add(lock);
-    if (!this.#over) return { lock, free };
+    if (!this.#over) return { lock, free, row };
     // The run ended while the commit was on its way.
     await lock.release();
     throw new LockNotHeldError(name);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Lock, TaskContext } from "../../../queue/mod.ts";
+import { type Lock, memoryStore, type TaskContext } from "../../../queue/mod.ts";
 import { sets } from "../../support/faulty_store.ts";
 import { anyArgs, heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openQueue } from "../../support/open_queue.ts";
@@ -293,4 +293,32 @@ Deno.test("a lock is free after its run, and after its release, although a renew
     await p.clock.settle();
     assert.deepEqual(await rowsOf(processes.store, "lock"), []);
   }
+});
+
+Deno.test("a lock that another process releases is had at once where rows can be watched", async () => {
+  const [holds, wants] = [heldTask("holds"), heldTask("wants")];
+  const store = memoryStore({ doorbell: true });
+  const holder = task("holder", async (ctx) => {
+    await using _lock = await ctx.lock("a", { ttl: 600 });
+    await holds.definition.handler(ctx);
+  });
+  const waiter = task("waiter", async (ctx) => {
+    await ctx.lock("a", { ttl: 600, wait: 300 });
+    await wants.definition.handler(ctx);
+  });
+  await using here = await openQueue({ store, definitions: [holder], channels: { default: 1 } });
+  await using there = await openQueue({ store, definitions: [waiter], channels: { default: 1 } });
+  const held = await here.queue.submit(holder, []);
+  await here.clock.settle();
+  const waits = await there.queue.submit(waiter, []);
+  await there.clock.advance(5);
+  // What is awaited is watched 10 ms later, and the next look is due in a second.
+  await there.clock.advance(10);
+  assert.equal(wants.runs.length, 0);
+  holds.runs[0]!.finish();
+  await here.ended(held);
+  await there.clock.settle();
+  assert.equal(wants.runs.length, 1);
+  wants.runs[0]!.finish();
+  await there.ended(waits);
 });
