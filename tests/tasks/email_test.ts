@@ -172,7 +172,8 @@ Deno.test("a server that never greets is given up and tried again", async () => 
   await using q = await openMail(smtpOf(server, { timeout: 0.05 }));
   const { state, error, retries } = await q.send(...MAIL);
   assert.deepEqual([state, error?.type, retries], ["FAILURE", "MailError", 5]);
-  assert.match(error!.message, /greeting/i);
+  // Two clocks of the mail library run out at the same moment, that of the greeting and that of the socket.
+  assert.match(error!.message, /greeting|timeout/i);
 });
 
 Deno.test("a message on its way to a silent server can be revoked, which closes the connection", async () => {
