@@ -9,7 +9,7 @@ import { Consumer, type Consuming } from "./claim/consumer.ts";
 import { Promoter } from "./care/promoter.ts";
 import { Sweeper } from "./care/sweeper.ts";
 import { Committer } from "./commit/committer.ts";
-import type { Base, Here, Signals } from "./engine.ts";
+import { type Base, type Here, REVOKES, type Signals } from "./engine.ts";
 import { PROGRAM } from "./ground/audit.ts";
 import { Activity } from "./ground/activity.ts";
 import { type Clock, systemClock } from "./ground/clock.ts";
@@ -41,6 +41,7 @@ import { ThreadPool } from "./threads/pool.ts";
 import { Lookout } from "./wake/lookout.ts";
 import { Waits } from "./wake/waits.ts";
 import { Wakeups } from "./wake/wakeups.ts";
+import { obeyRevokes } from "./request/revoke.ts";
 import { Watches } from "./wake/watches.ts";
 import { Cascades } from "./workflow/cascades.ts";
 import { Followers } from "./workflow/followers.ts";
@@ -123,7 +124,11 @@ export function assemble(options: QueueOptions, hooks: LifecycleHooks): Parts {
     // A hint is no reason to work, and listening keeps a store busy.
     onDemand ? [] : [...engine.slots.keys()],
     (channel, entry) => parts.consumers.get(channel)?.ring(entry),
-    (channel) => parts.consumers.get(channel)?.hear(),
+    (channel) => {
+      parts.consumers.get(channel)?.hear();
+      // A revoke that is not heard of, or cannot be read now, is obeyed at the next heartbeat.
+      if (channel === REVOKES && runsOf(parts).length > 0) obeyRevokes(engine).catch(() => {});
+    },
   );
   parts.activity = new Activity(clock, onDemand, {
     loops: [

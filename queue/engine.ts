@@ -30,6 +30,9 @@ export interface Base extends Reading {
   readonly emit: OnEvent;
 }
 
+/** What `Signals.wake` names, in the place of a channel, when runs were revoked. No channel has this name. */
+export const REVOKES = "";
+
 /** Calls by which one part tells the others that something has happened. */
 export interface Signals {
   /** Tells the consumer of a channel that a task became ready; see `ReadyWindow.arrived` for the entry. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Base, Here, Signals } from "../engine.ts";
+import { type Base, type Here, REVOKES, type Signals } from "../engine.ts";
 import { TaskFinalError, TaskNotFoundError } from "../ground/errors.ts";
 import { type Ending, REVOKED_WAITING } from "../task/endings.ts";
 import { assertSubmitted, findTask, readRecords, recordOf } from "../task/read.ts";
@@ -60,6 +60,7 @@ export async function revokeAnyhow(
     if (await engine.committer.commit(unit) !== null) {
       // If this process has claimed the task, its run may have begun during the commit.
       await engine.runOf(id)?.revoke();
+      engine.wake(REVOKES);
       return null;
     }
     // The run has ended or changed between the read and the commit: look again.

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { REVOKES } from "../engine.ts";
 import type { Doorbell, Entry } from "../store/port.ts";
 
 /** Tells consumers that their channel has work. */
@@ -12,7 +13,7 @@ export class Wakeups {
   /**
    * @param channels whose hints this process listens to
    * @param ring rings this process's consumer of a channel, if it has one
-   * @param hear tells this process's consumer of a channel that the store's doorbell has rung for it
+   * @param hear tells this process's consumer of a channel, or its runs, that the store's doorbell has rung for it
    */
   constructor(
     readonly doorbell: Doorbell | null,
@@ -20,7 +21,7 @@ export class Wakeups {
     readonly ring: (channel: string, entry?: Entry) => void,
     hear: (channel: string) => void,
   ) {
-    if (channels.length > 0) doorbell?.listen(channels, hear);
+    if (channels.length > 0) doorbell?.listen([...channels, REVOKES], hear);
   }
 
   /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TaskFinalError, TaskNotFoundError, TaskRevokedError } from "../../../queue/mod.ts";
+import { memoryStore, TaskFinalError, TaskNotFoundError, TaskRevokedError } from "../../../queue/mod.ts";
 import { heldTask, task } from "../../support/held_task.ts";
 import { onBothStores, openAsking, openQueue } from "../../support/open_queue.ts";
 import { stored } from "../../support/rows.ts";
@@ -183,4 +183,22 @@ Deno.test("ids that name no task are told apart: malformed, unknown, expired", a
     }
   }
   await q.clock.settle();
+});
+
+Deno.test("a run that another process revokes is aborted at the hint, before any heartbeat", async () => {
+  const store = memoryStore({ doorbell: true });
+  const reasons: unknown[] = [];
+  const heeding = task("heeding", async ({ signal }) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    reasons.push(signal.reason);
+  });
+  await using runs = await openQueue({ store, definitions: [heeding], channels: { default: 1 } });
+  await using asks = await openQueue({ store, definitions: [heeding], channels: {} });
+  const { id } = await runs.queue.submit(heeding, []);
+  await runs.events.next("started");
+  await asks.queue.revoke(id);
+  await runs.clock.settle();
+  assert.equal(reasons.length, 1);
+  assert(reasons[0] instanceof TaskRevokedError);
+  assert.equal((await asks.queue.get(id)).state, "REVOKED");
 });
