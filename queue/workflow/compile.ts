@@ -38,7 +38,7 @@ interface NodePlace {
   readonly after: WorkflowEnd | null;
   /** The task before the node; after a group the group's last task. */
   readonly parent: string | null;
-  /** Whether the node comes after a header without members, whose result is the empty list. */
+  /** Whether the node comes after a group without members, whose result is the empty list. */
   readonly empty: boolean;
   /** The innermost group around the node, and whether that group goes on when the node fails. */
   readonly group: { readonly id: string; readonly tolerated: boolean } | null;
@@ -128,14 +128,18 @@ class Compiler {
     if (!isFilled(nodes)) return this.#fault(place.at, "must hold at least one node: got none");
     let last: Compiled | null = null;
     let whole = true;
+    let before = place;
     nodes.forEach((node, i) => {
-      const at = `${place.at}/${i}`;
-      // The node after a faulty one is checked as if it followed a task.
-      const before: NodePlace = i === 0
-        ? { ...place, at }
-        : { ...place, at, ...this.#behind(last ?? NOTHING) };
-      last = this.#node(node, before);
+      const isLast = i === nodes.length - 1;
+      // An empty group has ended when it begins: the next node takes its empty list, and waits for what is before it.
+      if (!isLast && isEmpty(node)) {
+        before = { ...before, empty: true };
+        return;
+      }
+      last = this.#node(node, { ...before, at: `${place.at}/${i}` });
       whole &&= last !== null;
+      // The node after a faulty one is checked as if it followed a task.
+      if (!isLast) before = { ...place, ...this.#behind(last ?? NOTHING) };
     });
     return whole ? last : null;
   }
@@ -153,7 +157,10 @@ class Compiler {
     { onFailure = "revoke", results }: Pick<GroupNode, "onFailure" | "results">,
     place: NodePlace,
   ): Compiled | null {
-    if (!isFilled(members)) return this.#fault(place.at, "must hold at least one node: got none");
+    if (!isFilled(members)) {
+      const wanted = "must hold at least one node, unless another node of a chain follows: got none";
+      return this.#fault(place.at, wanted);
+    }
     if (onFailure !== "revoke" && onFailure !== "continue") {
       const owner = place.at.slice(0, place.at.lastIndexOf("/"));
       this.#fault(`${owner}/on_failure`, `must be revoke or continue: got ${onFailure}`);
@@ -286,6 +293,19 @@ const NOTHING: Compiled = { end: { kind: "task", id: "" }, lastTask: "" };
 
 function isFilled(nodes: readonly WorkflowNode[]): boolean {
   return Array.isArray(nodes) && nodes.length > 0;
+}
+
+/** Whether a node is a group, or a map, without members. */
+function isEmpty(node: WorkflowNode): boolean {
+  if (typeof node !== "object" || node === null) return false;
+  const members = "group" in node
+    ? node.group
+    : "map" in node
+    ? node.map?.items
+    : "starmap" in node
+    ? node.starmap?.items
+    : null;
+  return Array.isArray(members) && members.length === 0;
 }
 
 function delayOf({ delay }: TaskRequest): number | undefined {

@@ -23,15 +23,12 @@ const groupOptions = {
   results: z.literal("ids", must("ids")).optional(),
 };
 const items = <Item extends z.ZodType>(item: Item) =>
-  strict({
-    name: text("a task name", 200),
-    items: z.array(item, must("an array of items")).min(1, "must hold at least one item: got none"),
-  });
+  strict({ name: text("a task name", 200), items: z.array(item, must("an array of items")) });
 
 /** The other nodes of a workflow; the nodes within them are read one by one. */
 export const ChainBody = strict({ chain: nodes.min(1, "must hold at least one node: got none") });
 export const GroupBody = strict({
-  group: nodes.min(1, "must hold at least one node: got none"),
+  group: nodes,
   ...groupOptions,
 });
 export const ChordBody = strict({

@@ -117,6 +117,37 @@ onBothStores("an empty chord runs its body with an empty list", async (open) => 
   ]);
 });
 
+onBothStores(
+  "the node after an empty group takes an empty list, and waits for what is before the group",
+  async (open) => {
+    await using q = await open({ definitions });
+    const echo = (...args: string[]) => ({ name: "echo", args });
+    assert.deepEqual((await run(q, chain(group([]), echo("own")))).result, [[], "own"]);
+    assert.equal((await run(q, chain(map(sum, []), sum.s()))).result, 0);
+    assert.equal(
+      (await run(q, chain(add.s(1, 2), starmap(add, []), group([]), sum.s(), add.s(7)))).result,
+      7,
+    );
+    assert.deepEqual((await run(q, chain(group([]), group([sum.s(), sum.s()])))).result, [0, 0]);
+    assert.equal((await run(q, chain(add.s(1, 2), chain(group([]), sum.s())))).result, 0);
+    assert.equal((await run(q, chain(group([]), add.si(1, 2)))).result, 3);
+    const { id } = await run(q, chain(add.s(1, 2), group([]), sum.s()));
+    const { tasks: [last, first] } = await q.queue.list({ rootId: id });
+    assert.deepEqual([first!.id, last!.parentId], [id, id]);
+    assert(last!.startedAt! >= first!.doneAt!);
+  },
+);
+
+onBothStores("a failure before an empty group ends what comes after the group", async (open) => {
+  const fails = task("fails", () => {
+    throw new Error("no luck");
+  });
+  await using q = await open({ definitions: [...definitions, fails] });
+  const { id } = await run(q, chain({ name: "fails", args: [] }, group([]), sum.s()));
+  const { tasks: [last] } = await q.queue.list({ rootId: id });
+  assert.deepEqual([last!.name, last!.state, last!.error?.type], ["sum", "REVOKED", "ChainError"]);
+});
+
 onBothStores("root, parent and group ids are on every task", async (open) => {
   await using q = await open({ definitions });
   const { id } = await run(q, chain(add.s(1, 2), group([add.s(1), chain(add.s(2), add.s(3))]), sum.s()));

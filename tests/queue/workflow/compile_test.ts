@@ -34,11 +34,12 @@ const REFUSED: [name: string, node: unknown, pointers: string[], detail: RegExp]
     [""],
     /at most 10000/,
   ],
-  ["empty nodes", chain(chain(), group([]), map(add, [])), [
+  ["empty nodes", chain(chain(), group([group([]), add.s(1)]), map(add, [])), [
     "/chain/0/chain",
-    "/chain/1/group",
+    "/chain/1/group/0/group",
     "/chain/2/map/items",
   ], /at least one node/],
+  ["an empty group alone", group([]), ["/group"], /unless another node of a chain follows/],
   ["something else", group([7 as never, null as never]), ["/group/0", "/group/1"], /must be a task/],
   ["no list of nodes", { chain: add.s(1, 2) }, ["/chain"], /at least one node/],
   ["no list of items", { starmap: { name: "add", items: 7 } }, ["/starmap/items"], /must be an array/],

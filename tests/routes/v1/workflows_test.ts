@@ -182,14 +182,14 @@ const REFUSED: [name: string, body: unknown, type: string, faults: string[], det
   [
     "an empty group",
     { chain: [A, { group: [] }] },
-    "invalid-request",
+    "invalid-task",
     ["body /chain/1/group"],
     /at least one/,
   ],
   [
     "a map of nothing",
     { map: { name: "add", items: [] } },
-    "invalid-request",
+    "invalid-task",
     ["body /map/items"],
     /got none/,
   ],
